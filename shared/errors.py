@@ -1,0 +1,92 @@
+"""What can go wrong, named as the domain names it; `shared.http` turns each into a status."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+class ParcoursError(Exception):
+    """A fault the outside may hear of: a stable code, a status and a sentence that says what to do."""
+
+    code = "error"
+    status = 400
+
+    def __init__(self, message: str, fields: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.fields = dict(fields or {})
+
+
+class UnreadableError(ParcoursError):
+    """The body or a header cannot be read at all."""
+
+    code = "unreadable"
+    status = 400
+
+
+class NotSignedInError(ParcoursError):
+    """The page is for organisers and nobody is signed in."""
+
+    code = "not-signed-in"
+    status = 401
+
+
+class ForbiddenError(ParcoursError):
+    """Signed in, but not for this; or a form posted from another site."""
+
+    code = "forbidden"
+    status = 403
+
+
+class NotFoundError(ParcoursError):
+    """No such page, event, registration or run; also every link that does not verify."""
+
+    code = "not-found"
+    status = 404
+
+
+class ConflictError(ParcoursError):
+    """The state of things does not allow it now: somebody was faster, or it would break what exists."""
+
+    code = "conflict"
+    status = 409
+
+
+class ClosedError(ConflictError):
+    """Registration is not open yet, or no longer."""
+
+    code = "closed"
+
+
+class StaleError(ConflictError):
+    """What the request was based on has changed since it was read."""
+
+    code = "stale"
+
+
+class TooLargeError(ParcoursError):
+    """The body is larger than anything Parcours reads."""
+
+    code = "too-large"
+    status = 413
+
+
+class UnsupportedMediaTypeError(ParcoursError):
+    """The body is neither a form nor JSON."""
+
+    code = "unsupported-media-type"
+    status = 415
+
+
+class InvalidError(ParcoursError):
+    """The body was read and some fields do not hold; `fields` says which and why."""
+
+    code = "invalid"
+    status = 422
+
+
+class TooManyRequestsError(ParcoursError):
+    """A cap on requests or mails was reached."""
+
+    code = "too-many-requests"
+    status = 429

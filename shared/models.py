@@ -1,0 +1,394 @@
+"""One model per entity: the event file, a registration, a mail row, a run of the allocator.
+
+Times in the event file are local to `Event.timezone`; everything stored by the system is UTC.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from fractions import Fraction
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=60)]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
+Address = Annotated[str, StringConstraints(pattern=r"^[^@\s<>,;:\"]{1,64}@[^@\s<>,;:\"]+\.[^@\s<>,;:\"]+$", max_length=254)]
+SeatCount = Annotated[int, Field(ge=0, le=1_000_000, strict=True)]
+Cost = Annotated[int, Field(ge=0, le=1_000_000, strict=True)]
+
+
+class Model(BaseModel):
+    """Frozen, and unknown fields are faults: a misspelled key never passes silently."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+# --------------------------------------------------------------------------- the event file
+
+
+class Venue(Model):
+    """Where the day takes place."""
+
+    name: Text
+    address: Text
+    directions: str = ""
+
+
+class Organiser(Model):
+    """One of the organising partners."""
+
+    name: Text
+    about: str = ""
+    url: Annotated[str, StringConstraints(pattern=r"^(https?://\S+)?$")] = ""
+
+
+class AgendaItem(Model):
+    """A line of the day; `round` marks the line that is a round of workshops."""
+
+    start: time
+    end: time | None = None
+    title: Text
+    speaker: str = ""
+    round: Slug | None = None
+
+
+class Theme(Model):
+    """A subject people rank; it is offered as one workshop in each round."""
+
+    id: Slug
+    title: Text
+    description: str = ""
+    capacity: SeatCount | None = None
+    minimum: SeatCount = 0
+    rooms: str | list[str] | dict[str, str] = ""
+
+
+class Round(Model):
+    """A time slot in which every attendee present joins one workshop."""
+
+    id: Slug
+    start: time
+    end: time
+
+
+class PartnerType(Model):
+    """A kind of organisation; workshops should mirror the room's mix of them."""
+
+    id: Slug
+    title: Text
+
+
+class RegistrationRules(Model):
+    """When people may register and how many may come; no capacity means every seat of the busiest round."""
+
+    opens: datetime
+    closes: datetime
+    capacity: Annotated[int, Field(ge=1, le=1_000_000, strict=True)] | None = None
+
+
+class Balance(Model):
+    """How strongly a workshop should mirror the room (`weight` per head outside the band) and how wide the band is."""
+
+    weight: Cost = 2
+    tolerance: Annotated[Decimal, Field(ge=0, le=1)] = Decimal("0.25")
+
+
+class AllocationRules(Model):
+    """When and how everyone is allocated.
+
+    `rank_costs` defaults to (rank - 1) squared. `change_cost` is used by `keep` runs only; left out, it is set
+    above anything a rank could gain, so that the fewest workshops change.
+    """
+
+    at: datetime
+    rank_costs: list[Cost] | None = None
+    balance: Balance = Balance()
+    change_cost: Cost | None = None
+    seed: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
+    publish: Literal["automatic", "after_review"] = "automatic"
+
+
+class Question(Model):
+    """An optional extra field of the form, with the purpose told beside it."""
+
+    id: Slug
+    kind: Literal["text", "choice", "consent"]
+    label: Text
+    purpose: str = ""
+    options: list[Text] = []
+    required: bool = False
+    sensitive: bool = False
+
+
+class Event(Model):
+    """A meeting day, as its organisers describe it in one file."""
+
+    id: Slug
+    title: Text
+    summary: Text
+    language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")] = "en"
+    timezone: str
+    date: date
+    venue: Venue
+    organisers: Annotated[list[Organiser], Field(min_length=1)]
+    contact: Address
+    price: str = "free"
+    agenda: list[AgendaItem] = []
+    themes: Annotated[list[Theme], Field(min_length=1, max_length=200)]
+    rounds: Annotated[list[Round], Field(min_length=1, max_length=8)]
+    capacities: dict[str, dict[str, SeatCount]] = {}
+    partner_types: Annotated[list[PartnerType], Field(min_length=1, max_length=50)]
+    registration: RegistrationRules
+    allocation: AllocationRules
+    organiser_emails: Annotated[list[Address], Field(min_length=1)]
+    door_emails: list[Address] = []
+    reminder_days: Annotated[list[Annotated[int, Field(ge=0, le=90, strict=True)]], Field(max_length=5)] = []
+    retention_days: Annotated[int, Field(ge=0, le=3650, strict=True)] = 90
+    questions: list[Question] = []
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The event's time zone."""
+        return ZoneInfo(self.timezone)
+
+    def moment(self, local: datetime) -> datetime:
+        """A local time of the file as an aware UTC time."""
+        return (local if local.tzinfo else local.replace(tzinfo=self.zone)).astimezone(UTC)
+
+    def on_the_day(self, local: time) -> datetime:
+        """A time of the day itself, aware, in the event's zone."""
+        return datetime.combine(self.date, local, tzinfo=self.zone)
+
+    @property
+    def opens_at(self) -> datetime:
+        """When registration opens, UTC."""
+        return self.moment(self.registration.opens)
+
+    @property
+    def closes_at(self) -> datetime:
+        """When registration closes, UTC."""
+        return self.moment(self.registration.closes)
+
+    @property
+    def allocates_at(self) -> datetime:
+        """When the allocator runs by itself, UTC."""
+        return self.moment(self.allocation.at)
+
+    @property
+    def starts_at(self) -> datetime:
+        """The first line of the day, aware, in the event's zone."""
+        return self.on_the_day(min([item.start for item in self.agenda] + [slot.start for slot in self.rounds]))
+
+    @property
+    def ends_at(self) -> datetime:
+        """The last line of the day, aware, in the event's zone."""
+        ends = [item.end or item.start for item in self.agenda] + [slot.end for slot in self.rounds]
+        return self.on_the_day(max(ends))
+
+    @property
+    def retained_until(self) -> datetime:
+        """When personal data is deleted by itself, UTC."""
+        return self.ends_at.astimezone(UTC) + timedelta(days=self.retention_days)
+
+    def is_open(self, now: datetime) -> bool:
+        """Whether people may register or change at `now`."""
+        return self.opens_at <= now < self.closes_at
+
+    def theme(self, theme_id: str) -> Theme:
+        """The theme with this id. Raises KeyError when there is none."""
+        return {theme.id: theme for theme in self.themes}[theme_id]
+
+    def partner_type_title(self, partner_type_id: str) -> str:
+        """The title of a partner type, or its id if the file no longer has it."""
+        return next((kind.title for kind in self.partner_types if kind.id == partner_type_id), partner_type_id)
+
+    def seats(self, theme_id: str, round_id: str) -> int:
+        """Seats of a workshop; 0 means it is not offered. `capacities` goes before `themes[].capacity`."""
+        override = self.capacities.get(theme_id, {}).get(round_id)
+        return override if override is not None else self.theme(theme_id).capacity or 0
+
+    def room(self, theme_id: str, round_id: str) -> str:
+        """The room of a workshop, "" when the file names none. A list of rooms is read in the order of the rounds."""
+        rooms = self.theme(theme_id).rooms
+        if isinstance(rooms, str):
+            return rooms
+        if isinstance(rooms, dict):
+            return rooms.get(round_id, "")
+        position = [slot.id for slot in self.rounds].index(round_id)
+        return rooms[min(position, len(rooms) - 1)] if rooms else ""
+
+    @property
+    def capacity(self) -> int:
+        """How many may be confirmed: `registration.capacity`, else the seats of the round with the fewest."""
+        if self.registration.capacity is not None:
+            return self.registration.capacity
+        return min(sum(self.seats(theme.id, slot.id) for theme in self.themes) for slot in self.rounds)
+
+    @property
+    def rank_costs(self) -> tuple[int, ...]:
+        """Cost of each rank, best first: the file's, or (rank - 1) squared."""
+        given = self.allocation.rank_costs
+        return tuple(given) if given is not None else tuple(rank * rank for rank in range(len(self.themes)))
+
+    @property
+    def tolerance(self) -> Fraction:
+        """The band's tolerance as an exact fraction."""
+        return Fraction(self.allocation.balance.tolerance)
+
+
+# --------------------------------------------------------------------------- what the system stores
+
+
+class RegistrationState(StrEnum):
+    """Where a registration stands."""
+
+    CONFIRMED = "confirmed"
+    WAITING = "waiting"
+    OFFERED = "offered"
+    WITHDRAWN = "withdrawn"
+
+
+class Registration(Model):
+    """One person for one event. `revision` grows with every write and guards against lost updates."""
+
+    event: str
+    id: str
+    state: RegistrationState
+    name: str
+    email: str
+    organisation: str = ""
+    partner_type: str
+    choices: list[str]
+    answers: dict[str, str | bool] = {}
+    language: str = "en"
+    shown_order: list[str] = []
+    absent: list[str] = []
+    pinned: dict[str, str] = {}
+    source: Literal["web", "organiser", "import"] = "web"
+    link_version: int = 1
+    offers: int = 0
+    offer_expires_at: str = ""
+    bounced: bool = False
+    checked_in_at: str = ""
+    created_at: str
+    updated_at: str
+    revision: int = 1
+
+
+MailKind = Literal[
+    "confirmation", "already-registered", "waiting-list", "place-offered", "programme", "programme-changed",
+    "reminder", "withdrawn", "erased", "sign-in", "address-changed",
+]  # fmt: skip
+
+
+class MailState(StrEnum):
+    """Where a mail stands; see promise P2 for why `sending` is a state of its own."""
+
+    HELD = "held"
+    PENDING = "pending"
+    SENDING = "sending"
+    SENT = "sent"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class Mail(Model):
+    """A row that, once written, is a mail that will be sent.
+
+    No address stands here but where the registration cannot tell it (`to`): the address is read when the mail is
+    composed and `to` is removed once it is sent.
+    """
+
+    event: str
+    id: str
+    kind: MailKind
+    state: MailState = MailState.PENDING
+    registration: str = ""
+    run: int = 0
+    to: str = ""
+    language: str = ""
+    facts: dict[str, str] = {}
+    attempt: int = 0
+    message_id: str = ""
+    bounced: bool = False
+    error: str = ""
+    created_at: str
+    updated_at: str
+
+
+class RunState(StrEnum):
+    """Where a run of the allocator stands."""
+
+    REQUESTED = "requested"
+    RUNNING = "running"
+    DRAFT = "draft"
+    PUBLISHED = "published"
+    SUPERSEDED = "superseded"
+    FAILED = "failed"
+
+
+class Run(Model):
+    """One run of the allocator: who asked, what for, and what came out.
+
+    `result` holds the figures of `allocation.json` without the people; the programmes are items of their own.
+    """
+
+    event: str
+    number: int
+    state: RunState
+    mode: Literal["fresh", "keep"] = "fresh"
+    seed: str = ""
+    weight: int | None = None
+    tolerance: str = ""
+    automatic: bool = False
+    requested_by: str = ""
+    requested_at: str
+    owner: str = ""
+    lease_until: str = ""
+    compared_with: int = 0
+    people: int = 0
+    mails: int = 0
+    result: dict[str, Any] = {}
+    error: str = ""
+    published_at: str = ""
+    published_by: str = ""
+    updated_at: str
+
+
+class Programme(Model):
+    """What one attendee does under one run: a theme for each round attended, and why in one sentence."""
+
+    event: str
+    run: int
+    registration: str
+    workshops: dict[str, str]
+    reason: str = ""
+
+
+class EventState(Model):
+    """What the system knows of an event, beside the file: run numbers, which run readers see, who holds a place."""
+
+    event: str
+    runs: int = 0
+    active_run: int = 0
+    published_run: int = 0
+    publishing_run: int = 0
+    confirmed: int = 0
+    waiting: int = 0
+    mail_held: bool = False
+
+
+def utc(moment: datetime) -> str:
+    """A moment as it is stored: UTC, ISO 8601 to the microsecond, so that text order is time order."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def moment(stored: str) -> datetime:
+    """The moment that `utc` stored."""
+    return datetime.strptime(stored, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+
+
