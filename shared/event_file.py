@@ -1,0 +1,251 @@
+"""The event file: YAML in, an `Event` or every mistake by its path out, all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import TypeAdapter, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from shared.models import Event
+
+LARGEST_FILE = 256 * 1024
+"""Bytes; a day with a hundred themes is a tenth of it."""
+
+_TIME = TypeAdapter(time)
+_MOMENT = TypeAdapter(datetime)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One mistake: where it stands in the file (`themes[2].capacity`) and what to do about it."""
+
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+
+class EventFileError(ValueError):
+    """The event file cannot be used; `faults` names every mistake found."""
+
+    def __init__(self, faults: list[Fault]) -> None:
+        super().__init__("; ".join(map(str, faults)))
+        self.faults = faults
+
+
+def load_event(path: Path | str) -> Event:
+    """Read an event file.
+
+    Raises EventFileError with every mistake, by its path in the file; OSError if the file cannot be opened.
+    """
+    data = Path(path).read_bytes()
+    try:
+        return parse_event(data.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise EventFileError([Fault("", f"byte {error.start + 1} is not UTF-8; save the file as UTF-8")]) from None
+
+
+def parse_event(text: str) -> Event:
+    """Read the text of an event file. Raises EventFileError with every mistake."""
+    if len(text) > LARGEST_FILE:
+        raise EventFileError([Fault("", f"the file is larger than {LARGEST_FILE // 1024} KB")])
+    try:
+        # Pure and safe: YAML 1.2, so that 13:00 is no number, `no` is no boolean, and duplicate keys are refused.
+        raw = YAML(typ="safe", pure=True).load(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        raise EventFileError([Fault("", f"{where}{error.problem or 'not YAML'}")]) from None
+    except (YAMLError, ValueError, RecursionError) as error:
+        raise EventFileError([Fault("", f"not YAML: {error}")]) from None
+    return check_event(raw)
+
+
+def check_event(raw: object) -> Event:
+    """Turn the data of an event file into an `Event`. Raises EventFileError with every mistake."""
+    if not isinstance(raw, dict):
+        raise EventFileError([Fault("", "the file must hold keys and values, starting with `id: …`")])
+    faults: list[Fault] = []
+    event = None
+    try:
+        event = Event.model_validate(raw)
+    except ValidationError as error:
+        faults += [Fault(_path(fault["loc"]), _words(fault["type"], fault["msg"])) for fault in error.errors()]
+    known = {fault.path for fault in faults}
+    faults += [fault for fault in _cross_checks(raw) if fault.path not in known]
+    if faults or event is None:
+        raise EventFileError(faults)
+    return event
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    """`("themes", 2, "capacity")` as people write it: themes[2].capacity. Union branches are left out."""
+    path = ""
+    for part in location:
+        if isinstance(part, int):
+            path += f"[{part}]"
+        elif part not in {"str", "list[str]", "dict[str,str]", "[key]"}:
+            path += f".{part}" if path else part
+    return path
+
+
+def _words(kind: str, message: str) -> str:
+    if kind == "missing":
+        return "is missing"
+    if kind == "extra_forbidden":
+        return "is not a key of the event file; check its spelling"
+    return message[:1].lower() + message[1:]
+
+
+def _cross_checks(raw: Mapping[str, Any]) -> Iterator[Fault]:
+    """Rules that span fields. They read the raw data, so that one bad field does not hide another's mistake."""
+    for checks in (_zone, _ids, _questions, _rounds, _agenda, _seats, _rooms, _costs, _order_of_moments):
+        yield from checks(raw)
+
+
+def _rows(raw: Mapping[str, Any], key: str) -> list[tuple[int, Mapping[str, Any]]]:
+    rows = raw.get(key)
+    return [(n, row) for n, row in enumerate(rows) if isinstance(row, dict)] if isinstance(rows, list) else []
+
+
+def _section(raw: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    section = raw.get(key)
+    return section if isinstance(section, dict) else {}
+
+
+def _known(raw: Mapping[str, Any], key: str) -> list[str]:
+    return [row["id"] for _, row in _rows(raw, key) if isinstance(row.get("id"), str)]
+
+
+def _parsed(adapter: TypeAdapter[Any], value: object) -> Any:
+    try:
+        return adapter.validate_python(value)
+    except ValidationError:
+        return None
+
+
+def _zone(raw: Mapping[str, Any]) -> Iterator[Fault]:
+    name = raw.get("timezone")
+    try:
+        if isinstance(name, str):
+            ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        yield Fault("timezone", f"{name!r} is no time zone; write one such as Europe/Brussels")
+
+
+def _ids(raw: Mapping[str, Any]) -> Iterator[Fault]:
+    for key in ("themes", "rounds", "partner_types", "questions"):
+        seen: set[str] = set()
+        for n, row in _rows(raw, key):
+            if isinstance(row.get("id"), str):
+                if row["id"] in seen:
+                    yield Fault(f"{key}[{n}].id", f"{row['id']!r} is used twice; ids must differ")
+                seen.add(row["id"])
+
+
+def _questions(raw: Mapping[str, Any]) -> Iterator[Fault]:
+    for n, row in _rows(raw, "questions"):
+        options = row.get("options")
+        if row.get("kind") == "choice" and not (isinstance(options, list) and len(options) >= 2):
+            yield Fault(f"questions[{n}].options", "a choice needs at least two options")
+
+
+def _rounds(raw: Mapping[str, Any]) -> Iterator[Fault]:
+    previous_end = None
+    for n, row in _rows(raw, "rounds"):
+        start, end = _parsed(_TIME, row.get("start")), _parsed(_TIME, row.get("end"))
+        if start and end and end <= start:
+            yield Fault(f"rounds[{n}].end", f"ends at {end:%H:%M}, not after its start at {start:%H:%M}")
+        if start and previous_end and start < previous_end:
+            yield Fault(f"rounds[{n}].start", f"starts at {start:%H:%M}, before the round above ends")
+        previous_end = end or previous_end
+
+
+def _agenda(raw: Mapping[str, Any]) -> Iterator[Fault]:
+    rounds = _known(raw, "rounds")
+    for n, row in _rows(raw, "agenda"):
+        start, end = _parsed(_TIME, row.get("start")), _parsed(_TIME, row.get("end"))
+        if start and end and end < start:
+            yield Fault(f"agenda[{n}].end", f"ends at {end:%H:%M}, before its start at {start:%H:%M}")
+        if isinstance(row.get("round"), str) and row["round"] not in rounds:
+            yield Fault(f"agenda[{n}].round", f"{row['round']!r} is no round; there are: {', '.join(rounds)}")
+
+
+def _seats(raw: Mapping[str, Any]) -> Iterator[Fault]:
+    themes, rounds, capacities = _known(raw, "themes"), _known(raw, "rounds"), _section(raw, "capacities")
+    for theme, seats in capacities.items():
+        if theme not in themes:
+            yield Fault(f"capacities.{theme}", f"{theme!r} is no theme; there are: {', '.join(themes)}")
+        for slot in seats if isinstance(seats, dict) else ():
+            if slot not in rounds:
+                yield Fault(f"capacities.{theme}.{slot}", f"{slot!r} is no round; there are: {', '.join(rounds)}")
+    totals = dict.fromkeys(rounds, 0)
+    for n, row in _rows(raw, "themes"):
+        own = capacities.get(row.get("id"))
+        own = own if isinstance(own, dict) else {}
+        seats_by_round = {slot: own.get(slot, row.get("capacity")) for slot in rounds}
+        for slot, seats in seats_by_round.items():
+            if seats is None:
+                yield Fault(f"themes[{n}].capacity", f"is missing, and `capacities` has no seats for round {slot!r}")
+                break
+            if isinstance(seats, int):
+                totals[slot] += seats
+                minimum = row.get("minimum", 0)
+                if isinstance(minimum, int) and seats and minimum > seats:
+                    yield Fault(f"themes[{n}].minimum", f"{minimum} is more than the {seats} seats in round {slot!r}")
+    if rounds and themes and len(themes) < len(rounds):
+        yield Fault("rounds", f"{len(rounds)} rounds need as many themes, since nobody joins a theme twice")
+    places = _section(raw, "registration").get("capacity")
+    for slot, total in totals.items():
+        if isinstance(places, int) and total < places:
+            yield Fault("registration.capacity", f"{places} people, but round {slot!r} has {total} seats")
+
+
+def _rooms(raw: Mapping[str, Any]) -> Iterator[Fault]:
+    rounds = _known(raw, "rounds")
+    for n, row in _rows(raw, "themes"):
+        rooms = row.get("rooms")
+        if isinstance(rooms, dict):
+            for slot in rooms:
+                if slot not in rounds:
+                    yield Fault(f"themes[{n}].rooms.{slot}", f"{slot!r} is no round; there are: {', '.join(rounds)}")
+        if isinstance(rooms, list) and len(rooms) not in {0, 1, len(rounds)}:
+            yield Fault(f"themes[{n}].rooms", f"{len(rooms)} rooms for {len(rounds)} rounds; give one, or one a round")
+
+
+def _costs(raw: Mapping[str, Any]) -> Iterator[Fault]:
+    costs = _section(raw, "allocation").get("rank_costs")
+    if not isinstance(costs, list) or not all(isinstance(cost, int) for cost in costs):
+        return
+    themes = len(_known(raw, "themes"))
+    if len(costs) != themes:
+        yield Fault("allocation.rank_costs", f"{len(costs)} costs for {themes} themes; give one a rank")
+    if costs != sorted(costs):
+        yield Fault("allocation.rank_costs", "a worse rank must not cost less than a better one")
+
+
+def _order_of_moments(raw: Mapping[str, Any]) -> Iterator[Fault]:
+    registration = _section(raw, "registration")
+    opens, closes = (_moment(registration.get(key)) for key in ("opens", "closes"))
+    at = _moment(_section(raw, "allocation").get("at"))
+    day = _parsed(TypeAdapter(date), raw.get("date"))
+    if opens and closes and closes <= opens:
+        yield Fault("registration.closes", "must be after registration.opens")
+    if closes and at and at < closes:
+        yield Fault("allocation.at", "must not be before registration.closes: people may change until then")
+    starts = [_parsed(_TIME, row.get("start")) for _, row in _rows(raw, "rounds")]
+    if at and day and starts and all(starts) and at >= datetime.combine(day, min(starts)):
+        yield Fault("allocation.at", "must be before the first round starts")
+
+
+def _moment(value: object) -> datetime | None:
+    parsed = _parsed(_MOMENT, value)
+    return parsed.replace(tzinfo=None) if isinstance(parsed, datetime) else None

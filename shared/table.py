@@ -1,0 +1,269 @@
+"""The one table: its keys, and the few calls made of it. What an item means stands beside its entity.
+
+pk                    sk                      what
+EVENTS                <event>                 the event file, as JSON
+EVENT#<event>         STATE                   run numbers, which run is published, who holds a place
+EVENT#<event>         REGISTRATION#<id>       a person
+EVENT#<event>         ADDRESS#<digest>        an address is taken (written with its registration)
+EVENT#<event>         RUN#<number>            a run of the allocator
+EVENT#<event>         TASK#<name>             something to do at a time (index `due`)
+EVENT#<event>         AUDIT#<time>#<id>       who did what
+RUN#<event>#<number>  PROGRAMME#<id>          a person's programme under a run
+MAIL#<event>          <mail id>               a mail (index `due` while it is not sent)
+SESSION               <digest>                a signed-in organiser (expires)
+LIMIT                 <what>#<digest>#<hour>  a counter behind a cap (expires)
+IDEMPOTENCY           <digest>                a request already answered (expires)
+
+`due` is a sparse index: only items with something left to do carry the attributes `due` (what) and `due_at` (when).
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.exceptions import ClientError
+
+CONFLICT_TRIES = 12
+"""A transaction that meets another on the same item is tried again so often, over about six seconds in all."""
+
+Item = dict[str, Any]
+Write = dict[str, Any]
+
+_serialize = TypeSerializer().serialize
+_deserialize = TypeDeserializer().deserialize
+
+
+class Absent:
+    """Condition: the attribute (or, on `pk`, the item) does not exist."""
+
+
+class Present:
+    """Condition: the attribute (or, on `pk`, the item) exists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Below:
+    """Condition: the number is absent or smaller than the limit."""
+
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """Condition: the text sorts before this one (moments as `models.utc` writes them)."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """Condition: the value is one of these."""
+
+    values: tuple[str, ...]
+
+
+class ConditionFailedError(Exception):
+    """A condition did not hold, so nothing was written; `failed` has the positions of the writes that refused."""
+
+    def __init__(self, failed: Sequence[int]) -> None:
+        super().__init__(f"condition failed at {list(failed)}")
+        self.failed = tuple(failed)
+
+
+class Table:
+    """The few calls Parcours makes of DynamoDB, in plain Python values."""
+
+    def __init__(self, client: Any, name: str) -> None:
+        self._client, self._name = client, name
+
+    def get(self, pk: str, sk: str) -> Item | None:
+        """One item, read consistently, or None."""
+        key = {"pk": _serialize(pk), "sk": _serialize(sk)}
+        found = self._client.get_item(TableName=self._name, Key=key, ConsistentRead=True).get("Item")
+        return _plain(found) if found else None
+
+    def query(self, pk: str, prefix: str = "", *, newest_first: bool = False, after: str = "") -> Iterator[Item]:
+        """Every item of a partition whose sk starts with `prefix` (and sorts after `after`), page by page."""
+        start: Mapping[str, Any] | None = {"pk": _serialize(pk), "sk": _serialize(after)} if after else None
+        condition = "pk = :pk" + (" AND begins_with(sk, :prefix)" if prefix else "")
+        values = {":pk": _serialize(pk)} | ({":prefix": _serialize(prefix)} if prefix else {})
+        while True:
+            page = self._client.query(
+                TableName=self._name,
+                KeyConditionExpression=condition,
+                ExpressionAttributeValues=values,
+                ConsistentRead=True,
+                ScanIndexForward=not newest_first,
+                **({"ExclusiveStartKey": start} if start else {}),
+            )
+            yield from map(_plain, page["Items"])
+            start = page.get("LastEvaluatedKey")
+            if not start:
+                return
+
+    def due(self, what: str, until: str) -> Iterator[Item]:
+        """Items with `what` left to do by `until`, the oldest first. The index lags by milliseconds."""
+        arguments: dict[str, Any] = {
+            "TableName": self._name,
+            "IndexName": "due",
+            "KeyConditionExpression": "due = :what AND due_at <= :until",
+            "ExpressionAttributeValues": {":what": _serialize(what), ":until": _serialize(until)},
+        }
+        while True:
+            page = self._client.query(**arguments)
+            yield from map(_plain, page["Items"])
+            if not page.get("LastEvaluatedKey"):
+                return
+            arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+    def write(self, *writes: Write) -> None:
+        """Make all of these writes or none of them.
+
+        Raises ConditionFailedError with the positions of the writes whose condition did not hold. A meeting with
+        another transaction on the same item is no failure: it is tried again after a short random wait.
+        """
+        for attempt in range(CONFLICT_TRIES):
+            try:
+                self._client.transact_write_items(TransactItems=[_named(write, self._name) for write in writes])
+            except ClientError as error:
+                reasons = [reason.get("Code") for reason in error.response.get("CancellationReasons", [])]
+                failed = [position for position, code in enumerate(reasons) if code == "ConditionalCheckFailed"]
+                if failed:
+                    raise ConditionFailedError(failed) from None
+                if attempt + 1 == CONFLICT_TRIES or "TransactionConflict" not in reasons:
+                    raise
+                # Jitter spreads contention and is no secret.
+                time.sleep(random.uniform(0, min(1.0, 0.02 * 2**attempt)))  # noqa: S311
+            else:
+                return
+
+    def count(self, pk: str, sk: str, *, expires: int) -> int:
+        """Add one to a counter that expires at this Unix time, and return what it then holds."""
+        answer = self._client.update_item(
+            TableName=self._name,
+            Key={"pk": _serialize(pk), "sk": _serialize(sk)},
+            UpdateExpression="ADD #n :one SET expires = :expires",
+            ExpressionAttributeNames={"#n": "n"},
+            ExpressionAttributeValues={":one": _serialize(1), ":expires": _serialize(expires)},
+            ReturnValues="UPDATED_NEW",
+        )
+        return int(_deserialize(answer["Attributes"]["n"]))
+
+
+def put(item: Mapping[str, Any], expect: Mapping[str, Any] | None = None) -> Write:
+    """Write a whole item if what is expected of the stored one holds."""
+    names, values, condition = _condition(expect or {})
+    body = {"Item": {key: _serialize(_storable(value)) for key, value in item.items()}}
+    return {"Put": body | _expressions(names, values, ConditionExpression=condition)}
+
+
+def update(
+    pk: str,
+    sk: str,
+    *,
+    assign: Mapping[str, Any] | None = None,
+    add: Mapping[str, int] | None = None,
+    remove: Sequence[str] = (),
+    expect: Mapping[str, Any] | None = None,
+) -> Write:
+    """Change attributes of one item if what is expected of it holds."""
+    names, values, condition = _condition(expect or {})
+    clauses = []
+    for verb, changes, sign in (("SET", assign or {}, " = "), ("ADD", add or {}, " ")):
+        parts = []
+        for position, (attribute, value) in enumerate(changes.items()):
+            names[f"#{verb}{position}"], values[f":{verb}{position}"] = attribute, _serialize(_storable(value))
+            parts.append(f"#{verb}{position}{sign}:{verb}{position}")
+        clauses += [f"{verb} {', '.join(parts)}"] if parts else []
+    for position, attribute in enumerate(remove):
+        names[f"#R{position}"] = attribute
+    clauses += ["REMOVE " + ", ".join(f"#R{n}" for n in range(len(remove)))] if remove else []
+    body = {"Key": {"pk": _serialize(pk), "sk": _serialize(sk)}, "UpdateExpression": " ".join(clauses)}
+    return {"Update": body | _expressions(names, values, ConditionExpression=condition)}
+
+
+def delete(pk: str, sk: str, expect: Mapping[str, Any] | None = None) -> Write:
+    """Delete one item if what is expected of it holds."""
+    names, values, condition = _condition(expect or {})
+    body = {"Key": {"pk": _serialize(pk), "sk": _serialize(sk)}}
+    return {"Delete": body | _expressions(names, values, ConditionExpression=condition)}
+
+
+def check(pk: str, sk: str, expect: Mapping[str, Any]) -> Write:
+    """Write nothing, but let the others go through only if this item is as expected."""
+    names, values, condition = _condition(expect)
+    body = {"Key": {"pk": _serialize(pk), "sk": _serialize(sk)}}
+    return {"ConditionCheck": body | _expressions(names, values, ConditionExpression=condition)}
+
+
+def _condition(expect: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, Any], str]:
+    names: dict[str, str] = {}
+    values: dict[str, Any] = {}
+    parts = []
+    for position, (attribute, wanted) in enumerate(expect.items()):
+        name, value = f"#c{position}", f":c{position}"
+        names[name] = attribute
+        match wanted:
+            case Absent():
+                parts.append(f"attribute_not_exists({name})")
+            case Present():
+                parts.append(f"attribute_exists({name})")
+            case Below(limit=limit):
+                parts.append(f"(attribute_not_exists({name}) OR {name} < {value})")
+                values[value] = _serialize(limit)
+            case Before(text=text):
+                parts.append(f"{name} < {value}")
+                values[value] = _serialize(text)
+            case OneOf(values=allowed):
+                marks = [f"{value}x{n}" for n in range(len(allowed))]
+                parts.append(f"{name} IN ({', '.join(marks)})")
+                values |= {mark: _serialize(one) for mark, one in zip(marks, allowed, strict=True)}
+            case _:
+                parts.append(f"{name} = {value}")
+                values[value] = _serialize(_storable(wanted))
+    return names, values, " AND ".join(parts)
+
+
+def _expressions(names: Mapping[str, str], values: Mapping[str, Any], **texts: str) -> dict[str, Any]:
+    """Only the arguments that say something: DynamoDB refuses empty ones."""
+    arguments: dict[str, Any] = {key: text for key, text in texts.items() if text}
+    if names:
+        arguments["ExpressionAttributeNames"] = dict(names)
+    if values:
+        arguments["ExpressionAttributeValues"] = dict(values)
+    return arguments
+
+
+def _named(write: Write, table: str) -> Write:
+    return {kind: {"TableName": table, **body} for kind, body in write.items()}
+
+
+def _storable(value: Any) -> Any:
+    """Floats become decimals, which is what DynamoDB's numbers are."""
+    if isinstance(value, float):
+        return Decimal(repr(value))
+    if isinstance(value, dict):
+        return {key: _storable(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_storable(one) for one in value]
+    return value
+
+
+def _plain(item: Mapping[str, Any]) -> Item:
+    return {key: _number(_deserialize(value)) for key, value in item.items()}
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, dict):
+        return {key: _number(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_number(one) for one in value]
+    return value
