@@ -180,23 +180,17 @@ def _agenda(raw: Mapping[str, Any]) -> Iterator[Fault]:
 
 
 def _seats(raw: Mapping[str, Any]) -> Iterator[Fault]:
-    themes, rounds, capacities = _known(raw, "themes"), _known(raw, "rounds"), _section(raw, "capacities")
-    for theme, seats in capacities.items():
-        if theme not in themes:
-            yield Fault(f"capacities.{theme}", f"{theme!r} is no theme; there are: {', '.join(themes)}")
-        for slot in seats if isinstance(seats, dict) else ():
-            if slot not in rounds:
-                yield Fault(f"capacities.{theme}.{slot}", f"{slot!r} is no round; there are: {', '.join(rounds)}")
+    themes, rounds = _known(raw, "themes"), _known(raw, "rounds")
+    yield from _overrides(_section(raw, "capacities"), themes, rounds)
     totals = dict.fromkeys(rounds, 0)
     for n, row in _rows(raw, "themes"):
-        own = capacities.get(row.get("id"))
-        own = own if isinstance(own, dict) else {}
-        seats_by_round = {slot: own.get(slot, row.get("capacity")) for slot in rounds}
-        for slot, seats in seats_by_round.items():
+        override = _section(_section(raw, "capacities"), str(row.get("id")))
+        for slot in rounds:
+            seats = override.get(slot, row.get("capacity"))
             if seats is None:
                 yield Fault(f"themes[{n}].capacity", f"is missing, and `capacities` has no seats for round {slot!r}")
                 break
-            if isinstance(seats, int):
+            if isinstance(seats, int) and seats >= 0:
                 totals[slot] += seats
                 minimum = row.get("minimum", 0)
                 if isinstance(minimum, int) and seats and minimum > seats:
@@ -207,6 +201,15 @@ def _seats(raw: Mapping[str, Any]) -> Iterator[Fault]:
     for slot, total in totals.items():
         if isinstance(places, int) and total < places:
             yield Fault("registration.capacity", f"{places} people, but round {slot!r} has {total} seats")
+
+
+def _overrides(capacities: Mapping[str, Any], themes: list[str], rounds: list[str]) -> Iterator[Fault]:
+    for theme, seats in capacities.items():
+        if theme not in themes:
+            yield Fault(f"capacities.{theme}", f"{theme!r} is no theme; there are: {', '.join(themes)}")
+        for slot in seats if isinstance(seats, dict) else ():
+            if slot not in rounds:
+                yield Fault(f"capacities.{theme}.{slot}", f"{slot!r} is no round; there are: {', '.join(rounds)}")
 
 
 def _rooms(raw: Mapping[str, Any]) -> Iterator[Fault]:

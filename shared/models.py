@@ -16,7 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=60)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
-Address = Annotated[str, StringConstraints(pattern=r"^[^@\s<>,;:\"]{1,64}@[^@\s<>,;:\"]+\.[^@\s<>,;:\"]+$", max_length=254)]
+Address = Annotated[
+    str, StringConstraints(pattern=r"^[^@\s<>,;:\"]{1,64}@[^@\s<>,;:\"]+\.[^@\s<>,;:\"]+$", max_length=254)
+]
 SeatCount = Annotated[int, Field(ge=0, le=1_000_000, strict=True)]
 Cost = Annotated[int, Field(ge=0, le=1_000_000, strict=True)]
 
@@ -350,6 +352,7 @@ class Run(Model):
     owner: str = ""
     lease_until: str = ""
     compared_with: int = 0
+    basis: str = ""
     people: int = 0
     mails: int = 0
     result: dict[str, Any] = {}
@@ -377,9 +380,12 @@ class EventState(Model):
     active_run: int = 0
     published_run: int = 0
     publishing_run: int = 0
+    allocated_for: str = ""
+    seed: str = ""
     confirmed: int = 0
     waiting: int = 0
     mail_held: bool = False
+    retired: bool = False
 
 
 def utc(moment: datetime) -> str:

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -138,10 +138,23 @@ class Table:
                     raise ConditionFailedError(failed) from None
                 if attempt + 1 == CONFLICT_TRIES or "TransactionConflict" not in reasons:
                     raise
-                # Jitter spreads contention and is no secret.
-                time.sleep(random.uniform(0, min(1.0, 0.02 * 2**attempt)))  # noqa: S311
+                _wait(attempt)
             else:
                 return
+
+    def put_all(self, items: Iterable[Mapping[str, Any]]) -> None:
+        """Write items that need no condition, 25 a call. Repeating it writes the same again."""
+        waiting = [{"PutRequest": {"Item": {k: _serialize(_storable(v)) for k, v in one.items()}}} for one in items]
+        for start in range(0, len(waiting), 25):
+            batch = waiting[start : start + 25]
+            for attempt in range(CONFLICT_TRIES):
+                answer = self._client.batch_write_item(RequestItems={self._name: batch})
+                batch = answer.get("UnprocessedItems", {}).get(self._name, [])
+                if not batch:
+                    break
+                _wait(attempt)
+            else:
+                raise TimeoutError(f"the table took {len(waiting) - len(batch)} of {len(waiting)} items; try again")
 
     def count(self, pk: str, sk: str, *, expires: int) -> int:
         """Add one to a counter that expires at this Unix time, and return what it then holds."""
@@ -154,6 +167,11 @@ class Table:
             ReturnValues="UPDATED_NEW",
         )
         return int(_deserialize(answer["Attributes"]["n"]))
+
+
+def _wait(attempt: int) -> None:
+    # Jitter spreads contention and is no secret.
+    time.sleep(random.uniform(0, min(1.0, 0.02 * 2**attempt)))  # noqa: S311
 
 
 def put(item: Mapping[str, Any], expect: Mapping[str, Any] | None = None) -> Write:

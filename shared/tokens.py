@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import time
+from contextlib import suppress
 from typing import Any
 
 from itsdangerous import BadData, URLSafeSerializer
@@ -41,19 +42,19 @@ class Keys:
 
     def _fresh(self) -> list[str]:
         if time.monotonic() - self._read_at > KEY_SECONDS:
-            found = [self._client.get_secret_value(SecretId=self._secret_arn, VersionStage="AWSCURRENT")["SecretString"]]
-            try:
-                stage = "AWSPREVIOUS"
-                found.append(self._client.get_secret_value(SecretId=self._secret_arn, VersionStage=stage)["SecretString"])
-            except self._client.exceptions.ResourceNotFoundException:
-                pass  # never rotated: there is no previous key
+            found = [self._read("AWSCURRENT")]
+            with suppress(self._client.exceptions.ResourceNotFoundException):  # never rotated: no previous key
+                found.append(self._read("AWSPREVIOUS"))
             self._keys, self._read_at = found, time.monotonic()
         return self._keys
+
+    def _read(self, stage: str) -> str:
+        return str(self._client.get_secret_value(SecretId=self._secret_arn, VersionStage=stage)["SecretString"])
 
 
 def sign(keys: Keys, salt: str, payload: list[str | int]) -> str:
     """A token for this payload, under the current key."""
-    return _serializer(keys.current(), salt).dumps(payload)  # type: ignore[return-value]
+    return _serializer(keys.current(), salt).dumps(payload)
 
 
 def verify(keys: Keys, salt: str, token: str) -> list[Any] | None:

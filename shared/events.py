@@ -1,0 +1,155 @@
+"""Events: put, read, list and retire; what is due for each, and who did what."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from datetime import datetime, time, timedelta
+from typing import Any
+
+from shared.errors import ConflictError
+from shared.models import Event, EventState, RegistrationState, utc
+from shared.registrations import event_pk, read_state, registrations_of
+from shared.table import Absent, ConditionFailedError, Item, Table, Write, put, update
+
+ALLOCATE_DUE = "allocate"
+"""Part of the index `due` that the allocator works through."""
+
+UPKEEP_DUE = "upkeep"
+"""Part of the index `due` that upkeep works through."""
+
+SENSITIVE_KEPT = timedelta(days=7)
+"""Answers to sensitive questions (diet, access needs) go this long after the event, before everything else."""
+
+REMINDED_AT = time(9, 0)
+
+
+def read_event(table: Table, event: str) -> Event | None:
+    """An event as its organisers described it, or None (also when it was retired)."""
+    found = table.get("EVENTS", event)
+    return _event(found) if found and not found.get("retired") else None
+
+
+def events(table: Table) -> Iterator[Event]:
+    """Every event that is not retired, by id."""
+    return (_event(item) for item in table.query("EVENTS") if not item.get("retired"))
+
+
+def put_event(table: Table, event: Event, *, actor: str, now: datetime) -> EventState:
+    """Store an event file, new or changed, and what is to be done for it and when.
+
+    Raises ConflictError when the change would break registrations already made, saying what stands in the way.
+    """
+    with suppress(ConditionFailedError):
+        table.write(put(_fresh_state(event.id), expect={"pk": Absent()}))
+    state = read_state(table, event.id)
+    before = read_event(table, event.id)
+    faults = _broken_promises(table, before, event, state) if before else []
+    if faults:
+        raise ConflictError("This change would break registrations already made: " + "; ".join(faults) + ".")
+    document = {
+        "pk": "EVENTS",
+        "sk": event.id,
+        "type": "event",
+        "document": event.model_dump_json(exclude_defaults=True),
+        "updated_at": utc(now),
+    }
+    seed = event.allocation.seed or state.seed or secrets.token_hex(16)
+    table.write(
+        put(document),
+        update(event_pk(event.id), "STATE", assign={"seed": seed, "retired": False}),
+        *_tasks(event, state, now),
+        audit(event.id, actor, "put-event", now=now),
+    )
+    return read_state(table, event.id)
+
+
+def retire_event(table: Table, event: Event, *, actor: str, now: datetime) -> None:
+    """Take an event off the pages; its data stays until its retention ends.
+
+    Raises ConflictError while the event lies ahead and people hold a place.
+    """
+    state = read_state(table, event.id)
+    if state.confirmed and now < event.ends_at:
+        raise ConflictError(f"{state.confirmed} people hold a place. Withdraw them, or wait until the day is over.")
+    table.write(
+        update("EVENTS", event.id, assign={"retired": True}),
+        update(event_pk(event.id), "STATE", assign={"retired": True}),
+        audit(event.id, actor, "retire-event", now=now),
+    )
+
+
+def audit(event: str, actor: str, act: str, *, now: datetime, about: str = "", what: str = "") -> Write:
+    """The write of one line of the audit list: who (an organiser's address), when, what, about which registration."""
+    return put(
+        {
+            "pk": event_pk(event),
+            "sk": f"AUDIT#{utc(now)}#{secrets.token_hex(4)}",
+            "type": "audit",
+            "at": utc(now),
+            "actor": actor,
+            "act": act,
+            "about": about,
+            "what": what,
+        }
+    )
+
+
+def audit_lines(table: Table, event: str) -> Iterator[Item]:
+    """The audit list, newest first."""
+    return table.query(event_pk(event), "AUDIT#", newest_first=True)
+
+
+def task(event: str, name: str, due: str, due_at: datetime, **facts: Any) -> Write:
+    """The write of something to do at a time; writing it again moves it."""
+    keys = {"pk": event_pk(event), "sk": f"TASK#{name}"}
+    return put({**keys, "type": "task", "event": event, "task": name, "due": due, "due_at": utc(due_at), **facts})
+
+
+def _tasks(event: Event, state: EventState, now: datetime) -> Iterator[Write]:
+    at = event.allocates_at
+    if not state.published_run and state.allocated_for != utc(at):
+        yield task(event.id, "allocation", ALLOCATE_DUE, at)
+    for days in event.reminder_days:
+        local = datetime.combine(event.date - timedelta(days=days), REMINDED_AT, tzinfo=event.zone)
+        if local > now:
+            yield task(event.id, f"reminder#{days}", UPKEEP_DUE, local, days=days)
+    yield task(event.id, "sensitive", UPKEEP_DUE, min(event.ends_at + SENSITIVE_KEPT, event.retained_until))
+    yield task(event.id, "retention", UPKEEP_DUE, event.retained_until)
+
+
+def _broken_promises(table: Table, before: Event, after: Event, state: EventState) -> list[str]:
+    """What people already rely on and the new file takes away."""
+    people = [one for one in registrations_of(table, after.id) if one.state is not RegistrationState.WITHDRAWN]
+    if not people:
+        return []
+    faults = []
+    themes = {theme.id for theme in after.themes}
+    kinds = {kind.id for kind in after.partner_types}
+    rounds = {slot.id for slot in after.rounds}
+    for gone in sorted({choice for one in people for choice in one.choices} - themes):
+        ranked = sum(gone in one.choices for one in people)
+        faults.append(f"themes: {gone!r} is gone and {ranked} people ranked it")
+    for gone in sorted({one.partner_type for one in people} - kinds):
+        faults.append(f"partner_types: {gone!r} is gone and {sum(one.partner_type == gone for one in people)} chose it")
+    pinned = {slot for one in people for slot in [*one.pinned, *one.absent]}
+    for gone in sorted(({slot.id for slot in before.rounds} if state.published_run else pinned) - rounds):
+        faults.append(f"rounds: {gone!r} is gone and programmes, pins or absences use it")
+    for one in people:
+        for slot, theme in one.pinned.items():
+            if theme in themes and slot in rounds and not after.seats(theme, slot):
+                faults.append(f"capacities: {theme!r} is closed in round {slot!r} and somebody is pinned to it")
+    if state.confirmed > after.capacity:
+        faults.append(f"registration.capacity: {after.capacity} places and {state.confirmed} people hold one")
+    return faults
+
+
+def _fresh_state(event: str) -> dict[str, Any]:
+    """Counters start as numbers, so that every condition on them compares numbers."""
+    return {"pk": event_pk(event), "sk": "STATE", "type": "state", **EventState(event=event).model_dump(mode="json")}
+
+
+def _event(item: Mapping[str, Any]) -> Event:
+    return Event.model_validate(json.loads(item["document"]))

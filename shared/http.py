@@ -1,0 +1,232 @@
+"""What every route shares: reading a request, answering as a page or as JSON, errors, and the headers that guard."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError as RouteNotFoundError
+from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
+from pydantic import ValidationError
+
+from shared.errors import (
+    ForbiddenError,
+    InvalidError,
+    NotFoundError,
+    ParcoursError,
+    TooLargeError,
+    UnreadableError,
+    UnsupportedMediaTypeError,
+)
+from shared.observability import logger
+
+LARGEST_BODY = 64 * 1024
+"""Bytes of a form or a JSON body; the longest honest registration is a tenth of it."""
+
+GUARDS = {
+    "Strict-Transport-Security": "max-age=63072000; includeSubDomains",
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
+        "base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+"""On every answer, errors too."""
+
+PRIVATE = {"Cache-Control": "no-store"}
+
+Fields = dict[str, Any]
+RenderError = Callable[[APIGatewayProxyEventV2, ParcoursError], str]
+
+
+def wants_json(request: APIGatewayProxyEventV2) -> bool:
+    """Whether the caller asked for JSON, or sent JSON and did not ask for a page."""
+    accept = request.headers.get("accept", "")
+    if "text/html" in accept:
+        return False
+    return "application/json" in accept or _media_type(request) == "application/json"
+
+
+def read_fields(request: APIGatewayProxyEventV2, *, largest: int = LARGEST_BODY) -> Fields:
+    """The fields of a form or of a JSON object; a form field given more than once becomes a list.
+
+    Raises UnreadableError, TooLargeError or UnsupportedMediaTypeError.
+    """
+    body = read_body(request, largest=largest)
+    match _media_type(request):
+        case "application/json":
+            return _json_fields(body)
+        case "application/x-www-form-urlencoded":
+            return _form_fields(body)
+        case "" if not body:
+            return {}
+        case other:
+            raise UnsupportedMediaTypeError(f"Send a form or JSON, not {other[:80] or 'a body without a media type'}.")
+
+
+def read_body(request: APIGatewayProxyEventV2, *, largest: int = LARGEST_BODY) -> bytes:
+    """The bytes of a request's body. Raises UnreadableError or TooLargeError."""
+    raw = request.raw_event.get("body") or ""
+    if len(raw) > largest * 2:
+        raise TooLargeError(f"Send at most {largest // 1024} KB.")
+    try:
+        body = base64.b64decode(raw, validate=True) if request.is_base64_encoded else raw.encode("utf-8")
+    except (binascii.Error, UnicodeEncodeError):
+        raise UnreadableError("The body of the request cannot be read.") from None
+    if len(body) > largest:
+        raise TooLargeError(f"Send at most {largest // 1024} KB.")
+    return body
+
+
+def _json_fields(body: bytes) -> Fields:
+    try:
+        found = json.loads(body, object_pairs_hook=_no_duplicates, parse_constant=_no_constants)
+    except (ValueError, RecursionError) as error:
+        raise UnreadableError(f"The body is not readable JSON: {error}.") from None
+    if not isinstance(found, dict):
+        raise UnreadableError("The body must be a JSON object.")
+    return found
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands in it twice")
+    return found
+
+
+def _no_constants(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _form_fields(body: bytes) -> Fields:
+    try:
+        pairs = parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=500, errors="strict")
+    except (ValueError, UnicodeDecodeError):
+        raise UnreadableError("The form cannot be read; send it as UTF-8.") from None
+    fields: Fields = {}
+    for name, value in pairs:
+        if name not in fields:
+            fields[name] = value
+        elif isinstance(fields[name], list):
+            fields[name].append(value)
+        else:
+            fields[name] = [fields[name], value]
+    return fields
+
+
+def _media_type(request: APIGatewayProxyEventV2) -> str:
+    return request.headers.get("content-type", "").split(";")[0].strip().lower()
+
+
+def source_address(request: APIGatewayProxyEventV2) -> str:
+    """The caller's network address as API Gateway saw it; X-Forwarded-For is the caller's own claim."""
+    return request.request_context.http.source_ip or "unknown"
+
+
+def refuse_other_sites(request: APIGatewayProxyEventV2) -> None:
+    """Refuse a post that a browser sent from another site. Raises ForbiddenError.
+
+    Browsers send Origin with every POST; programs that send none carry no cookie that could be abused.
+    """
+    origin = request.headers.get("origin")
+    if origin and urlsplit(origin).netloc != request.headers.get("host", ""):
+        raise ForbiddenError("This form was sent from another site. Open the page itself and try again.")
+
+
+def page(status: int, body: str, *, private: bool = True, headers: Mapping[str, str] | None = None) -> Response[str]:
+    """Answer with a page."""
+    return answer(status, body, "text/html; charset=utf-8", private=private, headers=headers)
+
+
+def as_json(status: int, body: object, *, headers: Mapping[str, str] | None = None) -> Response[str]:
+    """Answer with JSON."""
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    return answer(status, text, "application/json", private=True, headers=headers)
+
+
+def see_other(location: str, *, cookies: list[Any] | None = None) -> Response[str]:
+    """Send a browser on after a form: a reload then repeats nothing."""
+    return Response(status_code=303, body="", headers={**GUARDS, **PRIVATE, "Location": location}, cookies=cookies)
+
+
+def answer(
+    status: int,
+    body: str | bytes,
+    content_type: str,
+    *,
+    private: bool,
+    headers: Mapping[str, str] | None = None,
+    cookies: list[Any] | None = None,
+) -> Response[Any]:
+    """Answer with anything, under the guards; `private` answers are kept by no cache."""
+    together = {**GUARDS, **(PRIVATE if private else {}), **(headers or {})}
+    return Response(status_code=status, content_type=content_type, body=body, headers=together, cookies=cookies)
+
+
+def invalid(error: ValidationError, words: Mapping[str, str] | None = None) -> InvalidError:
+    """What pydantic refused, as one message a field; `words` replaces its words by the error's type."""
+    fields = {}
+    for fault in error.errors(include_url=False, include_context=False, include_input=False):
+        name = ".".join(map(str, fault["loc"])) or "body"
+        fields.setdefault(name, (words or {}).get(fault["type"], fault["msg"]))
+    return InvalidError("Some fields need another look.", fields)
+
+
+def make_app(render_error: RenderError) -> APIGatewayHttpResolver:
+    """A router whose errors all leave the same way: JSON to programs, `render_error`'s page to people.
+
+    Only what the domain foresees is caught; a fault of our own stays one and alarms.
+    """
+    app = APIGatewayHttpResolver()
+
+    @app.exception_handler(ParcoursError)
+    def refuse(error: ParcoursError) -> Response[str]:
+        return error_answer(app.current_event, error, render_error)
+
+    @app.not_found
+    def missing(_: RouteNotFoundError) -> Response[str]:
+        request = app.current_event
+        allowed = _methods_at(app, request.path)
+        if not allowed:
+            return error_answer(request, NotFoundError("There is no such page. Check the address."), render_error)
+        error = MethodNotAllowedError(f"Use {' or '.join(allowed)} here.")
+        return error_answer(request, error, render_error, headers={"Allow": ", ".join(allowed)})
+
+    return app
+
+
+class MethodNotAllowedError(ParcoursError):
+    """The page exists, but not for this method."""
+
+    code = "method-not-allowed"
+    status = 405
+
+
+def error_answer(
+    request: APIGatewayProxyEventV2,
+    error: ParcoursError,
+    render_error: RenderError,
+    *,
+    headers: Mapping[str, str] | None = None,
+) -> Response[str]:
+    """An error as JSON or as a page, with its status and no word of the inside."""
+    logger.info("refused", extra={"code": error.code, "status": error.status, "fields": sorted(error.fields)})
+    if wants_json(request):
+        body = {"error": error.code, "message": error.message, "fields": error.fields}
+        return as_json(error.status, body, headers=headers)
+    return page(error.status, render_error(request, error), headers=headers)
+
+
+def _methods_at(app: APIGatewayHttpResolver, path: str) -> list[str]:
+    """The methods for which this path has a route."""
+    routes = [*app._static_routes, *app._dynamic_routes]
+    return sorted({route.method for route in routes if route.rule.match(path)})

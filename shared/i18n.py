@@ -1,0 +1,41 @@
+"""Words, dates and times in the visitor's language. English is what the code says; the catalogues translate it."""
+
+from __future__ import annotations
+
+import gettext
+from datetime import date, datetime, time
+from functools import cache
+from pathlib import Path
+
+LANGUAGES = {"en": "English", "nl": "Nederlands", "fr": "Français"}
+"""Languages there is a catalogue for, by their own names."""
+
+CATALOGUES = Path(__file__).parent / "locale"
+
+
+def language_for(*wishes: str) -> str:
+    """The first of these languages there is a catalogue for, else English."""
+    return next((wish for wish in wishes if wish in LANGUAGES), "en")
+
+
+@cache
+def translations(language: str) -> gettext.NullTranslations:
+    """The catalogue of a language; what it lacks stays English."""
+    return gettext.translation("parcours", CATALOGUES, languages=[language], fallback=True)
+
+
+def day(when: date | datetime, language: str) -> str:
+    """A date in words, with its weekday: "Wednesday, 6 November 2024"."""
+    from babel.dates import format_date  # 30 ms that a request without a date need not pay
+
+    return format_date(when, format="EEEE d MMMM y", locale=language)
+
+
+def clock(when: time | datetime) -> str:
+    """A time of day as it is read in all our languages: 13:00."""
+    return f"{when:%H:%M}"
+
+
+def day_and_clock(when: datetime, language: str) -> str:
+    """A moment in words, in the zone it carries."""
+    return f"{day(when, language)}, {clock(when)}"

@@ -1,0 +1,357 @@
+"""A registration's life, each step one transaction: whole or not at all.
+
+One address holds one registration per event (the item ADDRESS#…), and never are more people confirmed than there
+are places (the counters of STATE). Every step writes the mail that reports it in the same transaction.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from shared.errors import ConflictError, StaleError
+from shared.mails import mails_of, mails_pk, send
+from shared.models import Event, EventState, Programme, Registration, RegistrationState, utc
+from shared.table import Absent, Below, ConditionFailedError, Item, Present, Table, Write, check, delete, put, update
+
+OFFER = timedelta(hours=48)
+"""How long an offered place waits for an answer."""
+
+OFFER_DUE = "offer"
+"""Name of the open offers' part of the index `due`."""
+
+MOST_WRITES = 100
+"""DynamoDB's limit for one transaction."""
+
+HOLDS_A_PLACE = (RegistrationState.CONFIRMED, RegistrationState.OFFERED)
+
+
+def event_pk(event: str) -> str:
+    """Partition that holds what the system knows of an event."""
+    return f"EVENT#{event}"
+
+
+def registration_sk(registration: str) -> str:
+    """Sort key of a registration."""
+    return f"REGISTRATION#{registration}"
+
+
+def address_sk(email: str) -> str:
+    """Sort key that says an address is taken. A digest: it finds, it does not tell."""
+    return "ADDRESS#" + hashlib.sha256(email.strip().casefold().encode()).hexdigest()
+
+
+def new_id() -> str:
+    """A fresh registration id: 80 random bits as 20 hexadecimal digits."""
+    return secrets.token_hex(10)
+
+
+def read_registration(table: Table, event: str, registration: str) -> Registration | None:
+    """One registration, or None."""
+    found = table.get(event_pk(event), registration_sk(registration))
+    return as_registration(found) if found else None
+
+
+def registrations_of(table: Table, event: str, after: str = "") -> Iterator[Registration]:
+    """Every registration of an event, by id; `after` continues behind that id."""
+    start = registration_sk(after) if after else ""
+    return map(as_registration, table.query(event_pk(event), "REGISTRATION#", after=start))
+
+
+def find_by_address(table: Table, event: str, email: str) -> Registration | None:
+    """The registration that holds this address, or None."""
+    found = table.get(event_pk(event), address_sk(email))
+    return read_registration(table, event, found["registration"]) if found else None
+
+
+def as_registration(item: Item) -> Registration:
+    """The registration in a stored item."""
+    return Registration.model_validate({key: value for key, value in item.items() if key in Registration.model_fields})
+
+
+def register(
+    table: Table, event: Event, draft: Registration, *, now: datetime, extra: Sequence[Write] = ()
+) -> tuple[Registration, bool]:
+    """Store a new registration, confirmed while there are places, else waiting, and send what tells the person so.
+
+    A known address changes nothing: its holder is sent the own link (once an hour at most). Known or unknown, the
+    same calls are made of the table, so that nobody learns from the outside who is registered.
+
+    Parameters
+    ----------
+    draft
+        The registration to store; its state is decided here.
+    extra
+        Writes to make in the same transaction (an audit line).
+
+    Returns
+    -------
+    The stored registration and True, or the one that already holds the address and False.
+    """
+    taken = table.get(event_pk(event.id), address_sk(draft.email))
+    state = read_state(table, event.id)
+    for _ in range(8):
+        if taken:
+            known = taken["registration"]
+            remind(table, event.id, known, "already-registered", now=now)
+            found = read_registration(table, event.id, known) if extra else None
+            return found or draft.model_copy(update={"id": known}), False
+        has_place = state.confirmed < event.capacity and state.waiting == 0
+        kind = RegistrationState.CONFIRMED if has_place else RegistrationState.WAITING
+        stored = draft.model_copy(update={"state": kind})
+        try:
+            table.write(*_entry(event, stored, now), *extra)
+        except ConditionFailedError as error:
+            if 0 in error.failed:
+                taken = table.get(event_pk(event.id), address_sk(draft.email))
+            state = read_state(table, event.id)
+        else:
+            return stored, True
+    raise ConflictError("Many people are registering at this moment. Please send the form again.")
+
+
+def _entry(event: Event, stored: Registration, now: datetime) -> list[Write]:
+    """The writes of a new registration: address, person, counter, mail. The address stands first: see `register`."""
+    confirmed = stored.state is RegistrationState.CONFIRMED
+    counter = (
+        update(
+            event_pk(event.id),
+            "STATE",
+            add={"confirmed": 1},
+            expect={"pk": Present(), "confirmed": Below(event.capacity), "waiting": Below(1)},
+        )
+        if confirmed
+        else update(event_pk(event.id), "STATE", add={"waiting": 1}, expect={"pk": Present()})
+    )
+    return [
+        put(_address_item(stored), expect={"pk": Absent()}),
+        put(_item(stored), expect={"pk": Absent()}),
+        counter,
+        send("confirmation" if confirmed else "waiting-list", event.id, stored.id, now=now),
+    ]
+
+
+def remind(table: Table, event: str, registration: str, kind: str, *, now: datetime) -> None:
+    """Send a person the own link again, once an hour at most; a second wish in the hour is already fulfilled."""
+    try:
+        table.write(
+            send("already-registered", event, registration, now=now, occasion=f"{now:%Y%m%d%H}", facts={"why": kind})
+        )
+    except ConditionFailedError:
+        return
+
+
+def save(
+    table: Table, before: Registration, changes: Mapping[str, Any], *, now: datetime, extra: Sequence[Write] = ()
+) -> Registration:
+    """Change fields of a registration that stands as it was read.
+
+    Raises StaleError when it changed meanwhile.
+    """
+    after = _changed(before, changes, now)
+    try:
+        table.write(put(_item(after), expect={"revision": before.revision}), *extra)
+    except ConditionFailedError:
+        raise StaleError("This registration was changed elsewhere meanwhile. Reload the page and try again.") from None
+    return after
+
+
+def change_address(
+    table: Table, before: Registration, changes: Mapping[str, Any], *, now: datetime, extra: Sequence[Write] = ()
+) -> Registration | None:
+    """Move a registration to another address (`changes["email"]`): the old link dies, both addresses are told.
+
+    Returns None, with nothing changed, when another registration holds the new address.
+    Raises StaleError when the registration changed meanwhile.
+    """
+    after = _changed(before, {**changes, "link_version": before.link_version + 1, "bounced": False}, now)
+    old, new = address_sk(before.email), address_sk(after.email)
+    occasion = str(after.link_version)
+    # The two keys are one and the same when only the capitals differ: then the address is not touched.
+    addresses = [put(_address_item(after), expect={"pk": Absent()}), delete(event_pk(before.event), old)]
+    writes = [
+        put(_item(after), expect={"revision": before.revision}),
+        send("confirmation", after.event, after.id, now=now, occasion=occasion),
+        send("address-changed", after.event, after.id, now=now, occasion=occasion, to=before.email),
+        *(addresses if old != new else []),
+    ]
+    try:
+        table.write(*writes, *extra)
+    except ConditionFailedError as error:
+        if 0 in error.failed:
+            raise StaleError(
+                "This registration was changed elsewhere meanwhile. Reload the page and try again."
+            ) from None
+        return None
+    return after
+
+
+def withdraw(table: Table, before: Registration, *, now: datetime, extra: Sequence[Write] = ()) -> Registration:
+    """Give a registration back: its place is free at once and its address may register anew.
+
+    Withdrawing twice is withdrawing once. Raises StaleError when the registration changed meanwhile.
+    """
+    if before.state is RegistrationState.WITHDRAWN:
+        return before
+    counter = "confirmed" if before.state in HOLDS_A_PLACE else "waiting"
+    return save(
+        table,
+        before,
+        {"state": RegistrationState.WITHDRAWN, "offer_expires_at": "", "checked_in_at": ""},
+        now=now,
+        extra=[
+            delete(event_pk(before.event), address_sk(before.email)),
+            update(event_pk(before.event), "STATE", add={counter: -1}),
+            send("withdrawn", before.event, before.id, now=now),
+            *extra,
+        ],
+    )
+
+
+def offer_places(table: Table, event: Event, *, now: datetime) -> int:
+    """Offer every free place to those who have waited longest; how many were offered.
+
+    The place is held while the offer stands. Safe to repeat and to run twice at once.
+    """
+    state = read_state(table, event.id)
+    if not state.waiting or state.confirmed >= event.capacity or now >= event.starts_at:
+        return 0
+    waiting = sorted(
+        (one for one in registrations_of(table, event.id) if one.state is RegistrationState.WAITING),
+        key=lambda one: (one.created_at, one.id),
+    )
+    offered = 0
+    for one in waiting[: event.capacity - state.confirmed]:
+        after = _changed(
+            one,
+            {
+                "state": RegistrationState.OFFERED,
+                "offers": one.offers + 1,
+                "offer_expires_at": utc(min(now + OFFER, event.starts_at)),
+            },
+            now,
+        )
+        try:
+            table.write(
+                put(_item(after), expect={"revision": one.revision}),
+                update(
+                    event_pk(event.id),
+                    "STATE",
+                    add={"confirmed": 1, "waiting": -1},
+                    expect={"confirmed": Below(event.capacity)},
+                ),
+                send("place-offered", event.id, one.id, now=now, occasion=str(after.offers)),
+            )
+        except ConditionFailedError:
+            continue  # somebody else offered it, or the person just left
+        offered += 1
+    return offered
+
+
+def accept_offer(table: Table, before: Registration, *, now: datetime) -> Registration:
+    """Take an offered place. Raises ConflictError when there is no offer, or it has run out."""
+    if before.state is RegistrationState.CONFIRMED:
+        return before
+    if before.state is not RegistrationState.OFFERED or utc(now) >= before.offer_expires_at:
+        raise ConflictError("This offer has run out. You are on the waiting list again if you have not withdrawn.")
+    changes = {"state": RegistrationState.CONFIRMED, "offer_expires_at": ""}
+    mail = send("confirmation", before.event, before.id, now=now, occasion=f"offer-{before.offers}")
+    return save(table, before, changes, now=now, extra=[mail])
+
+
+def expire_offer(table: Table, before: Registration, *, now: datetime) -> None:
+    """Put a person whose offer ran out at the end of the waiting list; the place is free for the next."""
+    if before.state is not RegistrationState.OFFERED or utc(now) < before.offer_expires_at:
+        return
+    changes = {"state": RegistrationState.WAITING, "offer_expires_at": "", "created_at": utc(now)}
+    counters = update(event_pk(before.event), "STATE", add={"confirmed": -1, "waiting": 1})
+    save(table, before, changes, now=now, extra=[counters])
+
+
+def erase(table: Table, before: Registration, *, now: datetime, extra: Sequence[Write] = (), tell: bool = True) -> None:
+    """Delete everything kept of a person, at once: the registration, its address, programmes and mail rows.
+
+    The last mail (`erased`) carries its address itself, until it is sent. Half-done work is finished by repeating:
+    the registration goes last.
+    """
+    event = before.event
+    state = read_state(table, event)
+    leftovers = [delete(f"RUN#{event}#{run:06d}", f"PROGRAMME#{before.id}") for run in range(1, state.runs + 1)]
+    leftovers += [delete(mails_pk(event), mail.id) for mail in mails_of(table, event) if mail.registration == before.id]
+    last: list[Write] = [
+        delete(event_pk(event), registration_sk(before.id), expect={"revision": before.revision}),
+        *extra,
+    ]
+    if before.state is not RegistrationState.WITHDRAWN:
+        counter = "confirmed" if before.state in HOLDS_A_PLACE else "waiting"
+        last += [
+            delete(event_pk(event), address_sk(before.email)),
+            update(event_pk(event), "STATE", add={counter: -1}),
+        ]
+    if tell:
+        last.append(send("erased", event, before.id, now=now, to=before.email, language=before.language))
+    room = MOST_WRITES - len(last)
+    while len(leftovers) > room:
+        table.write(*leftovers[:MOST_WRITES])
+        leftovers = leftovers[MOST_WRITES:]
+    try:
+        table.write(*leftovers, *last)
+    except ConditionFailedError:
+        raise StaleError("This registration was changed elsewhere meanwhile. Reload the page and try again.") from None
+
+
+def read_state(table: Table, event: str) -> EventState:
+    """What the system knows of an event; all zero before anything happened."""
+    found = table.get(event_pk(event), "STATE") or {"event": event}
+    return EventState.model_validate({key: value for key, value in found.items() if key in EventState.model_fields})
+
+
+def still_holds_a_place(event: str, registration: str) -> Write:
+    """The check that a person is confirmed, for a transaction that depends on it."""
+    return check(event_pk(event), registration_sk(registration), {"state": RegistrationState.CONFIRMED.value})
+
+
+def basis(event: Event, registrations: Iterable[Registration]) -> str:
+    """A digest of all that an allocation depends on, to tell whether a draft still fits what it was made from."""
+    people = sorted(
+        [one.id, one.partner_type, one.choices, sorted(one.absent), sorted(one.pinned.items())]
+        for one in registrations
+        if one.state is RegistrationState.CONFIRMED
+    )
+    seats = {theme.id: [[slot.id, event.seats(theme.id, slot.id)] for slot in event.rounds] for theme in event.themes}
+    minima = {theme.id: theme.minimum for theme in event.themes}
+    text = json.dumps([event.id, people, seats, minima, event.rank_costs, [kind.id for kind in event.partner_types]])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def programme_of(table: Table, event: str, run: int, registration: str) -> Programme | None:
+    """A person's programme under a run, or None."""
+    found = table.get(f"RUN#{event}#{run:06d}", f"PROGRAMME#{registration}") if run else None
+    return as_programme(found) if found else None
+
+
+def as_programme(item: Item) -> Programme:
+    """The programme in a stored item."""
+    return Programme.model_validate({key: value for key, value in item.items() if key in Programme.model_fields})
+
+
+def _changed(before: Registration, changes: Mapping[str, Any], now: datetime) -> Registration:
+    fields = {**before.model_dump(), **changes, "revision": before.revision + 1, "updated_at": utc(now)}
+    return Registration.model_validate(fields)
+
+
+def _item(registration: Registration) -> dict[str, Any]:
+    keys = {"pk": event_pk(registration.event), "sk": registration_sk(registration.id)}
+    item = {**keys, "type": "registration", **registration.model_dump(mode="json")}
+    if registration.state is RegistrationState.OFFERED:
+        item |= {"due": OFFER_DUE, "due_at": registration.offer_expires_at}
+    return item
+
+
+def _address_item(registration: Registration) -> dict[str, Any]:
+    keys = {"pk": event_pk(registration.event), "sk": address_sk(registration.email)}
+    return {**keys, "type": "address", "registration": registration.id}

@@ -1,0 +1,79 @@
+"""What every test may use: AWS in this process, the table, the signing keys, an event."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+# Before any import of boto3 or a handler: no test may reach a real account, and moto must be there first.
+os.environ.update(
+    AWS_ACCESS_KEY_ID="testing",
+    AWS_SECRET_ACCESS_KEY="testing",
+    AWS_DEFAULT_REGION="eu-central-1",
+    TABLE_NAME="parcours",
+    PUBLIC_URL="https://parcours.example.org",
+    SENDER="Parcours <parcours@example.org>",
+    CONFIGURATION_SET="parcours",
+    SECRET_ARN="parcours-signing-key",
+    ALLOCATE_FUNCTION="parcours-allocate",
+    MAIL_QUEUE_URL="",
+    POWERTOOLS_SERVICE_NAME="test",
+    POWERTOOLS_METRICS_NAMESPACE="Parcours",
+    POWERTOOLS_TRACE_DISABLED="true",
+)
+for leftover in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
+    os.environ.pop(leftover, None)
+
+import boto3
+import moto
+import pytest
+
+from shared.events import put_event
+from shared.models import Event
+from shared.table import Table
+from shared.tokens import Keys
+from tests.factories import NOW, make_event
+
+
+@pytest.fixture
+def aws() -> Iterator[None]:
+    """An AWS account in this process, empty but for the table and the signing key."""
+    with moto.mock_aws():
+        boto3.client("dynamodb").create_table(
+            TableName="parcours",
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+            AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in ("pk", "sk", "due", "due_at")],
+            GlobalSecondaryIndexes=[
+                {
+                    "IndexName": "due",
+                    "KeySchema": [
+                        {"AttributeName": "due", "KeyType": "HASH"},
+                        {"AttributeName": "due_at", "KeyType": "RANGE"},
+                    ],
+                    "Projection": {"ProjectionType": "ALL"},
+                }
+            ],
+        )
+        boto3.client("secretsmanager").create_secret(Name="parcours-signing-key", SecretString="key-one-" * 8)
+        yield
+
+
+@pytest.fixture
+def table(aws: None) -> Table:
+    """The table, empty."""
+    return Table(boto3.client("dynamodb"), "parcours")
+
+
+@pytest.fixture
+def keys(aws: None) -> Keys:
+    """The signing keys."""
+    return Keys(boto3.client("secretsmanager"), "parcours-signing-key")
+
+
+@pytest.fixture
+def event(table: Table) -> Event:
+    """An event whose registration is open at `factories.NOW`, in the table."""
+    event = make_event()
+    put_event(table, event, actor="test", now=NOW)
+    return event
