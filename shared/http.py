@@ -174,7 +174,7 @@ def answer(
 
 def invalid(error: ValidationError, words: Mapping[str, str] | None = None) -> InvalidError:
     """What pydantic refused, as one message a field; `words` replaces its words by the error's type."""
-    fields = {}
+    fields: dict[str, str] = {}
     for fault in error.errors(include_url=False, include_context=False, include_input=False):
         name = ".".join(map(str, fault["loc"])) or "body"
         fields.setdefault(name, (words or {}).get(fault["type"], fault["msg"]))
@@ -188,7 +188,7 @@ def make_app(render_error: RenderError) -> APIGatewayHttpResolver:
     """
     app = APIGatewayHttpResolver()
 
-    @app.exception_handler(ParcoursError)
+    @app.exception_handler(ParcoursError)  # type: ignore[untyped-decorator]
     def refuse(error: ParcoursError) -> Response[str]:
         return error_answer(app.current_event, error, render_error)
 

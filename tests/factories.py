@@ -23,7 +23,7 @@ def event_data(**changes: Any) -> dict[str, Any]:
         "language": "en",
         "timezone": "Europe/Brussels",
         "date": "2026-04-16",
-        "venue": {"name": "Conscience building", "address": "Koning Albert II-laan 15, Brussels", "directions": "Walk."},
+        "venue": {"name": "Conscience building", "address": "Koning Albert II-laan 15", "directions": "Walk."},
         "organisers": [{"name": "Life B4B", "about": "A project", "url": "https://example.org/b4b"}],
         "contact": "contact@example.org",
         "price": "free",
