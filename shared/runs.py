@@ -151,10 +151,18 @@ def store_programmes(table: Table, programmes: Sequence[Programme]) -> None:
 
 
 def finish_run(
-    table: Table, event: Event, run: Run, outcome: Mapping[str, Any], *, now: datetime, state: RunState = RunState.DRAFT
+    table: Table,
+    event: Event,
+    run: Run,
+    outcome: Mapping[str, Any],
+    *,
+    now: datetime,
+    state: RunState = RunState.DRAFT,
+    then_publish: bool = False,
 ) -> Run:
     """Close a run with what came out: a draft, or failed with the reason.
 
+    `then_publish` leaves a task to publish it, in the same transaction: who stops in between is resumed.
     Raises StaleError when another owner took the run over meanwhile.
     """
     fields = {**outcome, "state": state, "lease_until": "", "updated_at": utc(now)}
@@ -171,6 +179,7 @@ def finish_run(
             ),
             delete(event_pk(event.id), "TASK#run"),
             *automatic,
+            *([task(event.id, "publish", ALLOCATE_DUE, now, run=run.number)] if then_publish else []),
         )
     except ConditionFailedError:
         raise StaleError(f"Run {run.number} was taken over by another owner.") from None
@@ -222,6 +231,7 @@ def publish(table: Table, event: Event, run: Run, *, basis_now: str, actor: str,
             update(pk, run_sk(run.number), assign=published, expect={"state": RunState.DRAFT}),
             *previous,
             task(event.id, "publication", ALLOCATE_DUE, now, run=run.number),
+            delete(pk, "TASK#publish"),
             audit(event.id, actor, "publish", now=now, what=f"run {run.number}"),
         )
     except ConditionFailedError:
@@ -289,3 +299,8 @@ def _tell_alone(table: Table, person: tuple[Registration, MailKind], run: Run, n
 def _item(run: Run) -> dict[str, Any]:
     keys = {"pk": event_pk(run.event), "sk": run_sk(run.number)}
     return {**keys, "type": "run", **run.model_dump(mode="json")}
+
+
+def forget_task(table: Table, event: str, name: str) -> None:
+    """Take a task off the list that can no longer be done."""
+    table.write(delete(event_pk(event), f"TASK#{name}"))

@@ -1,0 +1,270 @@
+"""Scheduled and on demand: load → allocate → store → publish → write the mails.
+
+Every step leaves a task behind before it is done, and the schedule works through the tasks each minute: whatever
+stops half-way is resumed, and what is done twice is done once.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from typing import Any, Literal
+
+import boto3
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.config import Config
+from pydantic import Field
+
+from functions.allocate.problem import Attendee
+from functions.allocate.result import Allocation
+from functions.allocate.solve import BadInputError, NoAllocationError, allocate, balance_curve
+from shared import settings
+from shared.errors import ConflictError, NotFoundError, StaleError
+from shared.events import ALLOCATE_DUE, read_event
+from shared.models import Event, Model, Programme, Registration, RegistrationState, Run, RunState, utc
+from shared.observability import logger, metrics
+from shared.registrations import basis, read_state, registrations_of
+from shared.runs import (
+    Wish,
+    claim_run,
+    finish_run,
+    forget_task,
+    owed_mails,
+    programmes_of,
+    publish,
+    read_run,
+    request_run,
+    runs_of,
+    store_programmes,
+    write_programme_mails,
+)
+from shared.table import Item, Table
+
+LEASE = timedelta(seconds=int(settings.optional("LEASE_SECONDS", "300")))
+"""As long as the function may run: an owner past it is not alive."""
+
+SCHEDULE = "schedule"
+"""Who asked, for a run that nobody asked for."""
+
+MOST_IN_CURVE = 5_000
+"""People up to whom the curve of what balance costs is drawn with every run; above, it would cost more than the run."""
+
+CURVE_WEIGHTS = (0, 1, 2, 4, 8, 16)
+
+table = Table(
+    boto3.client("dynamodb", config=Config(connect_timeout=2, read_timeout=10, retries={"mode": "standard"})),
+    settings.table_name(),
+)
+
+
+class Invocation(Model):
+    """What the function is invoked with: by the schedule, by the organisers' pages, or by hand.
+
+    By hand: `{"event": "…", "mode": "keep"}` makes a draft; `"publish": true` publishes it too.
+    """
+
+    trigger: str = ""
+    event: str = ""
+    run: int = 0
+    publication: int = 0
+    mode: Literal["fresh", "keep"] = "fresh"
+    seed: str = ""
+    weight: int | None = Field(default=None, ge=0)
+    tolerance: str = Field(default="", pattern=r"^(0(\.\d{1,6})?|1(\.0{1,6})?)?$")
+    publish: bool = False
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handler(payload: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001
+    """Work through what is due, or do the one thing the payload asks for."""
+    wanted = Invocation.model_validate(payload)
+    now = datetime.now(UTC)
+    if not wanted.event:
+        return work_through(now)
+    event = read_event(table, wanted.event)
+    if event is None:
+        raise NotFoundError(f"There is no event {wanted.event!r}. `parcours event put FILE` puts one.")
+    if wanted.publication:
+        return tell_everyone(event, wanted.publication, now)
+    if wanted.run:
+        return summary(carry_out(event, _run(event, wanted.run), now))
+    return on_demand(event, wanted, now)
+
+
+def work_through(now: datetime) -> dict[str, Any]:
+    """Do every task that is due. One event's fault does not keep another's waiting; it is raised at the end."""
+    done, faults = 0, 0
+    for item in list(table.due(ALLOCATE_DUE, utc(now))):
+        try:
+            _do(item, now)
+            done += 1
+        except Exception:
+            faults += 1
+            logger.exception("task failed", extra={"event_id": item["event"], "task": item["task"]})
+    if faults:
+        raise RuntimeError(f"{faults} of {done + faults} tasks failed; each stays due and is tried again")
+    return {"done": done}
+
+
+def _do(item: Item, now: datetime) -> None:
+    event = read_event(table, item["event"])
+    name = item["task"]
+    if event is None:  # retired since
+        forget_task(table, item["event"], name)
+        return
+    match name:
+        case "allocation":
+            run = request_run(table, event, Wish(), actor=SCHEDULE, now=now, automatic=True)
+            carry_out(event, run, now)
+        case "run":
+            carry_out(event, _run(event, item["run"]), now)
+        case "publish":
+            publish_draft(event, _run(event, item["run"]), now)
+        case "publication":
+            tell_everyone(event, item["run"], now)
+
+
+def _run(event: Event, number: int) -> Run:
+    run = read_run(table, event.id, number)
+    if run is None:
+        raise NotFoundError(f"Event {event.id!r} has no run {number}.")
+    return run
+
+
+def carry_out(event: Event, asked: Run, now: datetime) -> Run:
+    """Take a run up and bring it to its end; a run that somebody else is at work on is left to them."""
+    run = claim_run(table, asked, owner=uuid.uuid4().hex, lease=LEASE, now=now)
+    if run is None:
+        return read_run(table, event.id, asked.number) or asked
+    people = [one for one in registrations_of(table, event.id) if one.state is RegistrationState.CONFIRMED]
+    state = read_state(table, event.id)
+    before = programmes_of(table, event.id, state.published_run)
+    known = {"basis": basis(event, people), "people": len(people), "compared_with": state.published_run}
+    try:
+        allocation = _allocate(event, run, people, before)
+    except (NoAllocationError, BadInputError) as error:
+        metrics.add_metric("AllocationImpossible", MetricUnit.Count, 1)
+        return finish_run(table, event, run, {**known, "error": str(error)}, now=now, state=RunState.FAILED)
+    programmes = _programmes(event, run, allocation)
+    store_programmes(table, programmes)
+    after = {one.registration: one for one in programmes}
+    outcome = {
+        **known,
+        "mails": len(owed_mails(people, before, after)),
+        "result": _figures(event, run, people, allocation),
+    }
+    at_once = run.automatic and event.allocation.publish == "automatic"
+    draft = finish_run(table, event, run, outcome, now=now, then_publish=at_once)
+    metrics.add_metric("AllocationSeconds", MetricUnit.Seconds, allocation.seconds)
+    logger.info("allocated", extra={"event_id": event.id, "run": run.number, "people": len(people)})
+    return publish_draft(event, draft, now) if at_once else draft
+
+
+def _allocate(event: Event, run: Run, people: Sequence[Registration], before: dict[str, Programme]) -> Allocation:
+    present = {one.id for one in people}
+    return allocate(
+        event,
+        attendees(people),
+        mode=run.mode,
+        seed=run.seed or None,
+        previous={one: programme.workshops for one, programme in before.items() if one in present} or None,
+        weight=run.weight,
+        tolerance=Fraction(run.tolerance) if run.tolerance else None,
+    )
+
+
+def attendees(people: Sequence[Registration]) -> list[Attendee]:
+    """The registrations as the solver knows them: without a name."""
+    return [
+        Attendee(
+            id=one.id,
+            partner_type=one.partner_type,
+            ranking=tuple(one.choices),
+            absent=frozenset(one.absent),
+            pinned=dict(one.pinned),
+        )
+        for one in people
+    ]
+
+
+def _programmes(event: Event, run: Run, allocation: Allocation) -> list[Programme]:
+    return [
+        Programme(event=event.id, run=run.number, registration=one, workshops=dict(workshops), reason=reason)
+        for one, workshops in allocation.programmes.items()
+        for reason in (allocation.reasons.get(one, ""),)
+    ]
+
+
+def _figures(event: Event, run: Run, people: Sequence[Registration], allocation: Allocation) -> dict[str, Any]:
+    """What organisers see of a run: `allocation.json` without the people, the workshops, the price of balance."""
+    figures = allocation.model_dump(mode="json", exclude={"programmes", "reasons", "moved"})
+    curve = balance_curve(event, attendees(people), CURVE_WEIGHTS) if len(people) <= MOST_IN_CURVE else []
+    return {**figures, "moved": len(allocation.moved), "workshops": [], "curve": curve, "tolerance": run.tolerance}
+
+
+def publish_draft(event: Event, draft: Run, now: datetime) -> Run:
+    """Publish what the schedule allocated and write its mails.
+
+    Who withdrew since it was made gets no mail. A draft that somebody's publication has overtaken stays a draft.
+    """
+    try:
+        run = publish(table, event, draft, basis_now=draft.basis, actor=SCHEDULE, now=now)
+    except (ConflictError, StaleError) as error:
+        logger.warning("not published", extra={"event_id": event.id, "run": draft.number, "why": error.message})
+        forget_task(table, event.id, "publish")
+        return draft
+    tell_everyone(event, run.number, now)
+    return run
+
+
+def tell_everyone(event: Event, number: int, now: datetime) -> dict[str, Any]:
+    """Write the mails that a publication owes; safe to repeat."""
+    run = _run(event, number)
+    state = read_state(table, event.id)
+    if state.publishing_run != number:
+        return summary(run)
+    told = write_programme_mails(table, event, run, list(registrations_of(table, event.id)), now=now)
+    metrics.add_metric("ProgrammesPublished", MetricUnit.Count, told)
+    return summary(run)
+
+
+def on_demand(event: Event, wanted: Invocation, now: datetime) -> dict[str, Any]:
+    """Answer an invocation by hand: a draft of what was asked; the same question again is the same draft."""
+    wish = Wish(mode=wanted.mode, seed=wanted.seed, weight=wanted.weight, tolerance=wanted.tolerance)
+    draft = _same_draft(event, wish) or carry_out(event, request_run(table, event, wish, actor="invoked", now=now), now)
+    if wanted.publish and draft.state is RunState.DRAFT:
+        draft = publish_draft(event, draft, now)
+    return summary(draft)
+
+
+def _same_draft(event: Event, wish: Wish) -> Run | None:
+    """The newest run, if it is a draft that answers this wish on what is stored now."""
+    newest = next(runs_of(table, event.id), None)
+    if newest is None or newest.state is not RunState.DRAFT:
+        return None
+    state = read_state(table, event.id)
+    asked = (wish.mode, wish.seed or event.allocation.seed or state.seed, wish.weight, wish.tolerance)
+    same = asked == (newest.mode, newest.seed, newest.weight, newest.tolerance)
+    if not same or newest.compared_with != state.published_run:
+        return None
+    return newest if newest.basis == basis(event, registrations_of(table, event.id)) else None
+
+
+def summary(run: Run) -> dict[str, Any]:
+    """What an invocation by hand prints: the run and its figures, nobody's name."""
+    told = ("objective", "bound", "optimal", "engine", "seconds", "satisfaction", "moved")
+    figures = {key: run.result[key] for key in told if key in run.result}
+    return {
+        "event": run.event,
+        "run": run.number,
+        "state": run.state.value,
+        "mode": run.mode,
+        "people": run.people,
+        "mails": run.mails,
+        **figures,
+        **({"error": run.error} if run.error else {}),
+    }
