@@ -92,7 +92,7 @@ def _path(location: tuple[int | str, ...]) -> str:
     for part in location:
         if isinstance(part, int):
             path += f"[{part}]"
-        elif part not in {"str", "list[str]", "dict[str,str]", "[key]"}:
+        elif not part.startswith(("str", "list[", "dict[", "[key]", "function-before")):
             path += f".{part}" if path else part
     return path
 
@@ -122,7 +122,12 @@ def _section(raw: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 
 def _known(raw: Mapping[str, Any], key: str) -> list[str]:
-    return [row["id"] for _, row in _rows(raw, key) if isinstance(row.get("id"), str)]
+    return [_key(row["id"]) for _, row in _rows(raw, key) if "id" in row]
+
+
+def _key(value: object) -> str:
+    """An id as the model reads it: `id: 1` is the text 1."""
+    return str(value)
 
 
 def _parsed(adapter: TypeAdapter[Any], value: object) -> Any:
@@ -145,16 +150,17 @@ def _ids(raw: Mapping[str, Any]) -> Iterator[Fault]:
     for key in ("themes", "rounds", "partner_types", "questions"):
         seen: set[str] = set()
         for n, row in _rows(raw, key):
-            if isinstance(row.get("id"), str):
-                if row["id"] in seen:
-                    yield Fault(f"{key}[{n}].id", f"{row['id']!r} is used twice; ids must differ")
-                seen.add(row["id"])
+            if "id" in row:
+                one = _key(row["id"])
+                if one in seen:
+                    yield Fault(f"{key}[{n}].id", f"{one!r} is used twice; ids must differ")
+                seen.add(one)
 
 
 def _questions(raw: Mapping[str, Any]) -> Iterator[Fault]:
     for n, row in _rows(raw, "questions"):
         options = row.get("options")
-        if row.get("kind") == "choice" and not (isinstance(options, list) and len(options) >= 2):
+        if row.get("kind", row.get("type")) == "choice" and not (isinstance(options, list) and len(options) >= 2):
             yield Fault(f"questions[{n}].options", "a choice needs at least two options")
 
 
@@ -175,16 +181,21 @@ def _agenda(raw: Mapping[str, Any]) -> Iterator[Fault]:
         start, end = _parsed(_TIME, row.get("start")), _parsed(_TIME, row.get("end"))
         if start and end and end < start:
             yield Fault(f"agenda[{n}].end", f"ends at {end:%H:%M}, before its start at {start:%H:%M}")
-        if isinstance(row.get("round"), str) and row["round"] not in rounds:
+        if row.get("round") is not None and _key(row["round"]) not in rounds:
             yield Fault(f"agenda[{n}].round", f"{row['round']!r} is no round; there are: {', '.join(rounds)}")
 
 
 def _seats(raw: Mapping[str, Any]) -> Iterator[Fault]:
     themes, rounds = _known(raw, "themes"), _known(raw, "rounds")
     yield from _overrides(_section(raw, "capacities"), themes, rounds)
+    capacities = {
+        _key(theme): {_key(slot): count for slot, count in seats.items()}
+        for theme, seats in _section(raw, "capacities").items()
+        if isinstance(seats, dict)
+    }
     totals = dict.fromkeys(rounds, 0)
     for n, row in _rows(raw, "themes"):
-        override = _section(_section(raw, "capacities"), str(row.get("id")))
+        override = capacities.get(_key(row.get("id")), {})
         for slot in rounds:
             seats = override.get(slot, row.get("capacity"))
             if seats is None:
@@ -205,10 +216,10 @@ def _seats(raw: Mapping[str, Any]) -> Iterator[Fault]:
 
 def _overrides(capacities: Mapping[str, Any], themes: list[str], rounds: list[str]) -> Iterator[Fault]:
     for theme, seats in capacities.items():
-        if theme not in themes:
+        if _key(theme) not in themes:
             yield Fault(f"capacities.{theme}", f"{theme!r} is no theme; there are: {', '.join(themes)}")
         for slot in seats if isinstance(seats, dict) else ():
-            if slot not in rounds:
+            if _key(slot) not in rounds:
                 yield Fault(f"capacities.{theme}.{slot}", f"{slot!r} is no round; there are: {', '.join(rounds)}")
 
 
@@ -218,7 +229,7 @@ def _rooms(raw: Mapping[str, Any]) -> Iterator[Fault]:
         rooms = row.get("rooms")
         if isinstance(rooms, dict):
             for slot in rooms:
-                if slot not in rounds:
+                if _key(slot) not in rounds:
                     yield Fault(f"themes[{n}].rooms.{slot}", f"{slot!r} is no round; there are: {', '.join(rounds)}")
         if isinstance(rooms, list) and len(rooms) not in {0, 1, len(rounds)}:
             yield Fault(f"themes[{n}].rooms", f"{len(rooms)} rooms for {len(rounds)} rounds; give one, or one a round")

@@ -12,9 +12,17 @@ from fractions import Fraction
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=60)]
+
+
+def _text(value: object) -> object:
+    """YAML reads `id: 1` and `price: 25` as numbers; they are meant as text."""
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+Key = Annotated[str, BeforeValidator(_text), StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=60)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
 Address = Annotated[
     str, StringConstraints(pattern=r"^[^@\s<>,;:\"]{1,64}@[^@\s<>,;:\"]+\.[^@\s<>,;:\"]+$", max_length=254)
@@ -23,10 +31,15 @@ SeatCount = Annotated[int, Field(ge=0, le=1_000_000, strict=True)]
 Cost = Annotated[int, Field(ge=0, le=1_000_000, strict=True)]
 
 
+def _listed(value: object) -> object:
+    """One number where a list of numbers may stand."""
+    return [value] if isinstance(value, int) else value
+
+
 class Model(BaseModel):
     """Frozen, and unknown fields are faults: a misspelled key never passes silently."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
 # --------------------------------------------------------------------------- the event file
@@ -55,24 +68,24 @@ class AgendaItem(Model):
     end: time | None = None
     title: Text
     speaker: str = ""
-    round: Slug | None = None
+    round: Key | None = None
 
 
 class Theme(Model):
     """A subject people rank; it is offered as one workshop in each round."""
 
-    id: Slug
+    id: Key
     title: Text
     description: str = ""
     capacity: SeatCount | None = None
     minimum: SeatCount = 0
-    rooms: str | list[str] | dict[str, str] = ""
+    rooms: str | list[str] | dict[Key, str] = ""
 
 
 class Round(Model):
     """A time slot in which every attendee present joins one workshop."""
 
-    id: Slug
+    id: Key
     start: time
     end: time
 
@@ -80,7 +93,7 @@ class Round(Model):
 class PartnerType(Model):
     """A kind of organisation; workshops should mirror the room's mix of them."""
 
-    id: Slug
+    id: Key
     title: Text
 
 
@@ -117,9 +130,9 @@ class AllocationRules(Model):
 class Question(Model):
     """An optional extra field of the form, with the purpose told beside it."""
 
-    id: Slug
-    kind: Literal["text", "choice", "consent"]
-    label: Text
+    id: Key
+    kind: Literal["text", "choice", "consent"] = Field(validation_alias=AliasChoices("kind", "type"))
+    label: Text = Field(validation_alias=AliasChoices("label", "title"))
     purpose: str = ""
     options: list[Text] = []
     required: bool = False
@@ -138,17 +151,19 @@ class Event(Model):
     venue: Venue
     organisers: Annotated[list[Organiser], Field(min_length=1)]
     contact: Address
-    price: str = "free"
+    price: Annotated[str, BeforeValidator(_text)] = "free"
     agenda: list[AgendaItem] = []
     themes: Annotated[list[Theme], Field(min_length=1, max_length=200)]
     rounds: Annotated[list[Round], Field(min_length=1, max_length=8)]
-    capacities: dict[str, dict[str, SeatCount]] = {}
+    capacities: dict[Key, dict[Key, SeatCount]] = {}
     partner_types: Annotated[list[PartnerType], Field(min_length=1, max_length=50)]
     registration: RegistrationRules
     allocation: AllocationRules
     organiser_emails: Annotated[list[Address], Field(min_length=1)]
     door_emails: list[Address] = []
-    reminder_days: Annotated[list[Annotated[int, Field(ge=0, le=90, strict=True)]], Field(max_length=5)] = []
+    reminder_days: Annotated[
+        list[Annotated[int, Field(ge=0, le=90, strict=True)]], BeforeValidator(_listed), Field(max_length=5)
+    ] = []
     retention_days: Annotated[int, Field(ge=0, le=3650, strict=True)] = 90
     questions: list[Question] = []
 
