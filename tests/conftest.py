@@ -35,26 +35,31 @@ from shared.tokens import Keys
 from tests.factories import NOW, make_event
 
 
+def create_table() -> None:
+    """The table as the template describes it."""
+    boto3.client("dynamodb").create_table(
+        TableName="parcours",
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in ("pk", "sk", "due", "due_at")],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "due",
+                "KeySchema": [
+                    {"AttributeName": "due", "KeyType": "HASH"},
+                    {"AttributeName": "due_at", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+    )
+
+
 @pytest.fixture
 def aws() -> Iterator[None]:
     """An AWS account in this process, empty but for the table and the signing key."""
     with moto.mock_aws():
-        boto3.client("dynamodb").create_table(
-            TableName="parcours",
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-            AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in ("pk", "sk", "due", "due_at")],
-            GlobalSecondaryIndexes=[
-                {
-                    "IndexName": "due",
-                    "KeySchema": [
-                        {"AttributeName": "due", "KeyType": "HASH"},
-                        {"AttributeName": "due_at", "KeyType": "RANGE"},
-                    ],
-                    "Projection": {"ProjectionType": "ALL"},
-                }
-            ],
-        )
+        create_table()
         boto3.client("secretsmanager").create_secret(Name="parcours-signing-key", SecretString="key-one-" * 8)
         yield
 
