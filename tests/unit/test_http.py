@@ -1,0 +1,157 @@
+"""Reading a request and answering it: what every route relies on."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.errors import ForbiddenError, ParcoursError, TooLargeError, UnreadableError, UnsupportedMediaTypeError
+from shared.http import GUARDS, LARGEST_BODY, make_app, page, read_fields, refuse_other_sites, source_address, wants_json
+
+
+def request(
+    body: str | bytes = "", *, method: str = "POST", path: str = "/", source: str = "192.0.2.7", **headers: str
+) -> APIGatewayProxyEventV2:
+    """A request as API Gateway hands it over."""
+    encoded = isinstance(body, bytes)
+    return APIGatewayProxyEventV2(
+        {
+            "version": "2.0",
+            "routeKey": "$default",
+            "rawPath": path,
+            "rawQueryString": "",
+            "headers": {name.replace("_", "-"): value for name, value in headers.items()},
+            "requestContext": {
+                "http": {"method": method, "path": path, "sourceIp": source},
+                "stage": "$default",
+                "requestId": "r",
+            },
+            "body": base64.b64encode(body).decode() if isinstance(body, bytes) else body,
+            "isBase64Encoded": encoded,
+        }
+    )
+
+
+def form(body: str | bytes) -> APIGatewayProxyEventV2:
+    return request(body, content_type="application/x-www-form-urlencoded; charset=utf-8")
+
+
+def json_request(body: str | bytes) -> APIGatewayProxyEventV2:
+    return request(body, content_type="application/json")
+
+
+def test_a_form_and_json_say_the_same() -> None:
+    typed = form("name=Zo%C3%AB&choices=a&choices=b&empty=")
+    sent = json_request('{"name": "Zoë", "choices": ["a", "b"], "empty": ""}')
+
+    assert read_fields(typed) == read_fields(sent) == {"name": "Zoë", "choices": ["a", "b"], "empty": ""}
+
+
+def test_a_body_that_arrives_base64_encoded_is_read_too() -> None:
+    assert read_fields(form(b"a=1")) == {"a": "1"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["{", "[]", "null", '"text"', '{"a": 1, "a": 2}', '{"a": NaN}', '{"a": Infinity}', "[" * 9000, b"\xff\xfe{}"],
+    ids=["cut", "list", "null", "text", "duplicate-key", "nan", "infinity", "deep", "not-utf-8"],
+)
+def test_unreadable_json_is_refused_in_words(body: str | bytes) -> None:
+    with pytest.raises(UnreadableError):
+        read_fields(json_request(body))
+
+
+@pytest.mark.parametrize("body", [b"\xff=1", "%ff=1", "&".join(["a=1"] * 501)])
+def test_an_unreadable_form_is_refused_in_words(body: str | bytes) -> None:
+    with pytest.raises(UnreadableError):
+        read_fields(form(body))
+
+
+def test_broken_base64_is_refused() -> None:
+    event = form("")
+    event.raw_event.update(body="%%%", isBase64Encoded=True)
+
+    with pytest.raises(UnreadableError):
+        read_fields(event)
+
+
+def test_too_large_a_body_is_refused_before_it_is_parsed() -> None:
+    with pytest.raises(TooLargeError):
+        read_fields(form("a=" + "x" * LARGEST_BODY))
+
+
+@pytest.mark.parametrize("kind", ["text/xml", "multipart/form-data; boundary=x", ""])
+def test_other_media_types_are_refused(kind: str) -> None:
+    with pytest.raises(UnsupportedMediaTypeError):
+        read_fields(request("a=1", content_type=kind))
+
+
+@given(st.binary(max_size=300), st.sampled_from(["application/json", "application/x-www-form-urlencoded", "x/y", ""]))
+def test_no_body_whatever_is_a_fault_of_ours(body: bytes, kind: str) -> None:
+    """Everything is either fields or an error with a status of the client's."""
+    statuses = [200]
+    try:
+        read_fields(request(body, content_type=kind))
+    except ParcoursError as error:
+        statuses.append(error.status)
+
+    assert max(statuses) < 500
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({"accept": "application/json"}, True),
+        ({"accept": "text/html,application/json;q=0.9"}, False),
+        ({"accept": "*/*"}, False),
+        ({"content_type": "application/json"}, True),
+        ({}, False),
+    ],
+)
+def test_programs_get_json_and_people_get_pages(headers: dict[str, str], expected: bool) -> None:
+    assert wants_json(request(**headers)) is expected
+
+
+def test_a_post_from_another_site_is_refused_and_the_own_is_not() -> None:
+    refuse_other_sites(request(host="day.example.org", origin="https://day.example.org"))
+    refuse_other_sites(request(host="day.example.org"))
+
+    for origin in ("https://evil.example", "null", "https://day.example.org.evil.example"):
+        with pytest.raises(ForbiddenError):
+            refuse_other_sites(request(host="day.example.org", origin=origin))
+
+
+def test_the_source_is_what_the_gateway_saw_and_not_what_a_header_claims() -> None:
+    assert source_address(request(x_forwarded_for="198.51.100.1")) == "192.0.2.7"
+
+
+def answers(method: str, path: str, **headers: str) -> dict[str, Any]:
+    """What a small app with one route answers."""
+    app = make_app(lambda _, error: f"<p>{error.message}</p>")
+
+    @app.get("/here/<name>")
+    def here(name: str) -> Any:
+        return page(200, f"<p>{len(name)}</p>")
+
+    return app.resolve(request(method=method, path=path, **headers).raw_event, None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/here/a", 200), ("GET", "/x", 404), ("PUT", "/here/a", 405)])
+def test_every_answer_carries_the_guards_errors_too(method: str, path: str, status: int) -> None:
+    answer = answers(method, path)
+
+    assert answer["statusCode"] == status
+    assert GUARDS.items() <= {k: v for k, v in answer["headers"].items()}.items()
+
+
+def test_a_wrong_method_names_the_right_one() -> None:
+    answer = answers("DELETE", "/here/a", accept="application/json")
+
+    assert answer["headers"]["Allow"] == "GET"
+    assert json.loads(answer["body"])["error"] == "method-not-allowed"
