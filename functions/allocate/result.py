@@ -1,0 +1,55 @@
+"""What a run gives back: `allocation.json` as the contract lists it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Engine = Literal["flow", "flow+exact", "contested-flow"]
+
+
+class Objective(BaseModel):
+    """The integer that was minimised, and its parts."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    total: int
+    rank: int
+    balance: int
+    change: int
+
+
+class Allocation(BaseModel):
+    """One run: who goes where, why, and the proof that it could not be better.
+
+    `prices` are by theme, round and partner type, whole numbers to be divided by `price_scale`. `satisfaction` counts
+    seats by choice ("1" is a first choice). `moved` holds, for everyone whose workshops differ from the previous run,
+    the previous theme of each round that differs. `gap` is what the total may lie above the optimum, `why` says why it
+    is not 0. `previous` is what a keep run kept to, so that the run can be verified from its own file; it is written
+    to the file and left out of `model_dump`, since it is as long as the programmes.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    event: str
+    mode: Literal["fresh", "keep"]
+    seed: str
+    input_digest: str
+    engine: Engine
+    objective: Objective
+    bound: int
+    optimal: bool
+    gap: int = 0
+    why: str = ""
+    weight: int
+    tolerance: str
+    change_cost: int = 0
+    prices: dict[str, dict[str, dict[str, int]]]
+    price_scale: int = 1
+    satisfaction: dict[str, int]
+    moved: dict[str, dict[str, str]] = {}
+    seconds: float
+    programmes: dict[str, dict[str, str]]
+    reasons: dict[str, str]
+    previous: dict[str, dict[str, str]] | None = Field(default=None, exclude=True, repr=False)

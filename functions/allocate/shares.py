@@ -1,0 +1,192 @@
+"""From counts to people: even shares, and a lottery among equals.
+
+Inside a group the counts of network 1 become one set of themes a person. Swaps between people of one type, at equal
+total cost, then spread regret until no swap lowers the sum of squared personal costs. Last, among equals, whoever
+draws the lower lot gets the better programme.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from functions.allocate.groups import Groups
+from functions.allocate.problem import NOWHERE, Bools, Ints, Places
+
+
+def lots(seed: str, ids: Sequence[str]) -> list[bytes]:
+    """Each person's lot: HMAC-SHA256(seed, id); the lowest wins.
+
+    Anyone who knows the seed can repeat a lot: `printf %s ID | openssl dgst -sha256 -hmac SEED`. The two halves of
+    HMAC (RFC 2104) are prepared once, which halves the time for a large crowd.
+    """
+    key = seed.encode()
+    key = hashlib.sha256(key).digest() if len(key) > 64 else key
+    inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in key.ljust(64, b"\0")))
+    outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in key.ljust(64, b"\0")))
+    drawn = []
+    for one in ids:
+        first, second = inner.copy(), outer.copy()
+        first.update(one.encode())
+        second.update(first.digest())
+        drawn.append(second.digest())
+    return drawn
+
+
+def share_themes(given: Ints, size: Ints, units: Ints, cost: Ints) -> Places:
+    """Turn counts into sets: a row for each person, group after group, `max(units)` columns, `NOWHERE` where fewer.
+
+    The units of a group, theme by theme, are dealt round and round its people (McNaughton's wrap-around rule): no
+    theme has more units than the group has people, so nobody gets one twice.
+    """
+    rank = np.argsort(cost, axis=1, kind="stable")
+    counts = np.take_along_axis(given, rank, axis=1).ravel()
+    themes = np.repeat(rank.ravel(), counts)
+    total = given.sum(axis=1)
+    owner = np.repeat(np.arange(len(size)), total)
+    position = np.arange(len(themes)) - np.repeat(np.cumsum(total) - total, total)
+    start = np.cumsum(size) - size
+    sets = np.full((int(size.sum()), int(units.max(initial=0))), NOWHERE, dtype=np.int16)
+    sets[start[owner] + position % size[owner], position // size[owner]] = themes
+    return sets
+
+
+def spread_regret(
+    places: Places, cost: Ints, partner_type: Ints, movable: Bools, slots: Sequence[Sequence[int]]
+) -> None:
+    """Swap themes between people of one type until no swap lowers the sum of squared personal costs; in place.
+
+    `places` holds each person's themes by column and `movable` which of these may be given away; a swap exchanges
+    theme t of one for theme u of another, in columns of one of `slots`, when the costs added stay the same. Each swap
+    lowers a sum of integers, so the end is reached.
+    """
+    if not len(places):
+        return
+    people, themes = cost.shape
+    rows = np.arange(people)
+    holds = np.zeros((people, themes), dtype=bool)
+    personal = np.zeros(people, dtype=np.int64)
+    for column in range(places.shape[1]):
+        here = places[:, column] != NOWHERE
+        holds[rows[here], places[here, column]] = True
+        personal[here] += cost[rows[here], places[here, column]]
+    changed = True
+    while changed:
+        changed = False
+        for columns in slots:
+            where = _column_of(places, movable, columns, themes)
+            for t in range(themes):
+                for u in range(t + 1, themes):
+                    changed |= _swap_pair(t, u, places, where, holds, personal, cost, partner_type)
+
+
+def _column_of(places: Places, movable: Bools, columns: Sequence[int], themes: int) -> NDArray[np.int8]:
+    """In which of `columns` a person holds a theme they may give away; `NOWHERE` if none."""
+    where = np.full((len(places), themes), NOWHERE, dtype=np.int8)
+    for column in columns:
+        mine = np.flatnonzero((places[:, column] != NOWHERE) & movable[:, column])
+        where[mine, places[mine, column]] = column
+    return where
+
+
+def _swap_pair(
+    t: int,
+    u: int,
+    places: Places,
+    where: NDArray[np.int8],
+    holds: Bools,
+    personal: Ints,
+    cost: Ints,
+    partner_type: Ints,
+) -> bool:
+    """Exchange t for u between the people it helps. `a` gives t for u, `b` gives u for t, at opposite costs.
+
+    With a's cost growing by d and b's falling by d, the squares fall when b's cost is above a's by more than d.
+    """
+    a = np.flatnonzero((where[:, t] != NOWHERE) & ~holds[:, u])
+    b = np.flatnonzero((where[:, u] != NOWHERE) & ~holds[:, t])
+    if not len(a) or not len(b):
+        return False
+    up, down = cost[a, u] - cost[a, t], cost[b, u] - cost[b, t]
+    left, right = _matched(a, up, b, down, personal, partner_type)
+    if not len(left):
+        return False
+    step = cost[left, u] - cost[left, t]
+    personal[left] += step
+    personal[right] -= step
+    for who, give, take in ((left, t, u), (right, u, t)):
+        column = where[who, give]
+        places[who, column] = take
+        where[who, take], where[who, give] = column, NOWHERE
+        holds[who, take], holds[who, give] = True, False
+    return True
+
+
+def _matched(
+    a: Ints, up: Ints, b: Ints, down: Ints, personal: Ints, partner_type: Ints
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Pairs of people, one of `a` with one of `b`, of one type and with equal steps, whose swap lowers the squares.
+
+    Where a's step d is negative, a gains and b pays: the same rule, seen from b.
+    """
+    left, right = [], []
+    for gainer, payer, gain, pay, flip in ((b, a, down, up, False), (a, b, -up, -down, True)):
+        worse = np.flatnonzero(pay > 0)
+        better = np.flatnonzero(gain > 0)
+        for cheap, dear in _buckets(payer, pay, worse, gainer, gain, better, personal, partner_type):
+            left.append(dear if flip else cheap)
+            right.append(cheap if flip else dear)
+    none = np.zeros(0, dtype=np.intp)
+    return (np.concatenate(left) if left else none), (np.concatenate(right) if right else none)
+
+
+def _buckets(
+    payer: Ints, pay: Ints, worse: Ints, gainer: Ints, gain: Ints, better: Ints, personal: Ints, partner_type: Ints
+) -> Iterator[tuple[Ints, Ints]]:
+    """Yield matched payers and gainers, step by step and type by type: the best off pay for the worst off."""
+    if not len(worse) or not len(better):
+        return
+    width = int(partner_type.max()) + 1
+    pay_key = pay[worse] * width + partner_type[payer[worse]]
+    gain_key = gain[better] * width + partner_type[gainer[better]]
+    for key in np.intersect1d(pay_key, gain_key):
+        payers, gainers = payer[worse[pay_key == key]], gainer[better[gain_key == key]]
+        payers = payers[np.argsort(personal[payers], kind="stable")]
+        gainers = gainers[np.argsort(-personal[gainers], kind="stable")]
+        pairs = min(len(payers), len(gainers))
+        helps = personal[gainers[:pairs]] - personal[payers[:pairs]] > key // width
+        if helps.any():
+            yield payers[:pairs][helps], gainers[:pairs][helps]
+
+
+def draw(places: Places, personal: Ints, groups: Groups, lots_of: Callable[[Ints], Sequence[bytes]]) -> Places:
+    """Hand the programmes of each group to its people: the lowest lot gets the cheapest programme.
+
+    Lots are drawn only in groups whose people do not all get the same themes; the round in which a theme comes is
+    nobody's claim, so there the order of ids does.
+    """
+    code = _programme_codes(places)
+    by_cost = np.lexsort((code, personal, groups.of))
+    drawn = places.copy()
+    drawn[groups.order] = places[by_cost]
+    sets = np.sort(places, axis=1)[by_cost]
+    owner = groups.of[by_cost]
+    differs = (sets[1:] != sets[:-1]).any(axis=1) & (owner[1:] == owner[:-1])
+    contested = np.zeros(len(groups), dtype=bool)
+    contested[owner[1:][differs]] = True
+    if contested.any():
+        people = groups.order[contested[groups.of[groups.order]]]
+        drawn_lots = np.array([int.from_bytes(lot[:8], "big") for lot in lots_of(people)], dtype=np.uint64)
+        lucky = people[np.lexsort((drawn_lots, groups.of[people]))]
+        drawn[lucky] = drawn[people]
+    return drawn
+
+
+def _programme_codes(places: Places) -> Ints:
+    code = np.zeros(len(places), dtype=np.int64)
+    for column in range(places.shape[1]):
+        code = code * (int(places.max(initial=0)) + 2) + places[:, column] + 1
+    return code

@@ -1,0 +1,252 @@
+"""Random allocation problems, and an oracle that shares no code with the solver: brute force and an integer programme.
+
+The oracle states the objective anew, from the words of the design: programmes are enumerated, not composed of flows.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import product
+from math import ceil, floor
+from typing import Any
+
+import highspy
+import numpy as np
+
+from functions.allocate.problem import Attendee
+from shared.models import Event
+from tests.factories import make_event
+
+
+@dataclass(frozen=True)
+class Instance:
+    """An event, its attendees, and for a keep run the programmes published before."""
+
+    event: Event
+    attendees: list[Attendee]
+    previous: dict[str, dict[str, str]] | None = None
+    label: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def mode(self) -> str:
+        return "keep" if self.previous is not None else "fresh"
+
+
+def event_of(
+    themes: int,
+    rounds: int,
+    types: int,
+    seats: Sequence[Sequence[int]] | int,
+    *,
+    minimum: int = 0,
+    weight: int = 2,
+    tolerance: float | str = "0.25",
+    **allocation: Any,
+) -> Event:
+    """An event of this size; `seats` by theme and round, or one number for every workshop."""
+    table = [[seats] * rounds for _ in range(themes)] if isinstance(seats, int) else seats
+    names = [f"theme-{t}" for t in range(themes)]
+    slots = [f"round-{r}" for r in range(rounds)]
+    return make_event(
+        themes=[
+            {
+                "id": name,
+                "title": f"Theme {name}",
+                "capacity": max(row),
+                "minimum": min(minimum, *(s for s in row if s), 10**6),
+            }
+            for name, row in zip(names, table, strict=True)
+        ],
+        rounds=[{"id": slot, "start": f"{10 + r}:00", "end": f"{10 + r}:50"} for r, slot in enumerate(slots)],
+        capacities={name: dict(zip(slots, row, strict=True)) for name, row in zip(names, table, strict=True)},
+        partner_types=[{"id": f"type-{g}", "title": f"Type {g}"} for g in range(types)],
+        allocation={
+            "at": "2026-04-01 12:00",
+            "seed": "a seed",
+            "balance": {"weight": weight, "tolerance": str(tolerance)},
+            **allocation,
+        },
+        agenda=[],
+    )
+
+
+def crowd(event: Event, people: int, rng: random.Random, *, partial: bool = False, skew: float = 1.5) -> list[Attendee]:
+    """Attendees with rankings that favour some themes over others."""
+    themes = [theme.id for theme in event.themes]
+    appeal = {theme: rng.random() * skew for theme in themes}
+    types = [kind.id for kind in event.partner_types]
+    crowd = []
+    for a in range(people):
+        ranking = sorted(themes, key=lambda theme: rng.random() - appeal[theme])
+        length = rng.randint(0, len(themes)) if partial else len(themes)
+        crowd.append(Attendee(f"person-{a:04}", rng.choice(types), tuple(ranking[:length])))
+    return crowd
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """What the oracle found: the objective with changes counted apart."""
+
+    total: int
+    changes: int
+
+
+def personal_programmes(event: Event, attendee: Attendee) -> list[dict[str, str]]:
+    """Every programme an attendee could have, seats of others aside."""
+    rounds = [slot.id for slot in event.rounds if slot.id not in attendee.absent]
+    choices = [
+        [attendee.pinned[r]] if r in attendee.pinned else [t.id for t in event.themes if event.seats(t.id, r) > 0]
+        for r in rounds
+    ]
+    return [dict(zip(rounds, themes, strict=True)) for themes in product(*choices) if len(set(themes)) == len(themes)]
+
+
+def rank_cost(event: Event, attendee: Attendee, programme: Mapping[str, str]) -> int:
+    """Σ cost of the rank of each theme; what is not ranked is last."""
+    ranking = list(attendee.ranking)
+    return sum(
+        event.rank_costs[ranking.index(t) if t in ranking else len(event.themes) - 1] for t in programme.values()
+    )
+
+
+def bands(event: Event, attendees: Sequence[Attendee]) -> dict[tuple[str, str, str], tuple[int, int]]:
+    """Fewest and most heads by theme, round and type."""
+    found = {}
+    for slot, kind in product(event.rounds, event.partner_types):
+        present = sum(a.partner_type == kind.id and slot.id not in a.absent for a in attendees)
+        total = sum(event.seats(theme.id, slot.id) for theme in event.themes)
+        for theme in event.themes:
+            expected = Fraction(present * event.seats(theme.id, slot.id), total) if total else Fraction(0)
+            found[theme.id, slot.id, kind.id] = (
+                floor((1 - event.tolerance) * expected),
+                ceil((1 + event.tolerance) * expected),
+            )
+    return found
+
+
+def objective(instance: Instance, programmes: Mapping[str, Mapping[str, str]]) -> Optimum:
+    """Rank and balance of an allocation, and how many places changed. Recomputed from the words of the design."""
+    event, attendees = instance.event, instance.attendees
+    heads: dict[tuple[str, str, str], int] = {}
+    total = changes = 0
+    for attendee in attendees:
+        programme = programmes[attendee.id]
+        total += rank_cost(event, attendee, programme)
+        before = (instance.previous or {}).get(attendee.id, {})
+        changes += sum(1 for r, t in programme.items() if before.get(r, t) != t)
+        for r, t in programme.items():
+            heads[t, r, attendee.partner_type] = heads.get((t, r, attendee.partner_type), 0) + 1
+    for place, (low, high) in bands(event, attendees).items():
+        count = heads.get(place, 0)
+        total += event.allocation.balance.weight * max(low - count, count - high, 0)
+    return Optimum(total, changes)
+
+
+def oracle(instance: Instance) -> Optimum | None:
+    """The least objective by an integer programme over whole programmes; None when no allocation exists.
+
+    A keep run with no change cost of its own counts changes first, then the rest.
+    """
+    given = instance.event.allocation.change_cost
+    if instance.previous is None:
+        return _programme(instance, change_weight=0, other_weight=1)
+    if given is not None:
+        return _programme(instance, change_weight=given, other_weight=1)
+    first = _programme(instance, change_weight=1, other_weight=0)
+    return first and _programme(instance, change_weight=0, other_weight=1, most_changes=first.changes)
+
+
+def _programme(
+    instance: Instance, *, change_weight: int, other_weight: int, most_changes: int | None = None
+) -> Optimum | None:
+    event, attendees = instance.event, instance.attendees
+    model = highspy.Highs()
+    model.silent()
+    columns: list[tuple[Attendee, dict[str, str], Any, int]] = []
+    for attendee in attendees:
+        own = []
+        before = (instance.previous or {}).get(attendee.id, {})
+        for programme in personal_programmes(event, attendee):
+            changes = sum(1 for r, t in programme.items() if before.get(r, t) != t)
+            cost = other_weight * rank_cost(event, attendee, programme) + change_weight * changes
+            column = model.addBinary(obj=cost)
+            own.append(column)
+            columns.append((attendee, programme, column, changes))
+        if not own:
+            return None
+        model.addConstr(sum(own[1:], own[0]) == 1)
+    if most_changes is not None:
+        counted = [changes * column for _, _, column, changes in columns if changes]
+        if counted:
+            model.addConstr(sum(counted[1:], counted[0]) <= most_changes)
+    weight = other_weight * event.allocation.balance.weight
+    band = bands(event, attendees)
+    for theme, slot in product(event.themes, event.rounds):
+        seats = event.seats(theme.id, slot.id)
+        inside = [(a, column) for a, p, column, _ in columns if p.get(slot.id) == theme.id]
+        least = theme.minimum if seats else 0
+        if not inside:
+            if least:
+                return None
+        else:
+            everyone = sum((column for _, column in inside[1:]), 1 * inside[0][1])
+            model.addConstr(everyone <= seats)
+            model.addConstr(everyone >= least)
+        for kind in event.partner_types:
+            low, high = band[theme.id, slot.id, kind.id]
+            own = [1 * column for a, column in inside if a.partner_type == kind.id]
+            under, over = model.addVariable(lb=0, obj=weight), model.addVariable(lb=0, obj=weight)
+            model.addConstr(sum(own, 1 * under) >= low)
+            model.addConstr(sum(own, -1 * over) <= high)
+    model.setOptionValue("mip_rel_gap", 0.0)
+    model.setOptionValue("mip_abs_gap", 0.0)
+    model.run()
+    if model.getModelStatus() == highspy.HighsModelStatus.kInfeasible:
+        return None
+    assert model.getModelStatus() == highspy.HighsModelStatus.kOptimal, model.getModelStatus()
+    values = np.round(model.getSolution().col_value)
+    chosen = {a.id: p for a, p, column, _ in columns if values[column.index] == 1}
+    return objective(instance, chosen)
+
+
+def brute_force(instance: Instance) -> Optimum | None:
+    """The least objective by trying every combination of programmes; tiny instances only."""
+    event, attendees = instance.event, instance.attendees
+    given = event.allocation.change_cost
+    best: tuple[int, int] | None = None
+    found = None
+    for combination in product(*(personal_programmes(event, attendee) for attendee in attendees)):
+        programmes = {a.id: p for a, p in zip(attendees, combination, strict=True)}
+        if any(True for _ in seat_faults(event, programmes)):
+            continue
+        value = objective(instance, programmes)
+        key = (0, value.total + given * value.changes) if given is not None else (value.changes, value.total)
+        if instance.previous is None:
+            key = (0, value.total)
+        if best is None or key < best:
+            best, found = key, value
+    return found
+
+
+def seat_faults(event: Event, programmes: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Workshops with more heads than seats or fewer than their minimum."""
+    faults = []
+    for theme, slot in product(event.themes, event.rounds):
+        heads = sum(programme.get(slot.id) == theme.id for programme in programmes.values())
+        seats = event.seats(theme.id, slot.id)
+        if heads > seats or (seats and heads < theme.minimum):
+            faults.append(f"{theme.id} in {slot.id}: {heads} heads, {seats} seats")
+    return faults
+
+
+def programme_faults(instance: Instance, programmes: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Everything hard that an allocation breaks."""
+    faults = seat_faults(instance.event, programmes)
+    for attendee in instance.attendees:
+        if dict(programmes[attendee.id]) not in personal_programmes(instance.event, attendee):
+            faults.append(f"{attendee.id}: {programmes[attendee.id]}")
+    return faults
