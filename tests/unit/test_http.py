@@ -12,7 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import ForbiddenError, ParcoursError, TooLargeError, UnreadableError, UnsupportedMediaTypeError
-from shared.http import GUARDS, LARGEST_BODY, make_app, page, read_fields, refuse_other_sites, source_address, wants_json
+from shared.http import (
+    GUARDS,
+    LARGEST_BODY,
+    make_app,
+    page,
+    read_fields,
+    refuse_other_sites,
+    source_address,
+    wants_json,
+)
 
 
 def request(
@@ -142,12 +151,14 @@ def answers(method: str, path: str, **headers: str) -> dict[str, Any]:
     return app.resolve(request(method=method, path=path, **headers).raw_event, None)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/here/a", 200), ("GET", "/x", 404), ("PUT", "/here/a", 405)])
+@pytest.mark.parametrize(
+    ("method", "path", "status"), [("GET", "/here/a", 200), ("GET", "/x", 404), ("PUT", "/here/a", 405)]
+)
 def test_every_answer_carries_the_guards_errors_too(method: str, path: str, status: int) -> None:
     answer = answers(method, path)
 
     assert answer["statusCode"] == status
-    assert GUARDS.items() <= {k: v for k, v in answer["headers"].items()}.items()
+    assert GUARDS.items() <= dict(answer["headers"].items()).items()
 
 
 def test_a_wrong_method_names_the_right_one() -> None:
