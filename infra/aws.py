@@ -1,0 +1,36 @@
+"""From the command line to a deployed stack: on AWS, or wherever `AWS_ENDPOINT_URL` points."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from shared.table import Table
+
+OUTPUT = "TableName"
+
+
+class StackError(RuntimeError):
+    """The stack or its table cannot be reached."""
+
+
+def find_table(stack: str, name: str = "", *, region: str | None = None) -> Table:
+    """The table called `name`, or the one that the stack's outputs tell.
+
+    Raises StackError, saying what to check, when there is none.
+    """
+    session = boto3.Session(region_name=region)
+    try:
+        return Table(session.client("dynamodb"), name or _told_by(session.client("cloudformation"), stack))
+    except (BotoCoreError, ClientError) as error:
+        raise StackError(f"the stack {stack!r} cannot be read: {error}") from None
+
+
+def _told_by(cloudformation: Any, stack: str) -> str:
+    found = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+    for output in found.get("Outputs", []):
+        if output["OutputKey"] == OUTPUT:
+            return str(output["OutputValue"])
+    raise StackError(f"the stack {stack!r} has no output {OUTPUT}; is it Parcours?")

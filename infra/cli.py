@@ -1,0 +1,140 @@
+"""The command line, `parcours`: the demo, event files, and the allocator on files."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from infra.aws import StackError, find_table
+from infra.demo import add_demo_parser
+from shared.errors import ConflictError
+from shared.event_file import EventFileError, load_event
+from shared.events import put_event, read_event, retire_event
+from shared.models import Event
+
+DONE, FAILED, BAD_INPUT = 0, 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0 done, 1 a check failed, 2 bad input, 3 no allocation exists."""
+    options = build_parser().parse_args(arguments)
+    return int(options.run(options))
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Every command with its options."""
+    parser = argparse.ArgumentParser(prog="parcours", description="Registration and a provably best allocation.")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    add_demo_parser(commands)
+    _add_event_parser(commands)
+    _add_allocation_parsers(commands)
+    return parser
+
+
+def _add_allocation_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    try:
+        from infra.allocation_files import add_allocation_parsers
+    except ImportError:
+        return
+
+    add_allocation_parsers(commands)
+
+
+def _add_event_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    event = commands.add_parser("event", help="check, put or retire an event")
+    acts = event.add_subparsers(required=True, metavar="ACT")
+
+    check = acts.add_parser("check", help="name every mistake in an event file")
+    check.add_argument("file", type=Path)
+    check.set_defaults(run=check_event)
+
+    put = acts.add_parser("put", help="store an event, new or changed, in a deployed stack")
+    put.add_argument("file", type=Path)
+    put.set_defaults(run=put_event_file)
+
+    retire = acts.add_parser("retire", help="take an event off the pages; its data stays until its retention ends")
+    retire.add_argument("event", metavar="ID")
+
+    retire.set_defaults(run=retire_event_id)
+    for parser in (put, retire):
+        parser.add_argument("--stack", default="parcours", help="the CloudFormation stack (default: parcours)")
+        parser.add_argument("--table", default="", help="the table itself, when the stack may not be read")
+        parser.add_argument("--region", default=None, help="the AWS region (default: the environment's)")
+
+
+def check_event(options: argparse.Namespace) -> int:
+    """`parcours event check FILE`."""
+    event = _load(options.file)
+    if event is None:
+        return BAD_INPUT
+    print(
+        f"{options.file}: {event.id}: {len(event.themes)} themes, {len(event.rounds)} rounds, {event.capacity} places"
+    )
+    return DONE
+
+
+def put_event_file(options: argparse.Namespace) -> int:
+    """`parcours event put FILE`."""
+    event = _load(options.file)
+    if event is None:
+        return BAD_INPUT
+    try:
+        table = find_table(options.stack, options.table, region=options.region)
+        put_event(table, event, actor=_actor(), now=datetime.now(UTC))
+    except ConflictError as error:
+        return _fault(f"{options.file}: {error}", FAILED)
+    except (StackError, BotoCoreError, ClientError) as error:
+        return _fault(str(error), FAILED)
+    print(f"{event.id}: stored; registration opens {event.opens_at:%Y-%m-%d %H:%M} UTC")
+    return DONE
+
+
+def retire_event_id(options: argparse.Namespace) -> int:
+    """`parcours event retire ID`."""
+    try:
+        table = find_table(options.stack, options.table, region=options.region)
+        event = read_event(table, options.event)
+        if event is None:
+            return _fault(f"there is no event {options.event!r}", FAILED)
+        retire_event(table, event, actor=_actor(), now=datetime.now(UTC))
+    except ConflictError as error:
+        return _fault(str(error), FAILED)
+    except (StackError, BotoCoreError, ClientError) as error:
+        return _fault(str(error), FAILED)
+    print(f"{options.event}: retired")
+    return DONE
+
+
+def _load(path: Path) -> Event | None:
+    """The event of a file, or None after every mistake was named."""
+    try:
+        return load_event(path)
+    except EventFileError as error:
+        for fault in error.faults:
+            print(f"{path}: {fault}", file=sys.stderr)
+    except OSError as error:
+        print(f"{path}: {error.strerror}", file=sys.stderr)
+    return None
+
+
+def _fault(message: str, code: int) -> int:
+    print(message, file=sys.stderr)
+    return code
+
+
+def _actor() -> str:
+    """Who the audit list names for what was done at a terminal."""
+    try:
+        return f"terminal: {getpass.getuser()}"
+    except (KeyError, OSError):
+        return "terminal"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
