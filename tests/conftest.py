@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 
 # Before any import of boto3 or a handler: no test may reach a real account, and moto must be there first.
@@ -82,3 +83,16 @@ def event(table: Table) -> Event:
     event = make_event()
     put_event(table, event, actor="test", now=NOW)
     return event
+
+
+PERSONAL = re.compile(r"[Pp]erson ?\d+|@example\.org|\.[A-Za-z0-9_-]{43}\b")
+"""What must stand in no log line: the people `factories` makes, an address, a signed link."""
+
+
+@pytest.fixture(autouse=True)
+def no_personal_data_in_logs(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """P11: every log line of every test is read; one that names a person fails the test that wrote it."""
+    yield
+    ours = [record for record in caplog.get_records("call") if record.name in {"test", "root"}]
+    lines = [f"{record.getMessage()} {vars(record)} {record.exc_text or ''}" for record in ours]
+    assert [line for line in lines if PERSONAL.search(line)] == []
