@@ -23,10 +23,9 @@ def mails_pk(event: str) -> str:
 
 
 def mail_id(kind: MailKind, registration: str, *, run: int = 0, occasion: str = "") -> str:
-    """The id of a mail: `programme#<run>#<registration>` for programmes, `<kind>#<registration>[#<occasion>]` else."""
-    if run:
-        return f"{kind}#{run}#{registration}"
-    return f"{kind}#{registration}" + (f"#{occasion}" if occasion else "")
+    """The id of a mail: `<kind>[#<run>]#<registration>[#<occasion>]`, the run for programmes."""
+    about = f"{run}#{registration}" if run else registration
+    return f"{kind}#{about}" + (f"#{occasion}" if occasion else "")
 
 
 def send(

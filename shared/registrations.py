@@ -114,15 +114,36 @@ def register(
     raise ConflictError("Many people are registering at this moment. Please send the form again.")
 
 
-def _entry(event: Event, stored: Registration, now: datetime) -> list[Write]:
+def admit(
+    table: Table, event: Event, draft: Registration, *, now: datetime, extra: Sequence[Write] = ()
+) -> Registration | None:
+    """Store somebody whom an organiser adds: confirmed at once, ahead of who waits, if a place is free.
+
+    Returns None, with nothing changed and nobody told, when the address is registered already.
+    Raises ConflictError when every place is taken.
+    """
+    stored = draft.model_copy(update={"state": RegistrationState.CONFIRMED})
+    try:
+        table.write(*_entry(event, stored, now, ahead=True), *extra)
+    except ConditionFailedError as error:
+        if 0 in error.failed:
+            return None
+        raise ConflictError(
+            f"All {event.capacity} places are taken. Raise registration.capacity in the event file, or withdraw somebody."
+        ) from None
+    return stored
+
+
+def _entry(event: Event, stored: Registration, now: datetime, *, ahead: bool = False) -> list[Write]:
     """The writes of a new registration: address, person, counter, mail. The address stands first: see `register`."""
     confirmed = stored.state is RegistrationState.CONFIRMED
+    free = {"pk": Present(), "confirmed": Below(event.capacity)}
     counter = (
         update(
             event_pk(event.id),
             "STATE",
             add={"confirmed": 1},
-            expect={"pk": Present(), "confirmed": Below(event.capacity), "waiting": Below(1)},
+            expect=free if ahead else {**free, "waiting": Below(1)},
         )
         if confirmed
         else update(event_pk(event.id), "STATE", add={"waiting": 1}, expect={"pk": Present()})

@@ -1,0 +1,331 @@
+"""People as organisers add and change them: what is allowed, and each change with its audit line in one write."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import AfterValidator, Field, StringConstraints, ValidationError
+
+from shared.errors import ConflictError, InvalidError, NotFoundError, StaleError
+from shared.events import audit
+from shared.http import Fields, invalid
+from shared.mails import send
+from shared.models import Address, Event, MailKind, Model, Programme, Registration, RegistrationState, utc
+from shared.registrations import (
+    admit,
+    change_address,
+    find_by_address,
+    new_id,
+    programme_of,
+    read_registration,
+    read_state,
+    registrations_of,
+    save,
+    withdraw,
+)
+from shared.table import ConditionFailedError, Table
+
+_REGISTRATION_ID = re.compile(r"[0-9a-f]{8,40}")
+_LINK = re.compile(r"://|www\.", re.IGNORECASE)
+
+
+def _plain_line(text: str) -> str:
+    """A name is how spam gets sent and how pages get bent: no links, no control or direction characters."""
+    text = unicodedata.normalize("NFC", text)
+    if any(unicodedata.category(sign) in {"Cc", "Cf", "Cs", "Zl", "Zp"} for sign in text):
+        raise ValueError("Use letters, digits and ordinary signs only")
+    if _LINK.search(text):
+        raise ValueError("Leave web addresses out")
+    return text
+
+
+Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=120), AfterValidator(_plain_line)]
+Name = Annotated[Line, StringConstraints(min_length=1)]
+Ids = Annotated[list[Annotated[str, StringConstraints(max_length=60)]], Field(max_length=200)]
+Mapped = Annotated[dict[str, Annotated[str, StringConstraints(max_length=60)]], Field(max_length=8)]
+Answers = dict[
+    Annotated[str, StringConstraints(max_length=60)], Annotated[str, StringConstraints(max_length=1000)] | bool
+]
+Email = Annotated[Address, StringConstraints(strip_whitespace=True), AfterValidator(_plain_line)]
+
+WORDS = {
+    "missing": "Fill this in",
+    "extra_forbidden": "There is no such field",
+    "string_too_short": "Fill this in",
+    "string_too_long": "This is too long",
+    "string_pattern_mismatch": "Enter an email address, like name@example.org",
+}
+
+
+_Read = TypeVar("_Read", "NewPerson", "Correction")
+
+
+class NewPerson(Model):
+    """Somebody whom an organiser adds; a ranking may be partial or absent."""
+
+    name: Name
+    email: Email
+    organisation: Line = ""
+    partner_type: str
+    choices: Ids = Field(default_factory=list)
+    answers: Answers = Field(default_factory=dict)
+    absent: Ids = Field(default_factory=list)
+    pinned: Mapped = Field(default_factory=dict)
+
+
+class Correction(Model):
+    """What an organiser changes of a person; what is left out stays. `revision` guards against lost updates."""
+
+    name: Name | None = None
+    email: Email | None = None
+    organisation: Line | None = None
+    partner_type: str | None = None
+    choices: Ids | None = None
+    answers: Answers | None = None
+    absent: Ids | None = None
+    pinned: Mapped | None = None
+    withdrawn: Literal[True] | None = None
+    checked_in: bool | None = None
+    revision: Annotated[int, Field(ge=1, strict=True)] | None = None
+
+
+CORRECTED = ("name", "email", "organisation", "partner_type", "choices", "answers", "absent", "pinned")
+
+
+def find_person(table: Table, event: Event, registration: str) -> Registration:
+    """One person of an event. Raises NotFoundError."""
+    found = read_registration(table, event.id, registration) if _REGISTRATION_ID.fullmatch(registration) else None
+    if found is None:
+        raise NotFoundError("There is no such person at this event. They may have been erased.")
+    return found
+
+
+def read_new_person(event: Event, fields: Fields) -> NewPerson:
+    """A new person from a form or JSON. Raises InvalidError with every fault."""
+    return _read(NewPerson, event, fields)
+
+
+def read_correction(event: Event, fields: Fields) -> Correction:
+    """A correction from a form or JSON. Raises InvalidError with every fault."""
+    wanted = _read(Correction, event, fields)
+    if wanted.withdrawn and wanted.model_fields_set - {"withdrawn", "revision"}:
+        raise InvalidError("Withdraw somebody, or change them, one at a time.", {"withdrawn": "Send this alone"})
+    return wanted
+
+
+def _read(model: type[_Read], event: Event, fields: Fields) -> _Read:
+    try:
+        found = model.model_validate(fields)
+    except ValidationError as error:
+        raise invalid(error, WORDS) from None
+    faults = faults_of(event, found)
+    if faults:
+        raise InvalidError("Some fields need another look.", faults)
+    return found
+
+
+def faults_of(event: Event, person: NewPerson | Correction) -> dict[str, str]:
+    """What of a person does not fit the event, by field."""
+    faults: dict[str, str] = {}
+    themes = [theme.id for theme in event.themes]
+    rounds = [slot.id for slot in event.rounds]
+    kinds = [kind.id for kind in event.partner_types]
+    if person.partner_type is not None and person.partner_type not in kinds:
+        faults["partner_type"] = f"Choose one of: {', '.join(kinds)}"
+    choices = person.choices or []
+    if any(choice not in themes for choice in choices):
+        faults["choices"] = f"Rank only themes of this event: {', '.join(themes)}"
+    elif len(set(choices)) != len(choices):
+        faults["choices"] = "Rank each theme once"
+    if any(slot not in rounds for slot in person.absent or []):
+        faults["absent"] = f"Choose among the rounds: {', '.join(rounds)}"
+    questions = {question.id: question for question in event.questions}
+    for key, value in (person.answers or {}).items():
+        question = questions.get(key)
+        if question is None:
+            faults["answers"] = "There is no such question"
+        elif (question.kind == "consent") != isinstance(value, bool) or (
+            isinstance(value, str) and question.kind == "choice" and value not in ("", *question.options)
+        ):
+            faults["answers"] = f"The answer to {question.label!r} does not fit"
+    faults |= _pin_faults(event, person.pinned or {}, person.absent or [])
+    return faults
+
+
+def _pin_faults(event: Event, pinned: Mapping[str, str], absent: Sequence[str]) -> dict[str, str]:
+    """Pins that cannot hold for one person."""
+    themes = {theme.id for theme in event.themes}
+    rounds = {slot.id for slot in event.rounds}
+    for slot, theme in pinned.items():
+        if slot not in rounds or theme not in themes:
+            return {"pinned": "Pin to a theme and a round of this event"}
+        if not event.seats(theme, slot):
+            return {"pinned": f"{event.theme(theme).title} is not offered in round {slot}"}
+        if slot in absent:
+            return {"pinned": f"They are absent from round {slot}; take the pin or the absence away"}
+    if len(set(pinned.values())) != len(pinned):
+        return {"pinned": "Nobody joins a theme twice; pin to a different one in each round"}
+    return {}
+
+
+def refuse_full_pins(
+    event: Event, others: Iterable[Registration], registration: str, pinned: Mapping[str, str]
+) -> None:
+    """Raise InvalidError when a workshop has no seat left for another person pinned to it."""
+    taken = Counter(
+        (slot, theme)
+        for one in others
+        if one.id != registration and one.state is RegistrationState.CONFIRMED
+        for slot, theme in one.pinned.items()
+    )
+    for slot, theme in pinned.items():
+        seats = event.seats(theme, slot)
+        if taken[slot, theme] >= seats:
+            raise InvalidError(
+                "This pin cannot hold.",
+                {"pinned": f"All {seats} seats of {event.theme(theme).title} in round {slot} are pinned already"},
+            )
+
+
+def add_person(
+    table: Table, event: Event, wanted: NewPerson, *, actor: str, now: datetime, source: str = "organiser"
+) -> Registration:
+    """Register somebody, also after closing, if a place is free.
+
+    Raises ConflictError when the address is registered already or no place is free.
+    """
+    if now >= event.ends_at:
+        raise ConflictError("The day is over; nobody can be added any more.")
+    if wanted.pinned:
+        refuse_full_pins(event, registrations_of(table, event.id), "", wanted.pinned)
+    draft = Registration.model_validate(
+        {
+            **wanted.model_dump(),
+            "event": event.id,
+            "id": new_id(),
+            "state": RegistrationState.CONFIRMED,
+            "language": event.language,
+            "source": source,
+            "created_at": utc(now),
+            "updated_at": utc(now),
+        }
+    )
+    line = audit(event.id, actor, "add-person", now=now, about=draft.id)
+    stored = admit(table, event, draft, now=now, extra=[line])
+    if stored is None:
+        known = find_by_address(table, event.id, wanted.email)
+        raise ConflictError(
+            "This address is registered already. Correct that registration instead.",
+            {"email": f"Registered already{f' as {known.id}' if known else ''}"},
+        )
+    return stored
+
+
+def change_person(
+    table: Table, event: Event, before: Registration, wanted: Correction, *, actor: str, now: datetime
+) -> Registration:
+    """Correct, pin, mark absent, check in or withdraw: one write with its audit line, or nothing.
+
+    Raises StaleError when the person is no longer as the organiser saw them, ConflictError or InvalidError when
+    the change cannot be.
+    """
+    if wanted.revision is not None and wanted.revision != before.revision:
+        raise StaleError("This person was changed elsewhere since you opened the page. Reload it and try again.")
+    if wanted.withdrawn:
+        if before.state is RegistrationState.WITHDRAWN:
+            return before
+        line = audit(event.id, actor, "withdraw", now=now, about=before.id)
+        return withdraw(table, before, now=now, extra=[line])
+    changes = _changes(event, before, wanted, now)
+    if not changes:
+        return before
+    if before.state is RegistrationState.WITHDRAWN:
+        raise ConflictError("This person has withdrawn. Add them anew if they want to come after all.")
+    if changes.get("pinned"):
+        refuse_full_pins(event, registrations_of(table, event.id), before.id, changes["pinned"])
+    line = audit(event.id, actor, _act(changes), now=now, about=before.id, what=", ".join(sorted(changes)))
+    if "email" not in changes:
+        return save(table, before, changes, now=now, extra=[line])
+    moved = change_address(table, before, changes, now=now, extra=[line])
+    if moved is None:
+        raise ConflictError(
+            "Somebody else is registered with this address.", {"email": "Somebody else is registered with this address"}
+        )
+    return moved
+
+
+def _changes(event: Event, before: Registration, wanted: Correction, now: datetime) -> dict[str, Any]:
+    """What really differs, as fields of a registration."""
+    asked = {key: getattr(wanted, key) for key in CORRECTED if getattr(wanted, key) is not None}
+    changes = {key: value for key, value in asked.items() if value != getattr(before, key)}
+    together = _pin_faults(event, changes.get("pinned", before.pinned), changes.get("absent", before.absent))
+    if together and {"pinned", "absent"} & changes.keys():
+        raise InvalidError("This pin cannot hold.", together)
+    if wanted.checked_in is not None and wanted.checked_in != bool(before.checked_in_at):
+        if wanted.checked_in and before.state is not RegistrationState.CONFIRMED:
+            raise ConflictError(f"This person is {before.state.value}, not confirmed, and cannot be checked in.")
+        changes["checked_in_at"] = utc(now) if wanted.checked_in else ""
+    return changes
+
+
+def _act(changes: Mapping[str, Any]) -> str:
+    if set(changes) == {"checked_in_at"}:
+        return "check-in" if changes["checked_in_at"] else "undo-check-in"
+    if set(changes) == {"pinned"}:
+        return "pin"
+    return "mark-absent" if set(changes) == {"absent"} else "correct"
+
+
+def send_again(table: Table, event: Event, person: Registration, *, actor: str, now: datetime) -> MailKind:
+    """Send a person again what they should have: their programme once there is one, else how they stand.
+
+    Raises ConflictError when they have withdrawn or it was sent within this minute.
+    """
+    if person.state is RegistrationState.WITHDRAWN:
+        raise ConflictError("This person has withdrawn; there is nothing to send.")
+    run = read_state(table, event.id).published_run
+    has_programme = programme_of(table, event.id, run, person.id) is not None
+    kinds: dict[RegistrationState, MailKind] = {
+        RegistrationState.WAITING: "waiting-list",
+        RegistrationState.OFFERED: "place-offered",
+        RegistrationState.CONFIRMED: "programme" if has_programme else "confirmation",
+    }
+    kind = kinds[person.state]
+    occasion = f"again-{now:%Y%m%d%H%M}"
+    try:
+        table.write(
+            send(kind, event.id, person.id, run=run if kind == "programme" else 0, occasion=occasion, now=now),
+            audit(event.id, actor, "send-again", now=now, about=person.id, what=kind),
+        )
+    except ConditionFailedError:
+        raise ConflictError("This mail was sent again a moment ago. Wait a minute before the next.") from None
+    return kind
+
+
+def as_shown(person: Registration, programme: Programme | None = None) -> dict[str, Any]:
+    """A person as programs of organisers read them."""
+    fields = person.model_dump(mode="json", exclude={"event", "link_version", "shown_order", "offers"})
+    return {
+        **fields,
+        "workshops": programme.workshops if programme else {},
+        "reason": programme.reason if programme else "",
+    }
+
+
+def matches(person: Registration, words: str, kind: str = "") -> bool:
+    """Whether a person is meant by these words: in the name, address, organisation or mail domain."""
+    if kind and person.partner_type != kind:
+        return False
+    text = _folded(f"{person.name} {person.email} {person.organisation} {person.id}")
+    return all(word in text for word in _folded(words).split())
+
+
+def _folded(text: str) -> str:
+    """Letters without accents or capitals: people at a door type "jerome" for Jérôme."""
+    parts = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(sign for sign in parts if not unicodedata.combining(sign))

@@ -1,0 +1,177 @@
+"""Sign-in by a mailed link, sessions, and who may do what.
+
+The mailed link is signed and names a nonce; the nonce is an item that one press of the button uses up. A session is
+stored under the digest of its token, so that who reads the table cannot act as anybody. What an address may do is
+read from the event file at every request: who is taken off the file is out at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from enum import IntEnum
+
+from pydantic import TypeAdapter, ValidationError
+
+from shared.errors import InvalidError, NotFoundError, TooManyRequestsError
+from shared.events import audit, events
+from shared.mails import send
+from shared.models import Address, Event, moment, utc
+from shared.table import Absent, ConditionFailedError, Table, delete, put
+from shared.tokens import SIGN_IN_SALT, Keys, verify
+
+LINK_FOR = timedelta(minutes=15)
+SESSION_FOR = timedelta(hours=12)
+ADDRESS_LINKS_AN_HOUR = 10
+SOURCE_LINKS_AN_HOUR = 60
+
+MOST_AUDITED = 50
+"""Events whose audit list hears of a sign-in; nobody organises more at a time."""
+
+_address = TypeAdapter(Address)
+
+
+class Role(IntEnum):
+    """What somebody is to an event; each may do what the one before may."""
+
+    NOBODY = 0
+    DOOR = 1
+    ORGANISER = 2
+
+
+def role_in(event: Event, address: str) -> Role:
+    """What this address is to an event, by its file as it stands."""
+    wanted = address.casefold()
+    if wanted in (one.casefold() for one in event.organiser_emails):
+        return Role.ORGANISER
+    return Role.DOOR if wanted in (one.casefold() for one in event.door_emails) else Role.NOBODY
+
+
+def events_of(table: Table, address: str) -> Iterator[Event]:
+    """Every event this address organises or helps at."""
+    return (event for event in events(table) if role_in(event, address) > Role.NOBODY)
+
+
+def read_address(value: object) -> str:
+    """A mail address from a form. Raises InvalidError."""
+    try:
+        return _address.validate_python(value.strip() if isinstance(value, str) else value)
+    except ValidationError:
+        raise InvalidError(
+            "Some fields need another look.", {"email": "Enter an email address, like name@example.org"}
+        ) from None
+
+
+def ask_link(table: Table, address: str, *, source: str, now: datetime) -> None:
+    """Mail a sign-in link if the address belongs to an organiser.
+
+    An unknown address costs the same calls and leaves a nonce that no link names, so that the answer tells nothing.
+    Raises TooManyRequestsError past the caps on mails, which count known and unknown addresses alike.
+    """
+    _count(table, "sign-in-source", source, SOURCE_LINKS_AN_HOUR, now)
+    _count(table, "sign-in-address", address.casefold(), ADDRESS_LINKS_AN_HOUR, now)
+    nonce = secrets.token_hex(16)
+    event = _told_about(events_of(table, address), now)
+    ends = now + LINK_FOR
+    item = {
+        "pk": "SESSION",
+        "sk": f"SIGNIN#{nonce}",
+        "type": "sign-in",
+        "address": address if event else "",
+        "ends": utc(ends),
+        "expires": int(ends.timestamp()),
+    }
+    if event:
+        mail = send(
+            "sign-in",
+            event.id,
+            "",
+            occasion=secrets.token_hex(8),
+            to=address,
+            language=event.language,
+            facts={"nonce": nonce},
+            now=now,
+        )
+    else:
+        mail = put({"pk": "LIMIT", "sk": f"nobody#{nonce}", "type": "limit", "expires": int(ends.timestamp())})
+    table.write(put(item, expect={"pk": Absent()}), mail)
+
+
+def _told_about(mine: Iterator[Event], now: datetime) -> Event | None:
+    """The event in whose name the mail goes: the next one, else the one just over."""
+    known = sorted(mine, key=lambda event: event.ends_at)
+    return next((event for event in known if event.ends_at >= now), known[-1] if known else None)
+
+
+def _count(table: Table, what: str, who: str, most: int, now: datetime) -> None:
+    digest = hashlib.sha256(who.encode()).hexdigest()[:32]
+    ends = int((now + timedelta(hours=2)).timestamp())
+    if table.count("LIMIT", f"{what}#{digest}#{now:%Y%m%d%H}", expires=ends) > most:
+        raise TooManyRequestsError("Too many sign-in links were asked for. Use one you have, or try again in an hour.")
+
+
+def nonce_in(keys: Keys, token: str) -> str:
+    """The nonce a mailed link names. Raises NotFoundError for a link that does not verify."""
+    match verify(keys, SIGN_IN_SALT, token):
+        case [str(), str(nonce)]:
+            return nonce
+    raise _no_link()
+
+
+def is_open(table: Table, nonce: str, now: datetime) -> bool:
+    """Whether a mailed link may still be used."""
+    return _address_behind(table, nonce, now) is not None
+
+
+def open_session(table: Table, nonce: str, now: datetime) -> str:
+    """Use up a mailed link and open a session; its token. Raises NotFoundError when it was used or is too old."""
+    address = _address_behind(table, nonce, now)
+    if address is None:
+        raise _no_link()
+    token = secrets.token_urlsafe(32)
+    ends = now + SESSION_FOR
+    session = {
+        "pk": "SESSION",
+        "sk": _digest(token),
+        "type": "session",
+        "address": address,
+        "ends": utc(ends),
+        "expires": int(ends.timestamp()),
+    }
+    mine = list(events_of(table, address))[:MOST_AUDITED]
+    try:
+        table.write(
+            delete("SESSION", f"SIGNIN#{nonce}", expect={"address": address}),
+            put(session),
+            *(audit(event.id, address, "sign-in", now=now) for event in mine),
+        )
+    except ConditionFailedError:
+        raise _no_link() from None
+    return token
+
+
+def _address_behind(table: Table, nonce: str, now: datetime) -> str | None:
+    found = table.get("SESSION", f"SIGNIN#{nonce}")
+    return found["address"] or None if found and moment(found["ends"]) > now else None
+
+
+def _no_link() -> NotFoundError:
+    return NotFoundError("This sign-in link was used or is too old. Ask for a new one.")
+
+
+def who_is(table: Table, token: str, now: datetime) -> str | None:
+    """The address a session belongs to, or None."""
+    found = table.get("SESSION", _digest(token)) if token else None
+    return found["address"] if found and moment(found["ends"]) > now else None
+
+
+def close_session(table: Table, token: str, address: str, now: datetime) -> None:
+    """End a session, and say so in the audit lists."""
+    mine = list(events_of(table, address))[:MOST_AUDITED]
+    table.write(delete("SESSION", _digest(token)), *(audit(event.id, address, "sign-out", now=now) for event in mine))
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
