@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 from itertools import islice
@@ -63,7 +63,7 @@ class Problem:
 
     Axes are always attendee (a), theme (t), round (r), partner type (g), in this order. `seats` and `minimum` count
     people, `rank` counts from 0, costs are the integers of the objective. `held` is the published theme, `NOWHERE`
-    for newcomers and in fresh runs.
+    for newcomers and in fresh runs; `decisive` says that one change costs more than ranks and balance could gain.
     """
 
     themes: tuple[str, ...]
@@ -81,6 +81,7 @@ class Problem:
     pinned: Places
     held: Places
     change_cost: int = 0
+    decisive: bool = False
     seed: str = ""
 
     @property
@@ -179,10 +180,12 @@ def build_problem(
         held=_places([(previous or {}).get(a.id, {}) if mode == "keep" else {} for a in people], rounds, theme_number),
         seed=seed,
     )
-    if mode == "keep":
-        given = event.allocation.change_cost
-        object.__setattr__(problem, "change_cost", decisive_change_cost(problem) if given is None else given)
-    return problem
+    if mode == "fresh":
+        return problem
+    decisive = decisive_change_cost(problem)
+    given = event.allocation.change_cost
+    change_cost = decisive if given is None else given
+    return replace(problem, change_cost=change_cost, decisive=change_cost >= decisive)
 
 
 def decisive_change_cost(problem: Problem) -> int:

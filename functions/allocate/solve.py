@@ -8,14 +8,18 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from typing import Literal
 
 import numpy as np
 
-from functions.allocate import certificate, shares, themes, timetable
-from functions.allocate.groups import Groups, allowed_places, group_attendees, place_costs
+from functions.allocate.cut import full_cut, plain_cuts
+from functions.allocate.exact import close_gap
+from functions.allocate.flow import solve_flow
+from functions.allocate.groups import group_attendees
+from functions.allocate.keep import solve_keeping
 from functions.allocate.problem import (
     NOWHERE,
     Attendee,
@@ -28,7 +32,9 @@ from functions.allocate.problem import (
     build_problem,
     input_digest,
 )
-from functions.allocate.result import Allocation, Engine, Objective
+from functions.allocate.result import Allocation
+from functions.allocate.shares import draw, lots, spread_regret
+from functions.allocate.solution import Solution, evaluate, heads_outside, mean_choice, personal_costs
 from shared.models import Event
 
 __all__ = [
@@ -46,90 +52,48 @@ Progress = Callable[[str], None]
 EngineChoice = Literal["auto", "flow", "exact"]
 
 
-@dataclass(frozen=True)
-class Solution:
-    """Places by attendee and round, the objective, and the bound with the prices that prove it.
-
-    `prices / scale` are by theme, round and type.
-    """
-
-    places: Places
-    objective: Objective
-    bound: int
-    prices: Ints
-    scale: int
-    engine: Engine
-    why: str = ""
-
-    @property
-    def optimal(self) -> bool:
-        """Proven: no allocation costs less."""
-        return self.bound == self.objective.total
-
-
-def evaluate(problem: Problem, places: Places) -> Objective:
-    """The objective of an allocation, part by part."""
-    who, slot = np.nonzero(places != NOWHERE)
-    given = places[who, slot]
-    rank = int(problem.rank_costs[problem.rank[who, given]].sum())
-    held = problem.held[who, slot]
-    changes = int(((held != NOWHERE) & (held != given)).sum())
-    parts = {
-        "rank": rank,
-        "balance": problem.weight * heads_outside(problem, places),
-        "change": problem.change_cost * changes,
-    }
-    return Objective(total=sum(parts.values()), **parts)
-
-
 def solve(problem: Problem, *, engine: EngineChoice = "auto", time_budget: float = 60.0) -> Solution:
     """Find an allocation of least cost and prove it.
 
-    Raises NoAllocationError when none exists.
+    Raises NoAllocationError when none exists, with the cut that is full.
     """
+    deadline = time.monotonic() + time_budget
+    plain = list(plain_cuts(problem))
+    if plain:
+        raise NoAllocationError(" ".join(plain))
+    if problem.decisive and (problem.held != NOWHERE).any():
+        solution = solve_keeping(problem, partial(_solve_costs, engine=engine), deadline)
+    else:
+        solution = _solve_costs(problem, deadline, engine=engine)
+    return replace(solution, places=_among_equals(problem, solution.found))
+
+
+def _solve_costs(problem: Problem, deadline: float, *, engine: EngineChoice) -> Solution:
+    """Flows first, then HiGHS if they leave a gap."""
     groups = group_attendees(problem)
-    demand = theme_demand(problem, groups)
-    supply = themes.theme_supply(problem)
-    given = themes.assign_themes(demand, supply)
-    prices = certificate.theme_prices(demand, supply, given)
-    all_rounds = np.repeat(prices[:, None, :], len(problem.rounds), axis=1)
-    bound = certificate.lower_bound(problem, all_rounds, rows=groups.first, size=groups.size)
-    sets = np.full((problem.people, len(problem.rounds)), NOWHERE, dtype=np.int16)
-    dealt = shares.share_themes(given, demand.size, demand.units, demand.cost)
-    sets[groups.order, : dealt.shape[1]] = dealt
+    try:
+        flow = solve_flow(problem, groups)
+        if engine == "flow" or (engine == "auto" and flow.optimal):
+            return flow
+        return close_gap(problem, groups, flow, deadline)
+    except NoAllocationError as fault:
+        raise NoAllocationError(full_cut(problem) or str(fault)) from None
+
+
+def _among_equals(problem: Problem, places: Places) -> Places:
+    """Spread regret over the programmes as they stand, then let the lottery decide among equals."""
     cost = problem.rank_costs[problem.rank]
-    if problem.even:
-        columns = [list(range(len(problem.rounds)))]
-        shares.spread_regret(sets, cost, problem.partner_type, sets != NOWHERE, columns)
-    places = timetable.make_timetable(problem, sets)
-    places = draw_lots(problem, groups, places)
-    return Solution(places, evaluate(problem, places), bound, all_rounds, 1, "flow")
-
-
-def theme_demand(problem: Problem, groups: Groups) -> themes.ThemeDemand:
-    """What network 1 is asked, one row a group.
-
-    Over all rounds a theme costs at least its cheapest round; so the network stays a lower bound.
-    """
-    allowed = allowed_places(problem, groups.first)
-    cost = np.where(allowed, place_costs(problem, groups.first), np.iinfo(np.int64).max).min(axis=2)
-    return themes.ThemeDemand(
-        partner_type=problem.partner_type[groups.first],
-        size=groups.size,
-        units=problem.free[groups.first].sum(axis=1),
-        cost=np.where(allowed.any(axis=2), cost, 0),
-        allowed=allowed.any(axis=2),
+    if not problem.even:
+        movable = (places != NOWHERE) & (problem.pinned == NOWHERE)
+        if problem.change_cost:
+            movable &= problem.held == NOWHERE
+        spread_regret(places, cost, problem.partner_type, movable, [[r] for r in range(places.shape[1])])
+    return draw(
+        places,
+        personal_costs(problem, places),
+        group_attendees(problem),
+        lambda who: lots(problem.seed, [problem.ids[a] for a in who]),
     )
-
-
-def draw_lots(problem: Problem, groups: Groups, places: Places) -> Places:
-    """Let the lottery decide among equals."""
-    here = places != NOWHERE
-    cost = problem.rank_costs[problem.rank]
-    personal = np.where(here, np.take_along_axis(cost, np.where(here, places, 0).astype(np.int64), axis=1), 0).sum(
-        axis=1
-    )
-    return shares.draw(places, personal, groups, lambda who: shares.lots(problem.seed, [problem.ids[a] for a in who]))
 
 
 def allocate(
@@ -171,24 +135,25 @@ def allocate(
         event, attendees, mode=mode, seed=seed, previous=previous, weight=weight, tolerance=tolerance
     )
     solution = solve(problem, engine=engine, time_budget=time_budget)
-    programmes = programmes_of(problem, solution.places)
+    places = solution.found
+    programmes = programmes_of(problem, places)
     return Allocation(
         event=event.id,
         mode=mode,
         seed=seed,
         input_digest=input_digest(event, attendees, mode, seed, weight, tolerance, previous),
         engine=solution.engine,
-        objective=solution.objective,
+        objective=evaluate(problem, places),
         bound=solution.bound,
         optimal=solution.optimal,
-        gap=solution.objective.total - solution.bound,
+        gap=solution.total - solution.bound,
         why=solution.why,
         weight=problem.weight,
         tolerance=str(problem.tolerance),
         change_cost=problem.change_cost,
         prices=prices_by_name(problem, solution.prices),
         price_scale=solution.scale,
-        satisfaction=satisfaction(problem, solution.places),
+        satisfaction=satisfaction(problem, places),
         moved=moved(programmes, previous or {}),
         seconds=round(time.monotonic() - begun, 3),
         programmes=programmes,
@@ -250,21 +215,8 @@ def balance_curve(
         curve.append(
             {
                 "weight": weight,
-                "mean_choice": round(mean_choice(problem, solution.places), 4),
-                "outside": heads_outside(problem, solution.places),
+                "mean_choice": round(mean_choice(problem, solution.found), 4),
+                "outside": heads_outside(problem, solution.found),
             }
         )
     return curve
-
-
-def mean_choice(problem: Problem, places: Places) -> float:
-    """The mean choice over all seats, from 1; 0 when nobody has a seat."""
-    who, slot = np.nonzero(places != NOWHERE)
-    return float(problem.rank[who, places[who, slot]].mean() + 1) if len(who) else 0.0
-
-
-def heads_outside(problem: Problem, places: Places) -> int:
-    """Heads under or over the bands of all workshops."""
-    heads = timetable.heads_of(problem, places)
-    lower, upper = problem.band
-    return int((np.maximum(lower - heads, 0) + np.maximum(heads - upper, 0)).sum())

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import product
 from math import ceil, floor
@@ -250,3 +250,66 @@ def programme_faults(instance: Instance, programmes: Mapping[str, Mapping[str, s
         if dict(programmes[attendee.id]) not in personal_programmes(instance.event, attendee):
             faults.append(f"{attendee.id}: {programmes[attendee.id]}")
     return faults
+
+
+KINDS = ("even", "uneven", "absent", "pinned", "partial", "minimum", "keep", "everything")
+
+
+def random_instance(seed: int, kind: str | None = None) -> Instance:
+    """An instance of one kind, or of the kind that the seed chooses; small enough for the oracle."""
+    rng = random.Random(seed)
+    kind = kind or KINDS[seed % len(KINDS)]
+    rounds = rng.randint(1, 4)
+    themes = rng.randint(max(2, rounds), {1: 7, 2: 7, 3: 6, 4: 5}[rounds])
+    people = rng.randint(2, {1: 40, 2: 30, 3: 20, 4: 10}[rounds])
+    everything = kind == "everything"
+    fair = -(-people // themes)
+    seats: list[list[int]] = [[fair + rng.randint(0, 3)] * rounds for _ in range(themes)]
+    if kind in {"uneven", "keep"} and rng.random() < 0.8 or everything:
+        seats = [[max(0, s + rng.randint(-2, 3)) if rng.random() < 0.9 else 0 for s in row] for row in seats]
+    costs = [rng.randint(0, 12) for _ in range(themes)]
+    event = event_of(
+        themes,
+        rounds,
+        rng.randint(1, 4),
+        seats,
+        minimum=rng.randint(1, 3) if kind == "minimum" or (everything and rng.random() < 0.5) else 0,
+        weight=rng.choice([0, 1, 2, 2, 5]),
+        tolerance=rng.choice(["0", "0.25", "0.25", "0.5", "0.1"]),
+        **({"rank_costs": sorted(costs)} if rng.random() < 0.3 else {}),
+        **({"change_cost": rng.choice([0, 1, 3, 10])} if kind in {"keep", "everything"} and rng.random() < 0.4 else {}),
+    )
+    attendees = crowd(event, people, rng, partial=kind == "partial" or everything)
+    if kind == "absent" or everything:
+        attendees = [_absent(event, one, rng) for one in attendees]
+    if kind == "pinned" or everything:
+        attendees = [_pinned(event, one, rng) if rng.random() < 0.2 else one for one in attendees]
+    previous = _previous(event, attendees, rng) if kind == "keep" or (everything and rng.random() < 0.5) else None
+    return Instance(event, attendees, previous, label=f"{kind}, seed {seed}")
+
+
+def _absent(event: Event, attendee: Attendee, rng: random.Random) -> Attendee:
+    return replace(attendee, absent=frozenset(slot.id for slot in event.rounds if rng.random() < 0.2))
+
+
+def _pinned(event: Event, attendee: Attendee, rng: random.Random) -> Attendee:
+    slots = [slot.id for slot in event.rounds if slot.id not in attendee.absent]
+    themes = rng.sample([theme.id for theme in event.themes], len(slots))
+    pins = dict(zip(slots, themes, strict=True))
+    return replace(attendee, pinned={r: t for r, t in pins.items() if event.seats(t, r) > 0 and rng.random() < 0.6})
+
+
+def _previous(event: Event, attendees: Sequence[Attendee], rng: random.Random) -> dict[str, dict[str, str]]:
+    """Programmes that respect the seats, for most attendees; sometimes more than the seats now allow."""
+    slack = rng.choice([0, 0, 1])
+    left = {(t.id, r.id): event.seats(t.id, r.id) + slack for t, r in product(event.themes, event.rounds)}
+    previous = {}
+    for attendee in attendees:
+        possible = personal_programmes(event, replace(attendee, pinned={}, absent=()))
+        possible = [p for p in possible if all(left[t, r] > 0 for r, t in p.items())]
+        if possible and rng.random() < 0.8:
+            programme = rng.choice(possible)
+            for r, t in programme.items():
+                left[t, r] -= 1
+            previous[attendee.id] = {r: t for r, t in programme.items() if rng.random() < 0.95}
+    return previous
