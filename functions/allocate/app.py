@@ -203,7 +203,7 @@ def _figures(event: Event, run: Run, people: Sequence[Registration], allocation:
     """What organisers see of a run: `allocation.json` without the people, the workshops, the price of balance."""
     figures = allocation.model_dump(mode="json", exclude={"programmes", "reasons", "moved"})
     curve = balance_curve(event, attendees(people), CURVE_WEIGHTS) if len(people) <= MOST_IN_CURVE else []
-    return {**figures, "moved": len(allocation.moved), "workshops": [], "curve": curve, "tolerance": run.tolerance}
+    return {**figures, "moved": len(allocation.moved), "curve": curve}
 
 
 def publish_draft(event: Event, draft: Run, now: datetime) -> Run:
