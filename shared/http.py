@@ -89,6 +89,7 @@ def read_body(request: APIGatewayProxyEventV2, *, largest: int = LARGEST_BODY) -
 def _json_fields(body: bytes) -> Fields:
     try:
         found = json.loads(body, object_pairs_hook=_no_duplicates, parse_constant=_no_constants)
+        json.dumps(found, ensure_ascii=False).encode()  # half a surrogate pair can be escaped in, and stored nowhere
     except (ValueError, RecursionError) as error:
         raise UnreadableError(f"The body is not readable JSON: {error}.") from None
     if not isinstance(found, dict):
@@ -130,6 +131,13 @@ def _media_type(request: APIGatewayProxyEventV2) -> str:
 def source_address(request: APIGatewayProxyEventV2) -> str:
     """The caller's network address as API Gateway saw it; X-Forwarded-For is the caller's own claim."""
     return request.request_context.http.source_ip or "unknown"
+
+
+def read_cookie(request: APIGatewayProxyEventV2, name: str) -> str:
+    """The value of a cookie, or ""."""
+    sent = [*(request.raw_event.get("cookies") or []), *request.headers.get("cookie", "").split(";")]
+    pairs = (one.strip().partition("=") for one in sent)
+    return next((value for key, _, value in pairs if key == name), "")
 
 
 def refuse_other_sites(request: APIGatewayProxyEventV2) -> None:
@@ -219,11 +227,22 @@ def error_answer(
     headers: Mapping[str, str] | None = None,
 ) -> Response[str]:
     """An error as JSON or as a page, with its status and no word of the inside."""
-    logger.info("refused", extra={"code": error.code, "status": error.status, "fields": sorted(error.fields)})
+    # How many fields, not which: an unknown field's name is whatever somebody sent, an address even.
+    logger.info("refused", extra={"code": error.code, "status": error.status, "fields": len(error.fields)})
     if wants_json(request):
         body = {"error": error.code, "message": error.message, "fields": error.fields}
         return as_json(error.status, body, headers=headers)
     return page(error.status, render_error(request, error), headers=headers)
+
+
+def resolve(app: APIGatewayHttpResolver, payload: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Answer one request; HEAD is GET without the body."""
+    http = payload["requestContext"]["http"]
+    if http["method"] != "HEAD":
+        return app.resolve(payload, context)
+    asked = {**payload["requestContext"], "http": {**http, "method": "GET"}}
+    answered = app.resolve({**payload, "requestContext": asked}, context)
+    return {**answered, "body": "", "isBase64Encoded": False}
 
 
 def _methods_at(app: APIGatewayHttpResolver, path: str) -> list[str]:

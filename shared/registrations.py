@@ -74,7 +74,13 @@ def as_registration(item: Item) -> Registration:
 
 
 def register(
-    table: Table, event: Event, draft: Registration, *, now: datetime, extra: Sequence[Write] = ()
+    table: Table,
+    event: Event,
+    draft: Registration,
+    *,
+    now: datetime,
+    extra: Sequence[Write] = (),
+    once: Write | None = None,
 ) -> tuple[Registration, bool]:
     """Store a new registration, confirmed while there are places, else waiting, and send what tells the person so.
 
@@ -87,25 +93,31 @@ def register(
         The registration to store; its state is decided here.
     extra
         Writes to make in the same transaction (an audit line).
+    once
+        A write that refuses when this very request was answered before: then nothing is changed and nobody told.
 
     Returns
     -------
     The stored registration and True, or the one that already holds the address and False.
     """
+    mark = [once] if once else []
     taken = table.get(event_pk(event.id), address_sk(draft.email))
     state = read_state(table, event.id)
     for _ in range(8):
         if taken:
             known = taken["registration"]
-            remind(table, event.id, known, "already-registered", now=now)
+            remind(table, event.id, known, "already-registered", now=now, extra=mark)
             found = read_registration(table, event.id, known) if extra else None
             return found or draft.model_copy(update={"id": known}), False
         has_place = state.confirmed < event.capacity and state.waiting == 0
         kind = RegistrationState.CONFIRMED if has_place else RegistrationState.WAITING
         stored = draft.model_copy(update={"state": kind})
+        entry = _entry(event, stored, now)
         try:
-            table.write(*_entry(event, stored, now), *extra)
+            table.write(*entry, *mark, *extra)
         except ConditionFailedError as error:
+            if mark and len(entry) in error.failed:
+                return draft, False
             if 0 in error.failed:
                 taken = table.get(event_pk(event.id), address_sk(draft.email))
             state = read_state(table, event.id)
@@ -156,12 +168,13 @@ def _entry(event: Event, stored: Registration, now: datetime, *, ahead: bool = F
     ]
 
 
-def remind(table: Table, event: str, registration: str, kind: str, *, now: datetime) -> None:
+def remind(
+    table: Table, event: str, registration: str, kind: str, *, now: datetime, extra: Sequence[Write] = ()
+) -> None:
     """Send a person the own link again, once an hour at most; a second wish in the hour is already fulfilled."""
+    mail = send("already-registered", event, registration, now=now, occasion=f"{now:%Y%m%d%H}", facts={"why": kind})
     try:
-        table.write(
-            send("already-registered", event, registration, now=now, occasion=f"{now:%Y%m%d%H}", facts={"why": kind})
-        )
+        table.write(mail, *extra)
     except ConditionFailedError:
         return
 
