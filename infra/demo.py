@@ -20,7 +20,7 @@ from infra.deploy import DeployError
 from infra.embedded import PREFERRED_PORT, REGION, EmbeddedCloudError, free_port, stop_on_sigterm
 from infra.outcome import Outcome, read_outcome, write_files
 from infra.running import Running, closing, running, soon
-from infra.second_act import second_act
+from infra.second_act import SecondActError, second_act
 from shared.event_file import EventFileError, load_event
 from shared.models import Event, RegistrationState
 from shared.registrations import read_state, registrations_of
@@ -46,7 +46,7 @@ def add_demo_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser
     demo.add_argument(
         "--people", type=_count, default=PEOPLE, metavar="N", help=f"size of the crowd ({PEOPLE}); 0: none"
     )
-    demo.add_argument("--seed", default="parcours", help="the same seed makes the same crowd")
+    demo.add_argument("--seed", default="2024", help="the same seed makes the same crowd")
     demo.add_argument("--port", type=int, default=0, help=f"port of the cloud ({PREFERRED_PORT}, else a free one)")
     demo.add_argument("--event", type=Path, default=SAMPLE, metavar="FILE", help="another event file")
     demo.add_argument(
@@ -79,7 +79,7 @@ def run_demo(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         clock.say("Stopped; nothing is left running.")
         return INTERRUPTED
-    except (BuildError, EmbeddedCloudError, DeployError, DemoError, TimeoutError) as error:
+    except (BuildError, EmbeddedCloudError, DeployError, DemoError, SecondActError, TimeoutError) as error:
         print(f"\nThe demo failed: {error}", file=sys.stderr)
         return FAILED
 

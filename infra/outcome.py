@@ -21,7 +21,8 @@ from shared.registrations import read_state, registrations_of
 from shared.runs import programmes_of, read_run
 
 _FIGURES = (
-    "event", "mode", "seed", "input_digest", "engine", "objective", "bound", "optimal", "prices", "satisfaction", "seconds",
+    "event", "mode", "seed", "input_digest", "engine", "objective", "bound", "optimal", "prices",
+    "satisfaction", "seconds",
 )  # fmt: skip
 
 

@@ -1,0 +1,381 @@
+"""What must hold of the template, beyond what linters know. Each rule yields its faults in words.
+
+The rules read the translated template, since that is what CloudFormation gets.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from infra.build import ROOT
+
+Template = Mapping[str, Any]
+Rule = Callable[[Template], Iterator[str]]
+
+STAR_ALLOWED = {("MailRole", "ReadSendingRate"): "an account has no ARN"}
+"""Statements that may name every resource, with the reason."""
+
+HARMLESS_IN_ACCESS_LOG = {"requestId", "routeKey", "status", "responseLatency", "integrationErrorMessage"}
+SHARED_ENVIRONMENT = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"}
+
+
+RULES: list[Rule] = []
+
+
+def rule(function: Rule) -> Rule:
+    """Make this one of the rules."""
+    RULES.append(function)
+    return function
+
+
+def faults(template: Template) -> list[str]:
+    """Every fault of a translated template."""
+    return [fault for check in RULES for fault in check(template)]
+
+
+def _of_type(template: Template, kind: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for name, resource in template["Resources"].items():
+        if resource["Type"] == kind:
+            yield name, resource.get("Properties", {})
+
+
+def _functions(template: Template) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    return _of_type(template, "AWS::Lambda::Function")
+
+
+def _target(value: Any) -> str:
+    """The resource that a Ref, a GetAtt or a Sub points to."""
+    if isinstance(value, Mapping):
+        if "Ref" in value:
+            return str(value["Ref"])
+        if "Fn::GetAtt" in value:
+            got = value["Fn::GetAtt"]
+            return str(got.split(".")[0] if isinstance(got, str) else got[0])
+        if "Fn::Sub" in value:
+            found = re.search(r"\$\{(?!AWS::)(\w+)", str(value["Fn::Sub"]))
+            return found.group(1) if found else ""
+    return str(value)
+
+
+def _number(template: Template, value: Any) -> int:
+    """A number, or the default of the parameter that stands for it."""
+    if isinstance(value, Mapping) and "Ref" in value:
+        value = template["Parameters"][value["Ref"]]["Default"]
+    return int(value)
+
+
+def _mappings(template: Template, source: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Event source mappings whose source is a resource of this type."""
+    for name, mapping in _of_type(template, "AWS::Lambda::EventSourceMapping"):
+        if template["Resources"].get(_target(mapping["EventSourceArn"]), {}).get("Type") == source:
+            yield name, mapping
+
+
+@rule
+def a_queue_hides_a_message_six_timeouts_long(template: Template) -> Iterator[str]:
+    for name, mapping in _mappings(template, "AWS::SQS::Queue"):
+        queue = template["Resources"][_target(mapping["EventSourceArn"])]["Properties"]
+        function = template["Resources"][_target(mapping["FunctionName"])]["Properties"]
+        if _number(template, queue.get("VisibilityTimeout", 30)) < 6 * _number(template, function["Timeout"]):
+            yield f"{name}: the visibility timeout is shorter than six function timeouts"
+
+
+@rule
+def a_batch_reports_which_of_its_records_failed(template: Template) -> Iterator[str]:
+    for name, mapping in _of_type(template, "AWS::Lambda::EventSourceMapping"):
+        if mapping.get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
+            yield f"{name}: one bad record fails its whole batch"
+
+
+@rule
+def a_queue_bounds_how_many_read_it(template: Template) -> Iterator[str]:
+    for name, mapping in _mappings(template, "AWS::SQS::Queue"):
+        if not mapping.get("ScalingConfig", {}).get("MaximumConcurrency"):
+            yield f"{name}: no MaximumConcurrency"
+
+
+@rule
+def a_stream_gives_a_record_up(template: Template) -> Iterator[str]:
+    for name, mapping in _mappings(template, "AWS::DynamoDB::Table"):
+        if not 0 <= mapping.get("MaximumRetryAttempts", -1) <= 10:
+            yield f"{name}: retries are unbounded"
+        if not 0 < mapping.get("MaximumRecordAgeInSeconds", -1) <= 86400:
+            yield f"{name}: the age of a record is unbounded"
+        if not mapping.get("BisectBatchOnFunctionError"):
+            yield f"{name}: a failing batch is not bisected"
+        if not mapping.get("DestinationConfig", {}).get("OnFailure"):
+            yield f"{name}: what is given up goes nowhere"
+
+
+@rule
+def the_stream_carries_only_pending_mails(template: Template) -> Iterator[str]:
+    wanted = {"dynamodb": {"NewImage": {"type": {"S": ["mail"]}, "state": {"S": ["pending"]}}}}
+    for name, mapping in _mappings(template, "AWS::DynamoDB::Table"):
+        filters = mapping.get("FilterCriteria", {}).get("Filters", [])
+        if [json.loads(one["Pattern"]) for one in filters] != [wanted]:
+            yield f"{name}: the filter is not `mail rows that are pending`"
+
+
+@rule
+def a_queue_that_is_read_has_a_dead_letter_queue_that_keeps_longer(template: Template) -> Iterator[str]:
+    for _, mapping in _mappings(template, "AWS::SQS::Queue"):
+        name = _target(mapping["EventSourceArn"])
+        queue = template["Resources"][name]["Properties"]
+        redrive = queue.get("RedrivePolicy", {})
+        dead = template["Resources"].get(_target(redrive.get("deadLetterTargetArn")), {}).get("Properties")
+        if dead is None or not 3 <= redrive.get("maxReceiveCount", 0) <= 10:
+            yield f"{name}: no dead letter queue after a few tries"
+        elif dead.get("MessageRetentionPeriod", 345600) <= queue.get("MessageRetentionPeriod", 345600):
+            yield f"{name}: its dead letters do not outlive it"
+
+
+@rule
+def queues_are_encrypted(template: Template) -> Iterator[str]:
+    for name, queue in _of_type(template, "AWS::SQS::Queue"):
+        if not queue.get("SqsManagedSseEnabled"):
+            yield f"{name}: not encrypted"
+
+
+@rule
+def the_table_outlives_the_stack_and_its_own_faults(template: Template) -> Iterator[str]:
+    for name, table in _of_type(template, "AWS::DynamoDB::Table"):
+        resource = template["Resources"][name]
+        if resource.get("DeletionPolicy") != "Retain" or resource.get("UpdateReplacePolicy") != "Retain":
+            yield f"{name}: deleting or replacing it deletes every registration"
+        if not table.get("PointInTimeRecoverySpecification", {}).get("PointInTimeRecoveryEnabled"):
+            yield f"{name}: no point-in-time recovery"
+        if table.get("TimeToLiveSpecification") != {"AttributeName": "expires", "Enabled": True}:
+            yield f"{name}: rows with `expires` do not expire"
+        if table.get("StreamSpecification", {}).get("StreamViewType") != "NEW_AND_OLD_IMAGES":
+            yield f"{name}: the stream does not carry both images"
+        if not table.get("SSESpecification", {}).get("SSEEnabled"):
+            yield f"{name}: not encrypted with a key of the account"
+        if table.get("BillingMode") != "PAY_PER_REQUEST":
+            yield f"{name}: costs money while nobody registers"
+
+
+@rule
+def the_sparse_index_is_as_the_code_reads_it(template: Template) -> Iterator[str]:
+    wanted = [("due", "HASH"), ("due_at", "RANGE")]
+    for name, table in _of_type(template, "AWS::DynamoDB::Table"):
+        indexes = {
+            index["IndexName"]: (
+                [(key["AttributeName"], key["KeyType"]) for key in index["KeySchema"]],
+                index["Projection"]["ProjectionType"],
+            )
+            for index in table.get("GlobalSecondaryIndexes", [])
+        }
+        if indexes != {"due": (wanted, "ALL")}:
+            yield f"{name}: the index `due` is not (due, due_at) with every attribute"
+
+
+def _statements(template: Template) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for name, role in _of_type(template, "AWS::IAM::Role"):
+        for policy in role.get("Policies", []):
+            for statement in policy["PolicyDocument"]["Statement"]:
+                yield name, statement
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+@rule
+def statements_name_their_actions(template: Template) -> Iterator[str]:
+    for name, statement in _statements(template):
+        for action in _listed(statement["Action"]):
+            if "*" in action:
+                yield f"{name}: the action {action} is a wildcard"
+
+
+@rule
+def statements_name_their_resources(template: Template) -> Iterator[str]:
+    for name, statement in _statements(template):
+        resource = statement["Resource"]
+        if isinstance(resource, Mapping) and resource.get("Fn::If", [""])[0] == "IsEmbedded":
+            resource = resource["Fn::If"][2]  # what AWS gets
+        written = json.dumps(resource)
+        bare = [one for one in _listed(resource) if one == "*"]
+        if bare and (name, statement.get("Sid")) not in STAR_ALLOWED:
+            yield f"{name}: {statement.get('Sid')} names every resource"
+        elif not bare and re.search(r"\*", written):
+            yield f"{name}: {statement.get('Sid')} has a wildcard in a resource"
+
+
+@rule
+def a_role_has_no_policy_but_its_own(template: Template) -> Iterator[str]:
+    for name, role in _of_type(template, "AWS::IAM::Role"):
+        if role.get("ManagedPolicyArns"):
+            yield f"{name}: a managed policy is broader than the function"
+        services = {
+            service
+            for statement in role["AssumeRolePolicyDocument"]["Statement"]
+            for service in _listed(statement["Principal"].get("Service", "anybody"))
+        }
+        if not services <= {"lambda.amazonaws.com", "scheduler.amazonaws.com"}:
+            yield f"{name}: {sorted(services)} may take it"
+
+
+@rule
+def every_function_has_a_role_of_its_own(template: Template) -> Iterator[str]:
+    seen: dict[str, str] = {}
+    for name, function in _functions(template):
+        role = _target(function["Role"])
+        if role in seen:
+            yield f"{name}: shares its role with {seen[role]}"
+        seen[role] = name
+
+
+@rule
+def only_organise_may_start_a_function(template: Template) -> Iterator[str]:
+    for name, statement in _statements(template):
+        starts = "lambda:InvokeFunction" in _listed(statement["Action"])
+        if starts and name not in {"OrganiseRole"} and "EveryMinute" not in name:
+            yield f"{name}: may start a function"
+
+
+@rule
+def a_permission_names_who_calls(template: Template) -> Iterator[str]:
+    for name, permission in _of_type(template, "AWS::Lambda::Permission"):
+        if "SourceArn" not in permission:
+            yield f"{name}: any API or rule of any account may call"
+
+
+@rule
+def logs_are_kept_for_a_while_only(template: Template) -> Iterator[str]:
+    groups = dict(_of_type(template, "AWS::Logs::LogGroup"))
+    for name, group in groups.items():
+        if not group.get("RetentionInDays"):
+            yield f"{name}: kept for ever"
+    own: set[str] = set()
+    for name, function in _functions(template):
+        group = _target(function.get("LoggingConfig", {}).get("LogGroup", ""))
+        if group not in groups or group in own:
+            yield f"{name}: has no log group of its own"
+        own.add(group)
+
+
+@rule
+def the_access_log_holds_nobody(template: Template) -> Iterator[str]:
+    for name, stage in _of_type(template, "AWS::ApiGatewayV2::Stage"):
+        shown = set(re.findall(r"\$context\.([\w.]+)", stage.get("AccessLogSettings", {}).get("Format", "")))
+        if not shown:
+            yield f"{name}: no access log"
+        for variable in sorted(shown - HARMLESS_IN_ACCESS_LOG):
+            yield f"{name}: the access log shows {variable}"
+
+
+@rule
+def the_stage_throttles(template: Template) -> Iterator[str]:
+    for name, stage in _of_type(template, "AWS::ApiGatewayV2::Stage"):
+        route = stage.get("DefaultRouteSettings", {})
+        if not (route.get("ThrottlingBurstLimit") and route.get("ThrottlingRateLimit")):
+            yield f"{name}: no throttle"
+
+
+@rule
+def no_other_site_may_read_us(template: Template) -> Iterator[str]:
+    for name, api in _of_type(template, "AWS::ApiGatewayV2::Api"):
+        if "CorsConfiguration" in api:
+            yield f"{name}: CORS lets other sites read personal pages"
+
+
+@rule
+def requests_reach_the_function_they_are_for(template: Template) -> Iterator[str]:
+    wanted = {"$default": "Register", "ANY /organise": "Organise", "ANY /organise/{proxy+}": "Organise"}
+    found = {}
+    for _, route in _of_type(template, "AWS::ApiGatewayV2::Route"):
+        integration = template["Resources"][_target(route["Target"])]["Properties"]
+        found[route["RouteKey"]] = _target(integration["IntegrationUri"]).removesuffix("Function")
+    if found != wanted:
+        yield f"Api: the routes are {found}"
+    for name, integration in _of_type(template, "AWS::ApiGatewayV2::Integration"):
+        function = template["Resources"][_target(integration["IntegrationUri"])]["Properties"]
+        if integration.get("PayloadFormatVersion") != "2.0":
+            yield f"{name}: not payload format 2.0"
+        if not 1000 * function["Timeout"] < integration.get("TimeoutInMillis", 30000) <= 30000:
+            yield f"{name}: gives up before the function does"
+
+
+@rule
+def a_call_nobody_waits_for_ends_somewhere(template: Template) -> Iterator[str]:
+    configured = {_target(one["FunctionName"]): one for _, one in _of_type(template, "AWS::Lambda::EventInvokeConfig")}
+    for name in ("AllocateFunction", "FeedbackFunction"):
+        config = configured.get(name, {})
+        if "MaximumRetryAttempts" not in config or "OnFailure" not in config.get("DestinationConfig", {}):
+            yield f"{name}: an asynchronous call that fails is lost"
+    for name, rule in _of_type(template, "AWS::Events::Rule"):
+        for target in rule["Targets"]:
+            if "DeadLetterConfig" not in target or "RetryPolicy" not in target:
+                yield f"{name}: an event that cannot be delivered is lost"
+
+
+@rule
+def the_clock_ticks_every_minute(template: Template) -> Iterator[str]:
+    ticking = {}
+    for name, schedule in _of_type(template, "AWS::Scheduler::Schedule"):
+        if schedule.get("State", "ENABLED") == "ENABLED" and schedule["FlexibleTimeWindow"]["Mode"] == "OFF":
+            ticking[_target(schedule["Target"]["Arn"])] = schedule["ScheduleExpression"]
+        if schedule["Target"].get("RetryPolicy", {}).get("MaximumEventAgeInSeconds", 86400) > 300:
+            yield f"{name}: a missed minute is made up for hours later"
+    if ticking != dict.fromkeys(("AllocateFunction", "UpkeepFunction"), "rate(1 minute)"):
+        yield f"Schedules: every minute means {ticking}"
+
+
+@rule
+def a_run_is_not_taken_over_while_its_owner_lives(template: Template) -> Iterator[str]:
+    function = template["Resources"]["AllocateFunction"]["Properties"]
+    lease = function["Environment"]["Variables"]["LEASE_SECONDS"]
+    if _number(template, lease) < _number(template, function["Timeout"]):
+        yield "AllocateFunction: its lease ends before its timeout"
+
+
+@rule
+def a_function_sees_only_what_it_reads(template: Template) -> Iterator[str]:
+    shared = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "shared").glob("*.py")))
+    for name, function in _functions(template):
+        room = ROOT / "functions" / name.removesuffix("Function").lower()
+        code = shared + "".join(path.read_text(encoding="utf-8") for path in sorted(room.glob("**/*.py")))
+        for variable in sorted(set(function.get("Environment", {}).get("Variables", {})) - SHARED_ENVIRONMENT):
+            if variable not in code:
+                yield f"{name}: is given {variable}, which nothing reads"
+
+
+@rule
+def no_secret_stands_in_the_template(template: Template) -> Iterator[str]:
+    for name, secret in _of_type(template, "AWS::SecretsManager::Secret"):
+        if "SecretString" in secret or secret.get("GenerateSecretString", {}).get("PasswordLength", 0) < 32:
+            yield f"{name}: written down or short"
+    for name, function in _functions(template):
+        for variable, value in function.get("Environment", {}).get("Variables", {}).items():
+            if "resolve:secretsmanager" in json.dumps(value):
+                yield f"{name}: {variable} shows a secret to everybody who may read the function"
+
+
+@rule
+def ses_tells_what_became_of_each_mail(template: Template) -> Iterator[str]:
+    needed = {"SEND", "DELIVERY", "BOUNCE", "COMPLAINT", "REJECT"}
+    for name, destination in _of_type(template, "AWS::SES::ConfigurationSetEventDestination"):
+        told = set(destination["EventDestination"]["MatchingEventTypes"])
+        if not destination["EventDestination"].get("Enabled") or not needed <= told:
+            yield f"{name}: {sorted(needed - told)} are not told"
+        if told & {"OPEN", "CLICK"}:
+            yield f"{name}: people are tracked"
+    for name, configuration in _of_type(template, "AWS::SES::ConfigurationSet"):
+        if configuration.get("DeliveryOptions", {}).get("TlsPolicy") != "REQUIRE":
+            yield f"{name}: mail may travel in the clear"
+        if "TrackingOptions" in configuration:
+            yield f"{name}: people are tracked"
+
+
+@rule
+def code_stands_where_the_template_says(template: Template) -> Iterator[str]:
+    for name, function in _functions(template):
+        module = str(function["Handler"]).removesuffix(".handler").replace(".", "/")
+        if not (ROOT / f"{module}.py").exists():
+            yield f"{name}: there is no {module}.py"
+        if not function.get("Layers"):
+            yield f"{name}: cannot import shared"

@@ -1,0 +1,131 @@
+"""The command line: what it prints, where, and with which exit code."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import boto3
+import pytest
+
+from infra.cli import main
+from infra.demo import SAMPLE
+from shared.events import put_event, read_event
+from shared.table import Table
+from tests.factories import make_event
+
+TABLE = ["--table", "parcours"]
+
+
+def faulty(folder: Path, *changes: tuple[str, str]) -> Path:
+    """The sample event file with parts of its text replaced."""
+    text = SAMPLE.read_text(encoding="utf-8")
+    for before, after in changes:
+        assert before in text
+        text = text.replace(before, after, 1)
+    path = folder / "event.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_sample_event_has_no_mistake(capsys: pytest.CaptureFixture[str]) -> None:
+    """`event check` says what it read."""
+    assert main(["event", "check", str(SAMPLE)]) == 0
+
+    assert "4 themes, 2 rounds, 160 places" in capsys.readouterr().out
+
+
+def test_every_mistake_is_named_at_once_by_its_path(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Three mistakes, three lines, exit 2, nothing on standard output."""
+    path = faulty(
+        tmp_path,
+        ("timezone: Europe/Brussels", "timezone: Europe/Brusels"),
+        ("capacity: 42", "capacity: many"),
+        ("date: ", "dat: "),
+    )
+
+    assert main(["event", "check", str(path)]) == 2
+
+    said = capsys.readouterr()
+    assert said.out == ""
+    for place in ("timezone", "themes[0].capacity", "dat", "date"):
+        assert f"{path}: {place}: " in said.err
+
+
+def test_a_file_that_is_not_there_is_bad_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """No traceback."""
+    assert main(["event", "check", str(tmp_path / "none.yaml")]) == 2
+
+    assert "No such file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["event", "put"], ["demo", "--event"]])
+def test_a_faulty_file_goes_nowhere(tmp_path: Path, command: list[str]) -> None:
+    """`event put` and `demo` check before they do anything."""
+    path = faulty(tmp_path, ("timezone: Europe/Brussels", "timezone: Mars"))
+
+    assert main([*command, str(path)]) == 2
+
+
+def test_an_event_is_put_and_retired(table: Table, capsys: pytest.CaptureFixture[str]) -> None:
+    """From the file to the table and off the pages again."""
+    assert main(["event", "put", str(SAMPLE), *TABLE]) == 0
+    stored = read_event(table, "nature-connectivity")
+    assert stored is not None
+    assert stored.title == "Nature connectivity in Belgium"
+
+    assert main(["event", "retire", "nature-connectivity", *TABLE]) == 0
+    assert read_event(table, "nature-connectivity") is None
+    assert "retired" in capsys.readouterr().out
+
+
+def test_the_table_is_found_through_the_stack(table: Table) -> None:
+    """Without --table, the stack's outputs tell."""
+    boto3.client("cloudformation").create_stack(
+        StackName="parcours", TemplateBody='{"Resources": {}, "Outputs": {"TableName": {"Value": "parcours"}}}'
+    )
+
+    assert main(["event", "put", str(SAMPLE)]) == 0
+
+    assert read_event(table, "nature-connectivity") is not None
+
+
+@pytest.mark.usefixtures("table")
+def test_a_stack_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit 1 and the reason, no traceback."""
+    assert main(["event", "put", str(SAMPLE), "--stack", "nowhere"]) == 1
+
+    assert "nowhere" in capsys.readouterr().err
+
+
+def test_an_event_with_people_is_not_retired(table: Table, capsys: pytest.CaptureFixture[str]) -> None:
+    """The reason stands on standard error."""
+    event = make_event(date="2126-04-16")
+    put_event(table, event, actor="test", now=datetime.now(UTC))
+    boto3.client("dynamodb").update_item(
+        TableName="parcours",
+        Key={"pk": {"S": f"EVENT#{event.id}"}, "sk": {"S": "STATE"}},
+        UpdateExpression="SET confirmed = :two",
+        ExpressionAttributeValues={":two": {"N": "2"}},
+    )
+
+    assert main(["event", "retire", event.id, *TABLE]) == 1
+
+    assert "2 people hold a place" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("table")
+def test_an_unknown_event_cannot_be_retired(capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit 1 and its name."""
+    assert main(["event", "retire", "nobody", *TABLE]) == 1
+
+    assert "'nobody'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [[], ["dance"], ["event"], ["demo", "--people", "-1"]])
+def test_a_command_that_is_none_is_bad_input(arguments: list[str]) -> None:
+    """Argparse's own exit code is ours: 2."""
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+
+    assert ended.value.code == 2
