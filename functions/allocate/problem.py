@@ -12,8 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
-from itertools import islice
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -176,8 +175,8 @@ def build_problem(
         partner_type=np.array([type_number[attendee.partner_type] for attendee in people], dtype=np.int64),
         rank=_ranks(people, theme_number),
         present=_present(people, rounds),
-        pinned=_places([attendee.pinned for attendee in people], rounds, theme_number),
-        held=_places([(previous or {}).get(a.id, {}) if mode == "keep" else {} for a in people], rounds, theme_number),
+        pinned=as_places([attendee.pinned for attendee in people], rounds, themes),
+        held=as_places([(previous or {}).get(a.id, {}) if mode == "keep" else {} for a in people], rounds, themes),
         seed=seed,
     )
     if mode == "fresh":
@@ -266,15 +265,11 @@ def input_digest(
     It covers canonical JSON, keys sorted, one line for the event and one an attendee in order of id; the order of the
     input, titles, rooms and times do not count. `previous` counts in keep runs only.
     """
-    digest = hashlib.sha256()
-    digest.update(_canonical(_event_facts(event, mode, seed, weight, tolerance)))
+    digest = hashlib.sha256(_canonical(_event_facts(event, mode, seed, weight, tolerance)))
     held: Mapping[str, Mapping[str, str]] = (previous or {}) if mode == "keep" else {}
-    lines = (
-        [a.id, a.partner_type, list(a.ranking), sorted(a.absent), dict(a.pinned), dict(held.get(a.id, {}))]
-        for a in sorted(attendees, key=lambda attendee: attendee.id)
-    )
-    while chunk := list(islice(lines, 10_000)):
-        digest.update(_canonical(chunk))
+    for a in sorted(attendees, key=lambda attendee: attendee.id):
+        before = dict(held.get(a.id, {}))
+        digest.update(_canonical([a.id, a.partner_type, a.ranking, sorted(a.absent), dict(a.pinned), before]))
     return digest.hexdigest()
 
 
@@ -296,8 +291,11 @@ def _event_facts(
     }
 
 
-def _canonical(value: Any) -> bytes:
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+_CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def _canonical(value: object) -> bytes:
+    return _CANONICAL.encode(value).encode() + b"\n"
 
 
 def _ranks(people: Sequence[Attendee], theme_number: Mapping[str, int]) -> NDArray[np.uint8]:
@@ -320,7 +318,9 @@ def _present(people: Sequence[Attendee], rounds: Sequence[str]) -> Bools:
     return present
 
 
-def _places(programmes: Sequence[Mapping[str, str]], rounds: Sequence[str], theme_number: Mapping[str, int]) -> Places:
+def as_places(programmes: Sequence[Mapping[str, str]], rounds: Sequence[str], themes: Sequence[str]) -> Places:
+    """Programmes by name as theme numbers, by attendee and round."""
+    theme_number = {theme: t for t, theme in enumerate(themes)}
     places = np.full((len(programmes), len(rounds)), NOWHERE, dtype=np.int16)
     for a, programme in enumerate(programmes):
         for slot, theme in programme.items():

@@ -15,6 +15,7 @@ from typing import Literal
 
 import numpy as np
 
+from functions.allocate.compare import compare
 from functions.allocate.cut import full_cut, plain_cuts
 from functions.allocate.exact import close_gap
 from functions.allocate.flow import solve_flow
@@ -32,9 +33,10 @@ from functions.allocate.problem import (
     build_problem,
     input_digest,
 )
+from functions.allocate.reasons import reasons
 from functions.allocate.result import Allocation
 from functions.allocate.shares import draw, lots, spread_regret
-from functions.allocate.solution import Solution, evaluate, heads_outside, mean_choice, personal_costs
+from functions.allocate.solution import Solution, evaluate, heads_outside, mean_choice, personal_costs, satisfaction
 from shared.models import Event
 
 __all__ = [
@@ -44,6 +46,7 @@ __all__ = [
     "Solution",
     "allocate",
     "balance_curve",
+    "compare",
     "input_digest",
     "solve",
 ]
@@ -121,6 +124,8 @@ def allocate(
         Replace the event's balance, for drafts.
     time_budget
         Seconds after which the best found is returned with its proven gap.
+    progress
+        Called with a few words at each step.
 
     Raises
     ------
@@ -130,13 +135,16 @@ def allocate(
         No allocation exists; the message names the cut.
     """
     begun = time.monotonic()
+    report = progress or (lambda _: None)
     seed = seed or event.allocation.seed or secrets.token_hex(16)
     problem = build_problem(
         event, attendees, mode=mode, seed=seed, previous=previous, weight=weight, tolerance=tolerance
     )
+    report(f"allocating {problem.people} people")
     solution = solve(problem, engine=engine, time_budget=time_budget)
     places = solution.found
     programmes = programmes_of(problem, places)
+    report(f"explaining {problem.people} programmes")
     return Allocation(
         event=event.id,
         mode=mode,
@@ -157,7 +165,7 @@ def allocate(
         moved=moved(programmes, previous or {}),
         seconds=round(time.monotonic() - begun, 3),
         programmes=programmes,
-        reasons={},
+        reasons=reasons(problem, places, {t.id: t.title for t in event.themes}, optimal=solution.optimal),
         previous={who: dict(programme) for who, programme in (previous or {}).items()} if mode == "keep" else None,
     )
 
@@ -181,13 +189,6 @@ def prices_by_name(problem: Problem, prices: Ints) -> dict[str, dict[str, dict[s
         }
         for t, theme in enumerate(problem.themes)
     }
-
-
-def satisfaction(problem: Problem, places: Places) -> dict[str, int]:
-    """Seats by choice: "1" counts the seats that were their holder's first choice."""
-    who, slot = np.nonzero(places != NOWHERE)
-    counts = np.bincount(problem.rank[who, places[who, slot]], minlength=len(problem.themes))
-    return {str(rank + 1): int(seats) for rank, seats in enumerate(counts)}
 
 
 def moved(
