@@ -10,10 +10,12 @@ import hashlib
 import json
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
 from shared.errors import ConflictError, StaleError
+from shared.i18n import N_
 from shared.mails import mails_of, mails_pk, send
 from shared.models import Event, EventState, Programme, Registration, RegistrationState, utc
 from shared.table import Absent, Below, ConditionFailedError, Item, Present, Table, Write, check, delete, put, update
@@ -26,6 +28,10 @@ OFFER_DUE = "offer"
 
 MOST_WRITES = 100
 """DynamoDB's limit for one transaction."""
+
+CHANGED_MEANWHILE = N_("This registration was changed elsewhere meanwhile. Reload the page and try again.")
+OFFER_OVER = N_("This offer has run out. You are on the waiting list again if you have not withdrawn.")
+TOO_BUSY = N_("Many people are registering at this moment. Please send the form again.")
 
 HOLDS_A_PLACE = (RegistrationState.CONFIRMED, RegistrationState.OFFERED)
 
@@ -123,7 +129,7 @@ def register(
             state = read_state(table, event.id)
         else:
             return stored, True
-    raise ConflictError("Many people are registering at this moment. Please send the form again.")
+    raise ConflictError(TOO_BUSY)
 
 
 def admit(
@@ -179,6 +185,18 @@ def remind(
         return
 
 
+def send_own_link(table: Table, event: str, email: str, *, now: datetime) -> None:
+    """Mail the holder of an address the own link; for an unknown address the same calls end in no mail."""
+    found = table.get(event_pk(event), address_sk(email))
+    asked = {"pk": "LIMIT", "sk": f"link#{event}#{address_sk(email)}#{now:%Y%m%d%H}", "type": "limit"}
+    once = put({**asked, "expires": int((now + timedelta(hours=2)).timestamp())}, expect={"pk": Absent()})
+    if found:
+        remind(table, event, found["registration"], "link", now=now, extra=[once])
+        return
+    with suppress(ConditionFailedError):
+        table.write(once)
+
+
 def save(
     table: Table, before: Registration, changes: Mapping[str, Any], *, now: datetime, extra: Sequence[Write] = ()
 ) -> Registration:
@@ -190,7 +208,7 @@ def save(
     try:
         table.write(put(_item(after), expect={"revision": before.revision}), *extra)
     except ConditionFailedError:
-        raise StaleError("This registration was changed elsewhere meanwhile. Reload the page and try again.") from None
+        raise StaleError(CHANGED_MEANWHILE) from None
     return after
 
 
@@ -217,9 +235,7 @@ def change_address(
         table.write(*writes, *extra)
     except ConditionFailedError as error:
         if 0 in error.failed:
-            raise StaleError(
-                "This registration was changed elsewhere meanwhile. Reload the page and try again."
-            ) from None
+            raise StaleError(CHANGED_MEANWHILE) from None
         return None
     return after
 
@@ -291,7 +307,7 @@ def accept_offer(table: Table, before: Registration, *, now: datetime) -> Regist
     if before.state is RegistrationState.CONFIRMED:
         return before
     if before.state is not RegistrationState.OFFERED or utc(now) >= before.offer_expires_at:
-        raise ConflictError("This offer has run out. You are on the waiting list again if you have not withdrawn.")
+        raise ConflictError(OFFER_OVER)
     changes = {"state": RegistrationState.CONFIRMED, "offer_expires_at": ""}
     mail = send("confirmation", before.event, before.id, now=now, occasion=f"offer-{before.offers}")
     return save(table, before, changes, now=now, extra=[mail])
@@ -335,7 +351,7 @@ def erase(table: Table, before: Registration, *, now: datetime, extra: Sequence[
     try:
         table.write(*leftovers, *last)
     except ConditionFailedError:
-        raise StaleError("This registration was changed elsewhere meanwhile. Reload the page and try again.") from None
+        raise StaleError(CHANGED_MEANWHILE) from None
 
 
 def read_state(table: Table, event: str) -> EventState:

@@ -1,0 +1,324 @@
+"""What people send, as a form or as JSON: checked against the event, every fault at once, and never lost."""
+
+from __future__ import annotations
+
+import random
+import re
+import secrets
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from shared.errors import InvalidError
+from shared.http import Fields
+from shared.i18n import LANGUAGES, N_
+from shared.models import Event, Model, Question, Registration, RegistrationState, utc
+from shared.registrations import new_id
+
+LONGEST_LINE = 120
+LONGEST_ANSWER = 1000
+
+SUMMARY = N_("Some fields need another look.")
+NOT_TEXT = N_("Write this as text.")
+NO_SUCH_FIELD = N_("There is no such field.")
+NO_SUCH_QUESTION = N_("This event does not ask this.")
+NAME_MISSING = N_("Enter your full name.")
+LINE_TOO_LONG = N_("Use at most 120 characters.")
+LINE_ODD = N_("Use letters, digits and ordinary punctuation only.")
+LINE_LINK = N_("Leave web addresses out.")
+EMAIL_MISSING = N_("Enter your email address.")
+EMAIL_WRONG = N_("Enter an email address in the form name@example.org.")
+KIND_MISSING = N_("Choose the kind of organisation you come from.")
+RANKING_MISSING = N_("Rank the themes: say which one you would like best, second best and so on.")
+RANKING_TWICE = N_("Give every theme its own place: one of them stands in the ranking twice.")
+RANKING_GAPS = N_("Rank all the themes: one or more have no place yet.")
+RANKING_UNKNOWN = N_("Rank the themes of this event only.")
+ANSWER_MISSING = N_("Answer this question.")
+ANSWER_OPTION = N_("Choose one of the answers listed.")
+ANSWER_TOO_LONG = N_("Use at most 1000 characters.")
+CONSENT_MISSING = N_("Tick this box to take part.")
+CONSENT_WRONG = N_("Say true or false.")
+TRAP = N_("Leave this field empty. It is there to catch programs that fill in everything.")
+
+KEY = "request"
+"""Hidden field of the form: a second press of its button is the same request."""
+
+_LINK = re.compile(r"://|www\.", re.IGNORECASE)
+_LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+_DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])")
+
+
+def _fault(words: str) -> PydanticCustomError:
+    return PydanticCustomError("parcours", "{words}", {"words": words})
+
+
+def _text(value: object, longest: int, too_long: str, *, lines: bool = False) -> str:
+    """A text without what bends pages and mails: control characters, changes of direction, half characters."""
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise _fault(NOT_TEXT)
+    if len(value) > 10 * longest:
+        raise _fault(too_long)
+    text = unicodedata.normalize("NFC", value.replace("\r\n", "\n").strip())
+    if len(text) > longest:
+        raise _fault(too_long)
+    if any(
+        unicodedata.category(sign) in {"Cc", "Cf", "Cs", "Zl", "Zp"} and not (lines and sign == "\n") for sign in text
+    ):
+        raise _fault(LINE_ODD)
+    return text
+
+
+def _line(value: object) -> str:
+    """A line that may stand in a mail. Names are how spam gets sent: no web address passes."""
+    text = _text(value, LONGEST_LINE, LINE_TOO_LONG)
+    if _LINK.search(text):
+        raise _fault(LINE_LINK)
+    return text
+
+
+def _name(value: object) -> str:
+    text = _line(value)
+    if not text:
+        raise _fault(NAME_MISSING)
+    return text
+
+
+def read_email(value: object) -> str:
+    """An address that a mail can be sent to; a domain with other letters becomes what the mail servers call it."""
+    if value is None or value == "":
+        raise _fault(EMAIL_MISSING)
+    local, at, domain = value.strip().rpartition("@") if isinstance(value, str) and len(value) <= 600 else ("", "", "")
+    try:
+        host = domain.lower() if domain.isascii() else domain.encode("idna").decode("ascii")
+    except UnicodeError:
+        raise _fault(EMAIL_WRONG) from None
+    if not (at and len(local) <= 64 and _LOCAL.fullmatch(local) and _DOMAIN.fullmatch(host)):
+        raise _fault(EMAIL_WRONG)
+    if len(local) + 1 + len(host) > 254:
+        raise _fault(EMAIL_WRONG)
+    return f"{local}@{host}"
+
+
+def _event(info: ValidationInfo) -> Event:
+    event: Event = info.context["event"]  # type: ignore[index]
+    return event
+
+
+def _partner_type(value: object, info: ValidationInfo) -> str:
+    if not isinstance(value, str) or value not in {kind.id for kind in _event(info).partner_types}:
+        raise _fault(KIND_MISSING)
+    return value
+
+
+def _ranking(value: object, info: ValidationInfo) -> list[str]:
+    """Every theme of the event, once."""
+    if not value:
+        raise _fault(RANKING_MISSING)
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise _fault(RANKING_UNKNOWN)
+    ranked = [one for one in value if one]
+    themes = {theme.id for theme in _event(info).themes}
+    if not ranked:
+        raise _fault(RANKING_MISSING)
+    if set(ranked) - themes:
+        raise _fault(RANKING_UNKNOWN)
+    if len(ranked) != len(set(ranked)):
+        raise _fault(RANKING_TWICE)
+    if set(ranked) != themes:
+        raise _fault(RANKING_GAPS)
+    return ranked
+
+
+def _shown(value: object, info: ValidationInfo) -> list[str]:
+    """The order in which the form listed the themes, or nothing."""
+    return _ranking(value, info) if value else []
+
+
+def _answers(value: object, info: ValidationInfo) -> dict[str, str | bool]:
+    if not isinstance(value, dict):
+        raise _fault(NOT_TEXT)
+    faults: list[InitErrorDetails] = []
+    answers: dict[str, str | bool] = {}
+    questions = {question.id: question for question in _event(info).questions}
+    for unknown in value.keys() - questions.keys():
+        faults.append({"type": _fault(NO_SUCH_QUESTION), "loc": (unknown,), "input": None})
+    for question in questions.values():
+        try:
+            answer = _answer(question, value.get(question.id))
+        except PydanticCustomError as fault:
+            faults.append({"type": fault, "loc": (question.id,), "input": None})
+        else:
+            answers |= {question.id: answer} if answer else {}
+    if faults:
+        raise ValidationError.from_exception_data("answers", faults)
+    return answers
+
+
+def _answer(question: Question, value: object) -> str | bool:
+    if question.kind == "consent":
+        if value not in (None, True, False):
+            raise _fault(CONSENT_WRONG)
+        if question.required and not value:
+            raise _fault(CONSENT_MISSING)
+        return bool(value)
+    answer = _text(value, LONGEST_ANSWER, ANSWER_TOO_LONG, lines=question.kind == "text")
+    if question.required and not answer:
+        raise _fault(ANSWER_MISSING)
+    if answer and question.kind == "choice" and answer not in question.options:
+        raise _fault(ANSWER_OPTION)
+    return answer
+
+
+def _language(value: object) -> str:
+    if value not in (None, "", *LANGUAGES):
+        raise _fault(ANSWER_OPTION)
+    return str(value or "")
+
+
+def _trap(value: object) -> str:
+    if value:
+        raise _fault(TRAP)
+    return ""
+
+
+def _read_by(check: Callable[..., Any]) -> Any:
+    return BeforeValidator(check)
+
+
+class Details(Model):
+    """What a registration may say; a field that is missing is checked like one that is empty."""
+
+    name: Annotated[str, _read_by(_name)] = Field("", validate_default=True)
+    email: Annotated[str, _read_by(read_email)] = Field("", validate_default=True)
+    organisation: Annotated[str, _read_by(_line)] = ""
+    partner_type: Annotated[str, _read_by(_partner_type)] = Field("", validate_default=True)
+    choices: Annotated[list[str], _read_by(_ranking)] = Field([], validate_default=True)
+    answers: Annotated[dict[str, str | bool], _read_by(_answers)] = Field({}, validate_default=True)
+    shown_order: Annotated[list[str], _read_by(_shown)] = Field(default_factory=list)
+    language: Annotated[str, _read_by(_language)] = ""
+    website: Annotated[str, _read_by(_trap)] = ""
+    revision: Annotated[int, Field(ge=1, strict=True)] | None = None
+
+    def changes(self) -> dict[str, Any]:
+        """The fields of a registration that its holder may change."""
+        return self.model_dump(include={"name", "email", "organisation", "partner_type", "choices", "answers"})
+
+
+class AddressOnly(Model):
+    """What asking for one's own link takes."""
+
+    email: Annotated[str, _read_by(read_email)] = Field("", validate_default=True)
+
+
+def read_details(event: Event, fields: Fields) -> Details:
+    """The details in a form or in JSON. Raises InvalidError naming every field that does not hold."""
+    try:
+        return Details.model_validate(fields, context={"event": event})
+    except ValidationError as error:
+        raise InvalidError(SUMMARY, _faults(error)) from None
+
+
+def read_address(fields: Fields) -> str:
+    """The address in a form or in JSON. Raises InvalidError."""
+    try:
+        return AddressOnly.model_validate(fields).email
+    except ValidationError as error:
+        raise InvalidError(SUMMARY, _faults(error)) from None
+
+
+def _faults(error: ValidationError) -> dict[str, str]:
+    faults: dict[str, str] = {}
+    for fault in error.errors(include_url=False, include_input=False):
+        name = ".".join(map(str, fault["loc"][: 2 if fault["loc"][0] == "answers" else 1]))
+        words = NO_SUCH_FIELD if fault["type"] == "extra_forbidden" else fault["msg"]
+        faults.setdefault(name[:80], words)
+    return faults
+
+
+def new_registration(event: Event, details: Details, *, language: str, now: datetime) -> Registration:
+    """The registration that these details make; whether it has a place is decided when it is stored."""
+    return Registration(
+        event=event.id,
+        id=new_id(),
+        state=RegistrationState.WAITING,
+        **details.changes(),
+        shown_order=details.shown_order,
+        language=details.language or language,
+        created_at=utc(now),
+        updated_at=utc(now),
+    )
+
+
+# --------------------------------------------------------------------------- the form as a page shows it
+
+
+@dataclass(frozen=True)
+class Form:
+    """The form's fields as they stand on the page, right or wrong, and what is wrong with them."""
+
+    values: Mapping[str, str]
+    choices: list[str]
+    shown_order: list[str]
+    answers: Mapping[str, str | bool] = field(default_factory=dict)
+    faults: Mapping[str, str] = field(default_factory=dict)
+    problem: str = ""
+    key: str = ""
+    revision: int = 0
+
+
+def empty_form(event: Event) -> Form:
+    """A form nobody has touched: themes in an order of its own, against the pull of the first line."""
+    return Form(values={}, choices=[], shown_order=_shuffled(event), key=secrets.token_urlsafe(12))
+
+
+def form_of(one: Registration) -> Form:
+    """The form that changes a registration."""
+    values = {name: getattr(one, name) for name in ("name", "email", "organisation", "partner_type")}
+    return Form(values, list(one.choices), list(one.choices), one.answers, revision=one.revision)
+
+
+def form_as_sent(event: Event, fields: Fields, problem: str, faults: Mapping[str, str]) -> Form:
+    """The form with everything that was typed, and what is wrong with it."""
+    names = ("name", "email", "organisation", "partner_type", "website")
+    themes = sorted(theme.id for theme in event.themes)
+    shown = fields.get("shown_order") or []
+    answers = {key: one for key, one in (fields.get("answers") or {}).items() if isinstance(one, str | bool)}
+    return Form(
+        values={name: str(fields.get(name) or "")[:2000] for name in names},
+        choices=list(fields.get("choices") or []),
+        shown_order=shown if sorted(shown) == themes else _shuffled(event),
+        answers=answers,
+        faults=faults,
+        problem=problem,
+        key=secrets.token_urlsafe(12),
+        revision=fields.get("revision") or 0,
+    )
+
+
+def from_form(event: Event, sent: Fields) -> Fields:
+    """A browser's fields as JSON would have them: `choice-1` … become choices, `answer-<id>` an answer."""
+    fields = {name: value[-1] if isinstance(value, list) else value for name, value in sent.items() if name != KEY}
+    choices = [fields.pop(f"choice-{place}", "") for place in range(1, len(event.themes) + 1)]
+    answers: dict[str, str | bool] = {}
+    for question in event.questions:
+        answer = fields.pop(f"answer-{question.id}", "")
+        answers[question.id] = bool(answer) if question.kind == "consent" else answer
+    shown = fields.pop("shown_order", "").split(",")
+    fields["shown_order"] = shown if sorted(shown) == sorted(theme.id for theme in event.themes) else []
+    revision = fields.pop("revision", "")
+    if re.fullmatch(r"[1-9]\d{0,8}", revision):
+        fields["revision"] = int(revision)
+    return {**fields, "choices": choices, "answers": answers}
+
+
+def _shuffled(event: Event) -> list[str]:
+    themes = [theme.id for theme in event.themes]
+    random.SystemRandom().shuffle(themes)
+    return themes

@@ -1,0 +1,115 @@
+"""What attendees see: pages in their language, and the same facts for programs."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
+
+from shared.errors import ParcoursError
+from shared.http import read_cookie
+from shared.i18n import language_for
+from shared.models import Event, EventState, Programme, Registration, RegistrationState, moment
+from shared.pages import environment
+from shared.registrations import OFFER
+
+LANGUAGE_COOKIE = "lang"
+
+_pages = environment(Path(__file__).parent / "pages")
+
+
+def language_of(request: APIGatewayProxyEventV2, *otherwise: str) -> str:
+    """The language to answer in: the one just switched to, the one switched to before, else what is given."""
+    return language_for(wished_language(request), read_cookie(request, LANGUAGE_COOKIE), *otherwise)
+
+
+def wished_language(request: APIGatewayProxyEventV2) -> str:
+    """What `?lang=` asks for, "" when it asks for nothing."""
+    return (request.query_string_parameters or {}).get("lang", "")
+
+
+def render(request: APIGatewayProxyEventV2, template: str, language: str, **facts: Any) -> str:
+    """A page as HTML."""
+    return _pages.get_template(template).render(language=language, path=request.path, **facts)
+
+
+def render_error(request: APIGatewayProxyEventV2, error: ParcoursError) -> str:
+    """The page that says what went wrong and what to do."""
+    return render(request, "problem.html", language_of(request), error=error, event=None)
+
+
+def places(event: Event, state: EventState) -> str:
+    """How full an event is, coarsely: an exact number would tell whether an address just sent was known."""
+    if state.confirmed >= event.capacity or state.waiting:
+        return "full"
+    return "filling" if state.confirmed * 4 >= event.capacity * 3 else "free"
+
+
+def registration_phase(event: Event, now: datetime) -> str:
+    """Whether registration is `ahead`, `open` or `closed`."""
+    if now < event.opens_at:
+        return "ahead"
+    return "open" if event.is_open(now) else "closed"
+
+
+def event_in_list(event: Event) -> dict[str, str]:
+    """An event in the list of those that are open, as JSON."""
+    return {"id": event.id, "title": event.title, "date": event.date.isoformat(), "url": f"/events/{event.id}"}
+
+
+def public_event(event: Event, state: EventState, now: datetime) -> dict[str, Any]:
+    """What anybody may know of an event, as JSON."""
+    shown = {"id", "title", "summary", "language", "timezone", "date", "venue", "organisers", "contact", "price"}
+    facts = event.model_dump(mode="json", include=shown | {"agenda", "rounds", "partner_types", "questions"})
+    themes = [{"id": one.id, "title": one.title, "description": one.description} for one in event.themes]
+    registration = {
+        "phase": registration_phase(event, now),
+        "opens": event.opens_at.isoformat(),
+        "closes": event.closes_at.isoformat(),
+        "places": places(event, state),
+    }
+    return {**facts, "themes": themes, "registration": registration}
+
+
+def own_registration(
+    event: Event, one: Registration, programme: Programme | None, *, ahead: int, now: datetime
+) -> dict[str, Any]:
+    """What the holder of a link may know of the registration, as JSON."""
+    shown = {"event", "state", "name", "email", "organisation", "partner_type", "choices", "answers", "language"}
+    facts = one.model_dump(mode="json", include=shown | {"revision"})
+    facts["changes_until"] = event.closes_at.isoformat()
+    facts["may_change"] = may_change(event, one, now)
+    if one.state is RegistrationState.WAITING:
+        facts["position"] = ahead + 1
+    if one.state is RegistrationState.OFFERED:
+        facts["offer_expires_at"] = one.offer_expires_at
+    if programme:
+        facts["programme"] = {"workshops": workshops(event, programme), "reason": programme.reason}
+    return facts
+
+
+def may_change(event: Event, one: Registration, now: datetime) -> bool:
+    """Whether details and ranking may still be changed."""
+    return one.state is not RegistrationState.WITHDRAWN and event.is_open(now)
+
+
+def workshops(event: Event, programme: Programme) -> list[dict[str, str]]:
+    """A person's workshops in the order of the day."""
+    found = []
+    for slot in sorted(event.rounds, key=lambda slot: slot.start):
+        theme = next((one for one in event.themes if one.id == programme.workshops.get(slot.id)), None)
+        if theme:
+            hours = {"start": f"{slot.start:%H:%M}", "end": f"{slot.end:%H:%M}"}
+            about = {"theme": theme.id, "title": theme.title, "room": event.room(theme.id, slot.id)}
+            found.append({"round": slot.id, **hours, **about})
+    return found
+
+
+def offer_ends(event: Event, one: Registration) -> datetime | None:
+    """Until when an offered place waits, in the event's zone."""
+    return moment(one.offer_expires_at).astimezone(event.zone) if one.offer_expires_at else None
+
+
+OFFER_HOURS = int(OFFER.total_seconds() // 3600)

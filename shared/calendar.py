@@ -1,0 +1,63 @@
+"""A person's day as one calendar entry (RFC 5545) that follows every published run instead of multiplying."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+from icalendar import Calendar, vCalAddress, vText
+from icalendar import Event as Entry
+
+from shared.i18n import translations
+from shared.models import Event, Programme, Registration, RegistrationState
+
+
+def calendar_file(
+    event: Event, person: Registration, programme: Programme | None, *, sequence: int, public_url: str, now: datetime
+) -> bytes:
+    """The day of one person: the same UID for ever, a higher `sequence` for every later truth.
+
+    The confirmation has sequence 0, a published run its number. Who has withdrawn gets the entry cancelled. No own
+    link stands in it: people pass calendars on.
+    """
+    _ = translations(person.language).gettext
+    gone = person.state is RegistrationState.WITHDRAWN
+    calendar = Calendar()
+    calendar.add("PRODID", "-//Parcours//EN")
+    calendar.add("VERSION", "2.0")
+    calendar.add("METHOD", "CANCEL" if gone else "PUBLISH")
+    entry = Entry()
+    entry.add("UID", f"{person.id}@{urlsplit(public_url).hostname}")
+    entry.add("SEQUENCE", sequence)
+    entry.add("DTSTAMP", now)
+    entry.add("DTSTART", event.starts_at)
+    entry.add("DTEND", event.ends_at)
+    entry.add("SUMMARY", event.title)
+    entry.add("LOCATION", f"{event.venue.name}, {event.venue.address}")
+    entry.add("URL", f"{public_url}/events/{event.id}")
+    entry.add("STATUS", "CANCELLED" if gone else "CONFIRMED")
+    entry.add("DESCRIPTION", "\n".join(_lines(event, programme, public_url, _("Your workshops"), _("The whole day"))))
+    organizer = vCalAddress(f"MAILTO:{event.contact}")
+    organizer.params["CN"] = vText(", ".join(one.name for one in event.organisers))
+    entry.add("ORGANIZER", organizer)
+    calendar.add_component(entry)
+    # The rules of the year of the event are enough; half a century of them would be 4 KB of every mail.
+    calendar.add_missing_timezones(
+        first_date=event.date - timedelta(days=366), last_date=event.date + timedelta(days=366)
+    )
+    return bytes(calendar.to_ical())
+
+
+def _lines(event: Event, programme: Programme | None, public_url: str, workshops: str, day: str) -> list[str]:
+    lines = []
+    if programme:
+        lines.append(f"{workshops}:")
+        for slot in sorted(event.rounds, key=lambda slot: slot.start):
+            theme = programme.workshops.get(slot.id)
+            if theme:
+                room = event.room(theme, slot.id)
+                lines.append(
+                    f"{slot.start:%H:%M}–{slot.end:%H:%M} {event.theme(theme).title}" + (f", {room}" if room else "")
+                )
+        lines.append("")
+    return [*lines, f"{day}: {public_url}/events/{event.id}"]
