@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import sys
 import time
 from collections import Counter
@@ -114,7 +113,7 @@ def _day(stage: Running, event: Event, options: argparse.Namespace, clock: Clock
     clock.say(f"Sign in as {addresses['organiser']}; every mail stays in the mailbox.")
     if not options.people:
         _write_json(options.out, {**addresses, "outcome": {}})
-        return DONE if options.once else _stay(clock)
+        return DONE if options.once else _stay(stage, clock)
     event = _register(stage, event, options, clock)
     outcome = _allocate(stage, event, clock)
     if options.rerun or (options.rerun is None and options.once):
@@ -127,7 +126,7 @@ def _day(stage: Running, event: Event, options: argparse.Namespace, clock: Clock
     print(outcome.table(), flush=True)
     if options.once:
         return DONE if outcome.good else FAILED
-    return _stay(clock)
+    return _stay(stage, clock)
 
 
 def _register(stage: Running, event: Event, options: argparse.Namespace, clock: Clock) -> Event:
@@ -198,10 +197,12 @@ def _write_json(out: Path | None, content: Mapping[str, Any]) -> None:
         draft.replace(out / "demo.json")  # whoever waits for the file never reads half of it
 
 
-def _stay(clock: Clock) -> int:
+def _stay(stage: Running, clock: Clock) -> int:
     clock.say("Everything stays up; Ctrl-C stops it.")
     try:
-        signal.pause()
+        while True:
+            time.sleep(1)
+            stage.cloud.check()
     except KeyboardInterrupt:
         clock.say("Stopped; nothing is left running.")
     return DONE

@@ -91,7 +91,8 @@ def _wait(cloudformation: Any, name: str) -> Stack:
 
 
 def _reasons(cloudformation: Any, name: str) -> str:
-    events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
+    pages = cloudformation.get_paginator("describe_stack_events").paginate(StackName=name)
+    events = [event for page in pages for event in page["StackEvents"]]
     failed = [event for event in events if event["ResourceStatus"].endswith("FAILED")]
     lines = [f"  {event['LogicalResourceId']}: {event.get('ResourceStatusReason', '?')}" for event in reversed(failed)]
     return "\n".join([f"the stack {name} could not be created:", *lines])

@@ -379,3 +379,52 @@ def code_stands_where_the_template_says(template: Template) -> Iterator[str]:
             yield f"{name}: there is no {module}.py"
         if not function.get("Layers"):
             yield f"{name}: cannot import shared"
+
+
+@rule
+def every_alarm_calls_somebody(template: Template) -> Iterator[str]:
+    for name, alarm in _of_type(template, "AWS::CloudWatch::Alarm"):
+        if [_target(action) for action in alarm.get("AlarmActions", [])] != ["Alarms"]:
+            yield f"{name}: calls nobody"
+
+
+def _watched(template: Template) -> Iterator[tuple[str, str, str, Mapping[str, Any]]]:
+    """Namespace, metric and dimension of everything that an alarm watches."""
+    for _, alarm in _of_type(template, "AWS::CloudWatch::Alarm"):
+        (dimension,) = alarm["Dimensions"]
+        yield alarm["Namespace"], alarm["MetricName"], _target(dimension["Value"]), alarm
+
+
+@rule
+def whatever_can_fail_is_watched(template: Template) -> Iterator[str]:
+    watched = {(metric, of) for _, metric, of, _ in _watched(template)}
+    for name, _ in _functions(template):
+        if ("Errors", name) not in watched:
+            yield f"{name}: nobody hears of its errors"
+    read = {_target(mapping["EventSourceArn"]) for _, mapping in _mappings(template, "AWS::SQS::Queue")}
+    for name, _ in _of_type(template, "AWS::SQS::Queue"):
+        if name not in read and ("ApproximateNumberOfMessagesVisible", name) not in watched:
+            yield f"{name}: nobody hears of what is parked there"
+    for _, schedule in _of_type(template, "AWS::Scheduler::Schedule"):
+        function = _target(schedule["Target"]["Arn"])
+        if ("Invocations", function) not in watched:
+            yield f"{function}: nobody hears of its silence"
+    if not any(metric == "5xx" for metric, _ in watched):
+        yield "Api: nobody hears of its errors"
+
+
+@rule
+def silence_counts_as_bad(template: Template) -> Iterator[str]:
+    for namespace, metric, of, alarm in _watched(template):
+        gauge = metric == "Invocations" or (namespace, of) == ("Parcours", "upkeep")
+        if gauge and alarm.get("TreatMissingData") != "breaching":
+            yield f"{metric}: no data counts as good"
+
+
+@rule
+def alarms_watch_what_the_code_reports(template: Template) -> Iterator[str]:
+    for namespace, metric, of, _ in _watched(template):
+        if namespace == "Parcours":
+            room = ROOT / "functions" / of
+            if not any(f'"{metric}"' in path.read_text(encoding="utf-8") for path in room.glob("*.py")):
+                yield f"{metric}: functions/{of} never reports it"

@@ -24,7 +24,8 @@ def template() -> dict[str, Any]:
 
 def at(resources: dict[str, Any], path: str) -> Any:
     """The part of the resources at `Table/Properties/…`; numbers are positions."""
-    return reduce(lambda part, step: part[int(step) if isinstance(part, list) else step], path.split("/"), resources)
+    steps = path.split("/") if path else []
+    return reduce(lambda part, step: part[int(step) if isinstance(part, list) else step], steps, resources)
 
 
 def put(path: str, value: Any) -> Change:
@@ -111,6 +112,15 @@ DEFECTS: list[tuple[Change, str]] = [
     ),
     (cut("MailEvents/Properties/DeliveryOptions"), "in the clear"),
     (put("MailEvents/Properties/TrackingOptions", {"CustomRedirectDomain": "example.org"}), "tracked"),
+    (cut("ApiFailing"), "Api: nobody hears of its errors"),
+    (cut("MailsGivenUp"), "MailDeadLetters: nobody hears of what is parked there"),
+    (cut("CallsGivenUp"), "FailedInvocations: nobody hears of what is parked there"),
+    (cut("RegisterErrors"), "RegisterFunction: nobody hears of its errors"),
+    (cut("AllocateSilent"), "AllocateFunction: nobody hears of its silence"),
+    (put("UpkeepSilent/Properties/TreatMissingData", "notBreaching"), "no data counts as good"),
+    (put("MailLate/Properties/TreatMissingData", "missing"), "no data counts as good"),
+    (cut("MailLate/Properties/AlarmActions"), "MailLate: calls nobody"),
+    (put("MailLate/Properties/MetricName", "OldMail"), "functions/upkeep never reports it"),
     (put("MailFunction/Properties/Handler", "functions.post.app.handler"), "there is no functions/post/app.py"),
 ]
 
@@ -148,3 +158,12 @@ def test_a_comment_says_what_each_resource_is_for() -> None:
     names = [n for n in inside if lines[n].startswith("  ") and lines[n][2:3].isalpha()]
 
     assert [lines[n].strip() for n in names if lines[n].endswith(":") and not lines[n - 1].startswith("  # ")] == []
+
+
+def test_the_template_has_no_yaml_aliases() -> None:
+    """CloudFormation does not read them."""
+    from infra.build import load_template
+
+    text = TEMPLATE.read_text(encoding="utf-8")
+    assert load_template()["Resources"]
+    assert not [line for line in text.splitlines() if ": &" in line or ": *" in line or "<<:" in line]
