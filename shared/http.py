@@ -23,6 +23,7 @@ from shared.errors import (
     UnreadableError,
     UnsupportedMediaTypeError,
 )
+from shared.i18n import N_
 from shared.observability import logger
 
 LARGEST_BODY = 64 * 1024
@@ -40,6 +41,8 @@ GUARDS = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 """On every answer, errors too."""
+
+OTHER_SITE = N_("This form was sent from another site. Open the page itself and try again.")
 
 PRIVATE = {"Cache-Control": "no-store"}
 
@@ -80,7 +83,7 @@ def read_body(request: APIGatewayProxyEventV2, *, largest: int = LARGEST_BODY) -
     try:
         body = base64.b64decode(raw, validate=True) if request.is_base64_encoded else raw.encode("utf-8")
     except (binascii.Error, UnicodeEncodeError):
-        raise UnreadableError("The body of the request cannot be read.") from None
+        raise UnreadableError(N_("The body of the request cannot be read.")) from None
     if len(body) > largest:
         raise TooLargeError(f"Send at most {largest // 1024} KB.")
     return body
@@ -112,7 +115,7 @@ def _form_fields(body: bytes) -> Fields:
     try:
         pairs = parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=500, errors="strict")
     except (ValueError, UnicodeDecodeError):
-        raise UnreadableError("The form cannot be read; send it as UTF-8.") from None
+        raise UnreadableError(N_("The form cannot be read; send it as UTF-8.")) from None
     fields: Fields = {}
     for name, value in pairs:
         if name not in fields:
@@ -143,11 +146,15 @@ def read_cookie(request: APIGatewayProxyEventV2, name: str) -> str:
 def refuse_other_sites(request: APIGatewayProxyEventV2) -> None:
     """Refuse a post that a browser sent from another site. Raises ForbiddenError.
 
-    Browsers send Origin with every POST; programs that send none carry no cookie that could be abused.
+    Browsers send Origin with every POST; programs that send none carry no cookie that could be abused. Under our own
+    Referrer-Policy browsers call even our origin "null"; where the post came from then stands in Sec-Fetch-Site.
     """
     origin = request.headers.get("origin")
-    if origin and urlsplit(origin).netloc != request.headers.get("host", ""):
-        raise ForbiddenError("This form was sent from another site. Open the page itself and try again.")
+    if not origin or urlsplit(origin).netloc == request.headers.get("host", ""):
+        return
+    if origin == "null" and request.headers.get("sec-fetch-site") == "same-origin":
+        return
+    raise ForbiddenError(OTHER_SITE)
 
 
 def page(status: int, body: str, *, private: bool = True, headers: Mapping[str, str] | None = None) -> Response[str]:
@@ -205,7 +212,7 @@ def make_app(render_error: RenderError) -> APIGatewayHttpResolver:
         request = app.current_event
         allowed = _methods_at(app, request.path)
         if not allowed:
-            return error_answer(request, NotFoundError("There is no such page. Check the address."), render_error)
+            return error_answer(request, NotFoundError(N_("There is no such page. Check the address.")), render_error)
         error = MethodNotAllowedError(f"Use {' or '.join(allowed)} here.")
         return error_answer(request, error, render_error, headers={"Allow": ", ".join(allowed)})
 

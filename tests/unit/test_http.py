@@ -136,6 +136,21 @@ def test_a_post_from_another_site_is_refused_and_the_own_is_not() -> None:
             refuse_other_sites(request(host="day.example.org", origin=origin))
 
 
+def test_a_browser_that_hides_its_origin_as_we_ask_it_to_may_still_post() -> None:
+    hidden = {"host": "day.example.org", "origin": "null"}
+
+    refuse_other_sites(request(**hidden, sec_fetch_site="same-origin"))
+
+    for site in ("cross-site", "same-site", "none"):
+        with pytest.raises(ForbiddenError):
+            refuse_other_sites(request(**hidden, sec_fetch_site=site))
+
+
+def test_half_a_surrogate_pair_is_unreadable_and_breaks_nothing() -> None:
+    with pytest.raises(UnreadableError):
+        read_fields(json_request('{"name": "\\ud800"}'))
+
+
 def test_the_source_is_what_the_gateway_saw_and_not_what_a_header_claims() -> None:
     assert source_address(request(x_forwarded_for="198.51.100.1")) == "192.0.2.7"
 
