@@ -1,0 +1,70 @@
+"""A browser, and the pages behind a loopback server."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from shared.models import Event
+from shared.table import Table
+from tests.browser.serving import serve
+from tests.factories import NOW
+
+RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}}
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium, without a window."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("no chromium on PATH: apt-get install chromium")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def now() -> datetime:
+    """When the test takes place; a test module may have its own."""
+    return NOW
+
+
+@pytest.fixture
+def site(event: Event, table: Table, now: datetime, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of the attendees' pages, with the event open for registration."""
+    from functions.register import app
+
+    monkeypatch.setattr(app, "clock", lambda: now)
+    with serve({"": app.handler}) as address:
+        yield address
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Opens a page in a fresh profile; options are Playwright's for a context (`java_script_enabled=False`)."""
+    contexts: list[BrowserContext] = []
+
+    def open_in_fresh_profile(address: str, **options: object) -> Page:
+        context = browser.new_context(**options)  # type: ignore[arg-type]
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(5000)
+        page.goto(address)
+        return page
+
+    yield open_in_fresh_profile
+    for context in contexts:
+        context.close()
+
+
+def accessibility_faults(page: Page) -> list[str]:
+    """What axe finds wrong on the page as it stands, one line a fault."""
+    found = Axe().run(page, options=RULES).response["violations"]
+    return [f"{fault['id']}: {node['target']} {node.get('failureSummary', '')}" for fault in found for node in fault["nodes"]]
