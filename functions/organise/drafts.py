@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -167,7 +167,7 @@ def workshops(
             heads[theme_id, round_id, kind] += 1
             heads[theme_id, round_id, "*"] += 1
             present[round_id, kind] += 1
-    tolerance = Fraction(run.tolerance) if run.tolerance else event.tolerance
+    tolerance = Fraction(str(run.result.get("tolerance") or run.tolerance or event.tolerance))
     kinds = [kind.id for kind in event.partner_types]
     found = []
     for slot in event.rounds:
@@ -282,3 +282,58 @@ def short(run: Run) -> dict[str, Any]:
         "published_at": run.published_at,
         "published_by": run.published_by,
     }
+
+
+def inputs(event: Event, people: Sequence[Registration]) -> dict[str, int]:
+    """What a draft would be made from now, in numbers."""
+    confirmed = [one for one in people if one.state is RegistrationState.CONFIRMED]
+    return {
+        "people": len(confirmed),
+        "seats": min(sum(event.seats(theme.id, slot.id) for theme in event.themes) for slot in event.rounds),
+        "unranked": sum(not one.choices for one in confirmed),
+        "pinned": sum(bool(one.pinned) for one in confirmed),
+        "absent": sum(bool(one.absent) for one in confirmed),
+    }
+
+
+def worst_off(event: Event, reading: Reading, most: int = 20) -> list[dict[str, Any]]:
+    """Those whose programme costs most by their own ranks, the worst first, with the reason."""
+    costed = (
+        (cost_of(event, reading.people[one], programme.workshops), one, programme)
+        for one, programme in reading.after.items()
+        if one in reading.people
+    )
+    worst = sorted(costed, key=lambda one: (-one[0], one[1]))[:most]
+    return [
+        {
+            "person": reading.people[one],
+            "workshops": [
+                (slot.id, theme, rank_of(event, reading.people[one], theme))
+                for slot in event.rounds
+                if (theme := programme.workshops.get(slot.id))
+            ],
+            "reason": programme.reason,
+        }
+        for cost, one, programme in worst
+        if cost
+    ]
+
+
+def present(reading: Reading) -> list[str]:
+    """Those a run was made for, among the people of its programmes and the published ones."""
+    return [one for one, person in reading.people.items() if person.state is RegistrationState.CONFIRMED]
+
+
+def outbox_shown(reading: Reading) -> Iterator[dict[str, Any]]:
+    """The mails a publication would write, as programs read them."""
+    for person, kind in reading.owed:
+        before, after = reading.before.get(person.id), reading.after.get(person.id)
+        yield {
+            "registration": person.id,
+            "name": person.name,
+            "email": person.email,
+            "kind": kind,
+            "before": before.workshops if before else {},
+            "after": after.workshops if after else {},
+            "reason": after.reason if after else "",
+        }

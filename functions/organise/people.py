@@ -31,6 +31,8 @@ from shared.registrations import (
 from shared.table import ConditionFailedError, Table
 
 _REGISTRATION_ID = re.compile(r"[0-9a-f]{8,40}")
+_LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+_DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])")
 _LINK = re.compile(r"://|www\.", re.IGNORECASE)
 
 
@@ -44,6 +46,18 @@ def _plain_line(text: str) -> str:
     return text
 
 
+def _deliverable(address: str) -> str:
+    """An address that mail can be sent to: its domain in ASCII and lower case."""
+    local, _, domain = address.rpartition("@")
+    try:
+        host = domain.lower() if domain.isascii() else domain.encode("idna").decode("ascii")
+    except UnicodeError:
+        host = ""
+    if not (_LOCAL.fullmatch(local) and _DOMAIN.fullmatch(host)):
+        raise ValueError(WORDS["string_pattern_mismatch"])
+    return f"{local}@{host}"
+
+
 Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=120), AfterValidator(_plain_line)]
 Name = Annotated[Line, StringConstraints(min_length=1)]
 Ids = Annotated[list[Annotated[str, StringConstraints(max_length=60)]], Field(max_length=200)]
@@ -51,7 +65,7 @@ Mapped = Annotated[dict[str, Annotated[str, StringConstraints(max_length=60)]], 
 Answers = dict[
     Annotated[str, StringConstraints(max_length=60)], Annotated[str, StringConstraints(max_length=1000)] | bool
 ]
-Email = Annotated[Address, StringConstraints(strip_whitespace=True), AfterValidator(_plain_line)]
+Email = Annotated[Address, StringConstraints(strip_whitespace=True), AfterValidator(_deliverable)]
 
 WORDS = {
     "missing": "Fill this in",
@@ -116,6 +130,28 @@ def read_correction(event: Event, fields: Fields) -> Correction:
     if wanted.withdrawn and wanted.model_fields_set - {"withdrawn", "revision"}:
         raise InvalidError("Withdraw somebody, or change them, one at a time.", {"withdrawn": "Send this alone"})
     return wanted
+
+
+def from_form(event: Event, fields: Fields) -> Fields:
+    """A browser's form as the fields of a person: a select for each choice and round, a box for each absence."""
+    plain = ("name", "email", "organisation", "partner_type")
+    person: Fields = {key: fields[key] for key in plain if key in fields}
+    choices = [fields.get(f"choice_{rank + 1}", "") for rank in range(len(event.themes))]
+    while choices and not choices[-1]:
+        choices.pop()
+    absent = fields.get("absent", [])
+    person["choices"] = choices
+    person["absent"] = [absent] if isinstance(absent, str) else absent
+    person["pinned"] = {slot.id: theme for slot in event.rounds if (theme := fields.get(f"pinned_{slot.id}", ""))}
+    person["answers"] = {
+        question.id: fields.get(f"answer_{question.id}", "") == "yes" if question.kind == "consent" else text
+        for question in event.questions
+        if (text := fields.get(f"answer_{question.id}", "")) or question.kind == "consent"
+    }
+    revision = fields.get("revision", "")
+    if isinstance(revision, str) and revision.isascii() and revision.isdigit() and len(revision) <= 9:
+        person["revision"] = int(revision)
+    return person
 
 
 def _read(model: type[_Read], event: Event, fields: Fields) -> _Read:
@@ -259,10 +295,15 @@ def change_person(
     return moved
 
 
-def _changes(event: Event, before: Registration, wanted: Correction, now: datetime) -> dict[str, Any]:
-    """What really differs, as fields of a registration."""
+def differing(before: Registration, wanted: Correction) -> dict[str, Any]:
+    """The corrected fields that differ from what stands."""
     asked = {key: getattr(wanted, key) for key in CORRECTED if getattr(wanted, key) is not None}
-    changes = {key: value for key, value in asked.items() if value != getattr(before, key)}
+    return {key: value for key, value in asked.items() if value != getattr(before, key)}
+
+
+def _changes(event: Event, before: Registration, wanted: Correction, now: datetime) -> dict[str, Any]:
+    """What really differs, as fields of a registration, if all of it can be."""
+    changes = differing(before, wanted)
     together = _pin_faults(event, changes.get("pinned", before.pinned), changes.get("absent", before.absent))
     if together and {"pinned", "absent"} & changes.keys():
         raise InvalidError("This pin cannot hold.", together)
@@ -329,3 +370,15 @@ def _folded(text: str) -> str:
     """Letters without accents or capitals: people at a door type "jerome" for Jérôme."""
     parts = unicodedata.normalize("NFKD", text.casefold())
     return "".join(sign for sign in parts if not unicodedata.combining(sign))
+
+
+def as_typed(person: Registration) -> Fields:
+    """A person as the fields of the browser's form."""
+    typed: Fields = {key: getattr(person, key) for key in ("name", "email", "organisation", "partner_type")}
+    typed |= {f"choice_{rank}": theme for rank, theme in enumerate(person.choices, start=1)}
+    typed |= {f"pinned_{slot}": theme for slot, theme in person.pinned.items()}
+    typed |= {
+        f"answer_{key}": ("yes" if value else "") if isinstance(value, bool) else value
+        for key, value in person.answers.items()
+    }
+    return typed | {"absent": list(person.absent), "revision": str(person.revision)}

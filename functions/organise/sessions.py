@@ -17,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from shared.errors import InvalidError, NotFoundError, TooManyRequestsError
 from shared.events import audit, events
+from shared.limits import network_of, within_cap
 from shared.mails import send
 from shared.models import Address, Event, moment, utc
 from shared.table import Absent, ConditionFailedError, Table, delete, put
@@ -70,7 +71,7 @@ def ask_link(table: Table, address: str, *, source: str, now: datetime) -> None:
     An unknown address costs the same calls and leaves a nonce that no link names, so that the answer tells nothing.
     Raises TooManyRequestsError past the caps on mails, which count known and unknown addresses alike.
     """
-    _count(table, "sign-in-source", source, SOURCE_LINKS_AN_HOUR, now)
+    _count(table, "sign-in-source", network_of(source), SOURCE_LINKS_AN_HOUR, now)
     _count(table, "sign-in-address", address.casefold(), ADDRESS_LINKS_AN_HOUR, now)
     nonce = secrets.token_hex(16)
     event = _told_about(events_of(table, address), now)
@@ -106,9 +107,7 @@ def _told_about(mine: Iterator[Event], now: datetime) -> Event | None:
 
 
 def _count(table: Table, what: str, who: str, most: int, now: datetime) -> None:
-    digest = hashlib.sha256(who.encode()).hexdigest()[:32]
-    ends = int((now + timedelta(hours=2)).timestamp())
-    if table.count("LIMIT", f"{what}#{digest}#{now:%Y%m%d%H}", expires=ends) > most:
+    if not within_cap(table, what, who, most, now=now):
         raise TooManyRequestsError("Too many sign-in links were asked for. Use one you have, or try again in an hour.")
 
 

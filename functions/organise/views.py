@@ -1,18 +1,67 @@
-"""Pages for organisers: templates, and the few words and numbers they share."""
+"""Pages for organisers: their templates, and the words and numbers that several of them share."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
+from functions.organise.dashboard import TABS, fill_label
 from shared.errors import NotSignedInError, ParcoursError
+from shared.models import Event, Mail, Registration, Run
+from shared.models import moment as moment_of
+from shared.pages import environment
 
-_pages = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "pages"), autoescape=True, undefined=StrictUndefined
-)
+STATES = {
+    "confirmed": "Registered",
+    "waiting": "Waiting",
+    "offered": "Place offered",
+    "withdrawn": "Withdrawn",
+}
+
+RUN_STATES = {
+    "requested": "About to start",
+    "running": "Under way",
+    "draft": "Draft",
+    "published": "Published",
+    "superseded": "Published before",
+    "failed": "Failed",
+}
+
+MAIL_STATES = {
+    "held": "On hold",
+    "pending": "On its way",
+    "sending": "Being sent",
+    "sent": "Sent",
+    "failed": "Failed",
+    "cancelled": "Cancelled",
+    "bounced": "Came back",
+}
+
+ACTS = {
+    "add-person": "added",
+    "correct": "corrected",
+    "pin": "changed the pins of",
+    "mark-absent": "changed the absences of",
+    "check-in": "checked in",
+    "undo-check-in": "undid the check-in of",
+    "withdraw": "withdrew",
+    "erase": "erased",
+    "send-again": "sent mail again to",
+    "sign-in": "signed in",
+    "sign-out": "signed out",
+    "put-event": "put the event file",
+    "retire-event": "retired the event",
+    "request-allocation": "asked for an allocation",
+    "publish": "published",
+    "hold-mail": "put mail on hold",
+    "release-mail": "let mail go",
+}
 
 
 def render(template: str, **facts: Any) -> str:
@@ -23,5 +72,120 @@ def render(template: str, **facts: Any) -> str:
 def render_error(request: APIGatewayProxyEventV2, error: ParcoursError) -> str:  # noqa: ARG001
     """The page that says what went wrong and what to do; the sign-in form for who is not signed in."""
     if isinstance(error, NotSignedInError):
-        return render("sign_in.html", problem=error.message)
+        return render("sign_in.html", notice=error.message)
     return render("problem.html", error=error)
+
+
+def ordinal(number: int) -> str:
+    """1st, 2nd, 3rd, 4th."""
+    ending = "th" if number % 100 in {11, 12, 13} else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
+
+
+def local(stored: str, event: Event) -> str:
+    """A stored moment as an organiser reads it: in the event's zone."""
+    return moment_of(stored).astimezone(event.zone).strftime("%-d %b %Y, %H:%M") if stored else ""
+
+
+def short_moment(when: datetime) -> str:
+    """A moment in a table."""
+    return when.strftime("%-d %b %Y, %H:%M")
+
+
+def satisfaction(event: Event, run: Run) -> list[dict[str, Any]]:
+    """Seats by choice, in numbers and percent; ranks nobody got stand too."""
+    counts: Mapping[str, int] = run.result.get("satisfaction") or {}
+    total = sum(counts.values())
+    return [
+        {
+            "choice": ordinal(rank + 1),
+            "seats": counts.get(str(rank + 1), 0),
+            "percent": round(100 * counts.get(str(rank + 1), 0) / total) if total else 0,
+        }
+        for rank in range(len(event.themes))
+    ]
+
+
+def curve_points(curve: Sequence[Mapping[str, Any]], width: int = 440, height: int = 200) -> list[dict[str, Any]]:
+    """Where the points of the curve of balance stand: right is more heads out of balance, up is better choices."""
+    if not curve:
+        return []
+    most = max(float(one["outside"]) for one in curve) or 1.0
+    best = min(float(one["mean_choice"]) for one in curve)
+    worst = max(float(one["mean_choice"]) for one in curve)
+    spread = worst - best or 1.0
+    return [
+        {
+            **one,
+            "x": round(40 + (width - 80) * float(one["outside"]) / most, 1),
+            "y": round(30 + (height - 70) * (float(one["mean_choice"]) - best) / spread, 1),
+        }
+        for one in curve
+    ]
+
+
+def bar(value: float, most: float, kind: str = "") -> Markup:
+    """A bar beside a number. It says nothing the number does not, so it is hidden from screen readers."""
+    length = 0 if most <= 0 or math.isnan(value) else max(0.0, min(100.0, 100 * value / most))
+    return Markup(
+        '<svg class="bar {kind}" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true" focusable="false">'
+        '<rect class="track" width="100" height="10"/><rect class="fill" width="{length}" height="10"/></svg>'
+    ).format(kind=kind, length=f"{length:.1f}")
+
+
+def stack(parts: Sequence[int], most: int) -> Markup:
+    """A bar of several parts, each with its own tone and a gap between; the numbers stand in the table beside it."""
+    pieces, start = [], 0.0
+    for number, part in enumerate(parts):
+        length = 100 * part / most if most else 0
+        piece = Markup('<rect class="tone{n}" x="{x}" width="{w}" height="10"/>')
+        pieces.append(piece.format(n=number % 6, x=f"{start:.2f}", w=f"{max(0.0, length - 0.6):.2f}"))
+        start += length
+    return Markup(
+        '<svg class="bar stack" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true" focusable="false">'
+        '<rect class="track" width="100" height="10"/>{pieces}</svg>'
+    ).format(pieces=Markup("").join(pieces))
+
+
+def theme_title(event: Event, theme_id: str) -> str:
+    """A theme's title, or its id if the file no longer has it."""
+    return next((theme.title for theme in event.themes if theme.id == theme_id), theme_id)
+
+
+def answer_words(value: str | bool) -> str:
+    """An answer as it is read."""
+    return ("yes" if value else "no") if isinstance(value, bool) else value
+
+
+def mail_words(mail: Mail) -> str:
+    """Where a mail stands, in words."""
+    return MAIL_STATES["bounced"] if mail.bounced else MAIL_STATES[mail.state.value]
+
+
+def state_words(person: Registration) -> str:
+    """Where a person stands, in words."""
+    if person.checked_in_at:
+        return "Checked in"
+    return STATES[person.state.value]
+
+
+_pages = environment(Path(__file__).parent / "pages")
+_pages.globals |= {
+    "tabs": TABS,
+    "states": STATES,
+    "run_states": RUN_STATES,
+    "mail_states": MAIL_STATES,
+    "acts": ACTS,
+    "bar": bar,
+    "stack": stack,
+    "fill_label": fill_label,
+    "theme_title": theme_title,
+    "ordinal": ordinal,
+    "satisfaction": satisfaction,
+    "curve_points": curve_points,
+    "local": local,
+    "mail_words": mail_words,
+    "state_words": state_words,
+    "answer_words": answer_words,
+}
+_pages.filters |= {"short_moment": short_moment}

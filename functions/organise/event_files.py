@@ -1,0 +1,80 @@
+"""Event files from the dashboard: put, changed and retired by who organises the event."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from typing import Any
+
+from functions.organise.sessions import Role, role_in
+from shared.errors import ConflictError, ForbiddenError, InvalidError, StaleError
+from shared.event_file import EventFileError, parse_event
+from shared.events import put_event
+from shared.models import Event
+from shared.registrations import read_state
+from shared.table import Table
+
+RESERVED = frozenset({"sign-in", "sign-out", "new"})
+"""Ids that the organisers' own pages stand on."""
+
+
+def read_file(text: object, actor: str) -> Event:
+    """An event from the text of a file. Raises InvalidError with every mistake by its path."""
+    try:
+        event = parse_event(text if isinstance(text, str) else "")
+    except EventFileError as error:
+        faults: dict[str, str] = {}
+        for fault in error.faults:
+            path = fault.path or "file"
+            faults[path] = f"{faults[path]}; {fault.message}" if path in faults else fault.message
+        raise InvalidError("The event file has mistakes; nothing was changed.", faults) from None
+    if event.id in RESERVED:
+        raise InvalidError(
+            "The event file has mistakes; nothing was changed.", {"id": "is used by a page; take another"}
+        )
+    if role_in(event, actor) is not Role.ORGANISER:
+        raise InvalidError(
+            "The event file has mistakes; nothing was changed.",
+            {"organiser_emails": f"must name you, {actor}, or you could not come back to this event"},
+        )
+    return event
+
+
+def put_new(table: Table, text: object, *, actor: str, now: datetime) -> Event:
+    """Put an event that does not exist yet. Raises InvalidError, ConflictError or ForbiddenError."""
+    event = read_file(text, actor)
+    taken = table.get("EVENTS", event.id)
+    if taken and not taken.get("retired"):
+        raise ConflictError(f"There is an event {event.id!r} already. Open it to change its file, or take another id.")
+    if taken and role_in(Event.model_validate_json(taken["document"]), actor) is not Role.ORGANISER:
+        raise ForbiddenError(f"The id {event.id!r} belonged to an event of others. Take another id.")
+    state = read_state(table, event.id)
+    if not taken and (state.runs or state.confirmed or state.waiting):
+        raise ConflictError(f"The id {event.id!r} was used before. Take another id.")
+    put_event(table, event, actor=actor, now=now)
+    return event
+
+
+def put_again(table: Table, before: Event, text: object, *, actor: str, now: datetime, seen: Any = None) -> Event:
+    """Change an event's file.
+
+    Raises InvalidError with every mistake, ConflictError when it would break registrations already made, StaleError
+    when the file was changed since the organiser opened it.
+    """
+    if seen is not None and seen != version(before):
+        raise StaleError(
+            "The event file was changed since you opened it. Copy your changes, reload the page, put them in."
+        )
+    event = read_file(text, actor)
+    if event.id != before.id:
+        raise InvalidError(
+            "The event file has mistakes; nothing was changed.",
+            {"id": f"must stay {before.id!r}; put a new event to have another id"},
+        )
+    put_event(table, event, actor=actor, now=now)
+    return event
+
+
+def version(event: Event) -> str:
+    """Tells one state of an event file from another."""
+    return hashlib.sha256(event.model_dump_json().encode()).hexdigest()[:32]

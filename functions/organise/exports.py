@@ -1,0 +1,232 @@
+"""Lists to take away: CSV that no spreadsheet runs as a formula, XLSX of strings, files that `parcours` reads."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from functions.organise.drafts import workshops
+from shared.errors import NotFoundError, TooLargeError
+from shared.events import audit_lines
+from shared.models import Event, Programme, Registration, RegistrationState, Run
+from shared.registrations import read_state, registrations_of
+from shared.runs import programmes_of, read_run
+from shared.table import Table
+
+LARGEST = 4 * 1024 * 1024
+"""Bytes of one answer: Lambda carries six megabytes, and a file grows by a third on the way."""
+
+FORMULA_SIGNS = frozenset("=+-@|%")
+"""What makes a spreadsheet read a cell as a formula; full-width forms are folded to these first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A list with a heading for each column."""
+
+    name: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+def sheet(table: Table, event: Event, name: str) -> Sheet:
+    """One of the lists by its name. Raises NotFoundError."""
+    makers = {"people": people, "programmes": programmes, "workshops": filled, "audit": audit_list}
+    if name not in makers:
+        raise NotFoundError(f"There is no such list. There are: {', '.join(makers)}.")
+    return makers[name](table, event)
+
+
+def people(table: Table, event: Event) -> Sheet:
+    """Everyone, with answers and the published programme."""
+    shown = _published(table, event)
+    ranks = range(len(event.themes))
+    header = [
+        *("id", "state", "name", "email", "organisation", "partner_type"),
+        *(f"choice_{rank + 1}" for rank in ranks),
+        *("absent", "pinned"),
+        *(f"round_{slot.id}" for slot in event.rounds),
+        *(f"answer_{question.id}" for question in event.questions),
+        *("source", "bounced", "checked_in_at", "created_at", "updated_at"),
+    ]
+    rows = [
+        [
+            *(one.id, one.state.value, one.name, one.email, one.organisation, one.partner_type),
+            *_ranking(event, one),
+            *(" ".join(one.absent), _pins(one)),
+            *_by_round(event, shown.get(one.id)),
+            *(_answer(one.answers.get(question.id, "")) for question in event.questions),
+            *(one.source, _answer(one.bounced), one.checked_in_at, one.created_at, one.updated_at),
+        ]
+        for one in registrations_of(table, event.id)
+    ]
+    return Sheet("people", header, rows)
+
+
+def programmes(table: Table, event: Event) -> Sheet:
+    """Who does what, and why, as published."""
+    shown = _published(table, event)
+    header = ["id", *(f"round_{slot.id}" for slot in event.rounds), "name", "email", "organisation", "reason"]
+    rows = [
+        [one.id, *_by_round(event, shown[one.id]), one.name, one.email, one.organisation, shown[one.id].reason]
+        for one in registrations_of(table, event.id)
+        if one.id in shown and one.state is RegistrationState.CONFIRMED
+    ]
+    return Sheet("programmes", header, rows)
+
+
+def filled(table: Table, event: Event) -> Sheet:
+    """Seats, heads and heads by partner type of every workshop, as published."""
+    run = read_run(table, event.id, read_state(table, event.id).published_run) or _no_run(event)
+    known = {one.id: one for one in registrations_of(table, event.id)}
+    kinds = [kind.id for kind in event.partner_types]
+    shown = {
+        one: programme
+        for one, programme in programmes_of(table, event.id, run.number).items()
+        if one in known and known[one].state is RegistrationState.CONFIRMED
+    }
+    rows = [
+        [
+            *(one["theme"], one["round"], one["room"], str(one["seats"]), str(one["minimum"]), str(one["heads"])),
+            *(str(one["by_type"][kind]) for kind in kinds),
+        ]
+        for one in workshops(event, run, known, shown)
+    ]
+    header = ["theme", "round", "room", "seats", "minimum", "heads", *(f"heads_{kind}" for kind in kinds)]
+    return Sheet("workshops", header, rows)
+
+
+def audit_list(table: Table, event: Event) -> Sheet:
+    """Who did what and when, the newest first. People stand by their id: a name would outlive an erasure."""
+    keys = ("at", "actor", "act", "about", "what")
+    rows = [[str(line.get(key, "")) for key in keys] for line in audit_lines(table, event.id)]
+    return Sheet("audit", keys, rows)
+
+
+def _published(table: Table, event: Event) -> dict[str, Programme]:
+    return programmes_of(table, event.id, read_state(table, event.id).published_run)
+
+
+def _no_run(event: Event) -> Run:
+    return Run.model_validate({"event": event.id, "number": 0, "state": "failed", "requested_at": "", "updated_at": ""})
+
+
+def _ranking(event: Event, person: Registration) -> list[str]:
+    return [*person.choices, *[""] * (len(event.themes) - len(person.choices))]
+
+
+def _pins(person: Registration) -> str:
+    return " ".join(f"{slot}:{theme}" for slot, theme in sorted(person.pinned.items()))
+
+
+def _by_round(event: Event, programme: Programme | None) -> list[str]:
+    return [programme.workshops.get(slot.id, "") if programme else "" for slot in event.rounds]
+
+
+def _answer(value: str | bool) -> str:
+    return ("yes" if value else "no") if isinstance(value, bool) else value
+
+
+def as_csv(found: Sheet) -> bytes:
+    """A list as CSV with a byte order mark, every cell harmless. Raises TooLargeError."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(map(harmless, found.header))
+    writer.writerows([harmless(cell) for cell in row] for row in found.rows)
+    return _carried(text.getvalue().encode("utf-8-sig"))
+
+
+def as_xlsx(found: Sheet) -> bytes:
+    """A list as XLSX, every cell a string. Raises TooLargeError."""
+    from xlsxwriter import Workbook  # type: ignore[import-untyped] # 40 ms that no other request need pay
+
+    data = io.BytesIO()
+    # In memory, as Lambda's disk is none of our business.
+    with Workbook(data, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}) as book:
+        page = book.add_worksheet(found.name)
+        bold = book.add_format({"bold": True})
+        for column, title in enumerate(found.header):
+            page.write_string(0, column, title, bold)
+        for line, row in enumerate(found.rows, start=1):
+            for column, cell in enumerate(row):
+                page.write_string(line, column, without_controls(cell))
+        page.freeze_panes(1, 0)
+    return _carried(data.getvalue())
+
+
+def _carried(data: bytes) -> bytes:
+    if len(data) > LARGEST:
+        raise TooLargeError("This list is too long for one download. Take the CSV, or ask an operator for the table.")
+    return data
+
+
+def without_controls(cell: str) -> str:
+    """A cell without characters that no list should hold: they hide what follows, or break the file."""
+    return "".join(sign for sign in cell if unicodedata.category(sign) not in {"Cc", "Cs"} or sign == "\n")
+
+
+def harmless(cell: str) -> str:
+    """A cell that a spreadsheet reads as text: an apostrophe goes before what could start a formula."""
+    plain = without_controls(cell).replace("\n", " ")
+    start = unicodedata.normalize("NFKC", plain).lstrip()[:1]
+    return f"'{plain}" if start in FORMULA_SIGNS or (cell[:1] in "\t\r\n\0" and cell) else plain
+
+
+# --------------------------------------------------------------------------- what `parcours` reads
+
+
+def ranked_people(event: Event, registrations: Iterable[Registration]) -> bytes:
+    """PEOPLE.csv of the contract: everyone confirmed, as the allocator knows them, without a name."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    choices = [f"choice_{rank + 1}" for rank in range(len(event.themes))]
+    writer.writerow(["id", "partner_type", *choices, "absent", "pinned"])
+    for one in registrations:
+        if one.state is RegistrationState.CONFIRMED:
+            writer.writerow([one.id, one.partner_type, *_ranking(event, one), " ".join(one.absent), _pins(one)])
+    return text.getvalue().encode()
+
+
+def allocation_json(
+    run: Run, programmes: Mapping[str, Programme], before: Mapping[str, Programme], present: Iterable[str]
+) -> bytes:
+    """allocation.json of the contract, put together again from a run and its programmes."""
+    known = set(present)
+    figures = {key: value for key, value in run.result.items() if key not in {"workshops", "curve", "moved"}}
+    moved = {
+        one: changed
+        for one, programme in programmes.items()
+        if one in before and (changed := _changed(before[one].workshops, programme.workshops))
+    }
+    document: dict[str, Any] = {
+        "event": run.event,
+        "mode": run.mode,
+        **figures,
+        "moved": moved,
+        "programmes": {one: programme.workshops for one, programme in sorted(programmes.items())},
+        "reasons": {one: programme.reason for one, programme in sorted(programmes.items())},
+    }
+    if run.mode == "keep":
+        document["previous"] = {one: programme.workshops for one, programme in before.items() if one in known}
+    return json.dumps(document, ensure_ascii=False, indent=1).encode()
+
+
+def _changed(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, str]:
+    return {slot: theme for slot, theme in before.items() if after.get(slot) != theme}
+
+
+def event_yaml(event: Event) -> str:
+    """The event file as the system knows it. Comments of the file that was put are not kept."""
+    text = io.StringIO()
+    yaml = YAML()
+    yaml.default_flow_style = False
+    yaml.width = 110
+    yaml.dump(json.loads(event.model_dump_json(exclude_defaults=True)), text)
+    return text.getvalue()
