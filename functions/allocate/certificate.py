@@ -8,83 +8,83 @@ is optimal, and no solver need be trusted. `verify.py` recomputes it on its own.
 
 from __future__ import annotations
 
-from fractions import Fraction
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from functions.allocate.groups import allowed_places, place_costs
 from functions.allocate.problem import NOWHERE, Ints, Problem
-from functions.allocate.themes import ThemeDemand, ThemeSupply
-
-_FAR = np.int64(1) << 60
+from functions.allocate.themes import FAR, ThemeDemand, ThemeSupply
 
 
-def theme_prices(demand: ThemeDemand, supply: ThemeSupply, given: Ints) -> Ints:
-    """Prices by theme and type from an optimal flow of network 1.
+@dataclass(frozen=True)
+class Prices:
+    """Prices of network 1: of a head by theme and type, and of a seat, whoever takes it, by theme."""
+
+    heads: Ints
+    seats: Ints
+
+
+def theme_prices(
+    demand: ThemeDemand, supply: ThemeSupply, given: Ints, near: Prices | None = None, settled: Ints | None = None
+) -> Prices:
+    """Prices from an optimal flow of network 1. `settled` heads, by theme and type, come on top of those given.
 
     They are shortest-path distances in the residual network, condensed to heads, themes and room: groups become the
-    cost of the cheapest swap between two themes.
+    cost of the cheapest swap between two themes. Of all prices that prove the flow, `near` picks close ones.
     """
     themes, types = supply.lower.shape
     swaps = cheapest_swaps(demand, given, types)
-    heads = np.zeros((themes, types), dtype=np.int64)
+    heads = np.zeros((themes, types), dtype=np.int64) if settled is None else settled.copy()
     for g in range(types):
-        heads[:, g] = given[demand.partner_type == g].sum(axis=0)
-    up, down = _marginal_costs(supply, heads)
-    total = heads.sum(axis=1)
-    return residual_prices(swaps, up, down, total < supply.most, total > supply.least)
+        heads[:, g] += given[demand.partner_type == g].sum(axis=0)
+    if near is None:
+        near = Prices(np.zeros((themes, types), dtype=np.int64), np.zeros(themes, dtype=np.int64))
+    return residual_prices(swaps, marginal_costs(supply, heads), supply.seat_margins(heads.sum(axis=1)), near)
 
 
 def cheapest_swaps(demand: ThemeDemand, given: Ints, types: int) -> Ints:
     """Least cost of moving one unit from theme t to theme u inside a type: by type, t, u."""
     themes = demand.cost.shape[1]
-    swaps = np.full((types, themes, themes), _FAR, dtype=np.int64)
+    swaps = np.full((types, themes, themes), FAR, dtype=np.int64)
     has = given > 0
-    open_ = demand.allowed & (given < demand.size[:, None])
+    target = np.where(demand.allowed & (given < demand.size[:, None]), demand.cost, FAR)
     for g in range(types):
-        mine = np.flatnonzero(demand.partner_type == g)
-        cost = demand.cost[mine]
-        target = np.where(open_[mine], cost, _FAR)
+        mine = demand.partner_type == g
         for t in range(themes):
-            source = has[mine, t]
-            if source.any():
-                swaps[g, t] = (target[source] - cost[source, t, None]).min(axis=0)
+            source = np.flatnonzero(mine & has[:, t])
+            if len(source):
+                swaps[g, t] = (target[source] - demand.cost[source, t, None]).min(axis=0)
     return swaps
 
 
-def _marginal_costs(supply: ThemeSupply, heads: Ints) -> tuple[Ints, Ints]:
+def marginal_costs(supply: ThemeSupply, heads: Ints) -> tuple[Ints, Ints]:
     """Balance cost of one head more, and of one head less, by theme and type."""
     w = supply.weight
     up = np.where(heads < supply.lower, -w, np.where(heads < supply.upper, 0, w))
     down = np.where(heads <= supply.lower, w, np.where(heads <= supply.upper, 0, -w))
-    return up, np.where(heads > 0, down, _FAR)
+    return up, np.where(heads > 0, down, FAR)
 
 
-def residual_prices(
-    swaps: Ints, up: Ints, down: Ints, may_grow: NDArray[np.bool_], may_shrink: NDArray[np.bool_]
-) -> Ints:
-    """Bellman-Ford on the condensed residual network; prices are the distance of the room less each head node's.
+def residual_prices(swaps: Ints, balance: tuple[Ints, Ints], seats: tuple[Ints, Ints], near: Prices) -> Prices:
+    """Bellman-Ford on the condensed residual network; a price is the distance of the room less that of the node.
 
-    Starting every node at 0 makes the distances finite and the reduced costs of all residual edges non-negative.
+    `balance` and `seats` are the costs of one more and one less. Every node starts at its price in `near`, so that
+    distances are finite, reduced costs of residual edges are not negative, and what need not change does not.
 
     Raises AssertionError when the flow was not optimal: the network then has a negative cycle.
     """
-    themes, types = up.shape
-    heads = np.zeros((themes, types), dtype=np.int64)
-    theme = np.zeros(themes, dtype=np.int64)
-    room = np.int64(0)
-    for _ in range(themes * types + themes + 2):
-        before = (heads.copy(), theme.copy(), room)
-        for g in range(types):
-            heads[:, g] = np.minimum(heads[:, g], (heads[:, g][:, None] + swaps[g]).min(axis=0))
-        theme = np.minimum(theme, (heads + up).min(axis=1))
-        heads = np.minimum(heads, theme[:, None] + down)
-        room = min(room, np.where(may_grow, theme, _FAR).min(initial=_FAR))
-        theme = np.where(may_shrink, np.minimum(theme, room), theme)
+    (more, less), (seat_more, seat_less) = balance, seats
+    heads, theme, room = -near.heads, -near.seats, 0
+    for _ in range(heads.size + len(theme) + 2):
+        before = (heads, theme, room)
+        heads = np.minimum(heads, (heads.T[:, :, None] + swaps).min(axis=1).T)
+        theme = np.minimum(theme, (heads + more).min(axis=1))
+        heads = np.minimum(heads, theme[:, None] + less)
+        room = min(room, int((theme + seat_more).min()))
+        theme = np.minimum(theme, room + seat_less)
         if (heads == before[0]).all() and (theme == before[1]).all() and room == before[2]:
-            prices: Ints = room - heads
-            return prices
+            return Prices(room - heads, room - theme)
     raise AssertionError("the flow is not optimal: its residual network has a negative cycle")
 
 
@@ -114,7 +114,7 @@ def cheapest_programmes(problem: Problem, rows: Ints, prices: Ints, scale: int) 
     cost = place_costs(problem, rows) * scale + prices.transpose(2, 0, 1)[problem.partner_type[rows]]
     allowed = allowed_places(problem, rows)
     rounds = len(problem.rounds)
-    best = np.full((1 << rounds, len(rows)), _FAR, dtype=np.int64)
+    best = np.full((1 << rounds, len(rows)), FAR, dtype=np.int64)
     best[0] = 0
     for r in range(rounds):  # rounds that are not free need nothing more: a pin's cost is fixed
         pin = problem.pinned[rows, r].astype(np.int64)
@@ -126,7 +126,7 @@ def cheapest_programmes(problem: Problem, rows: Ints, prices: Ints, scale: int) 
             for r in range(rounds):
                 if mask >> r & 1:
                     other = best[mask ^ (1 << r)]
-                    step = np.where(allowed[:, t, r], other + cost[:, t, r], _FAR)
+                    step = np.where(allowed[:, t, r], other + cost[:, t, r], FAR)
                     np.minimum(best[mask], step, out=best[mask])
     found: Ints = best[wanted, np.arange(len(rows))]
     return found
@@ -167,8 +167,3 @@ def _best_supply(heads: list[tuple[int, int, int]], most: list[int], least: int,
         value += used * cost
         taken += used
     return value
-
-
-def as_fractions(prices: Ints, scale: int) -> list[Fraction]:
-    """The prices as exact fractions, flattened."""
-    return [Fraction(int(price), scale) for price in prices.ravel()]

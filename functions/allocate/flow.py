@@ -2,46 +2,97 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from functions.allocate.certificate import lower_bound, theme_prices
+from functions.allocate.certificate import lower_bound, supply_value, theme_prices
+from functions.allocate.contested import Crowd, settle
 from functions.allocate.groups import Groups, allowed_places, place_costs
-from functions.allocate.problem import NOWHERE, Ints, NoAllocationError, Places, Problem
+from functions.allocate.problem import NOWHERE, Bools, Ints, NoAllocationError, Places, Problem
 from functions.allocate.shares import share_themes, spread_regret
 from functions.allocate.solution import Solution, evaluate
 from functions.allocate.themes import ThemeDemand, assign_themes, theme_supply
 from functions.allocate.timetable import make_timetable
 
+MOST_EDGES = 8_000
+"""Edges, groups times themes, up to which network 1 is solved as it stands."""
+
 _NO_COST = np.iinfo(np.int64).max
 
 
 def solve_flow(problem: Problem, groups: Groups) -> Solution:
-    """Solve network 1 over groups and order the outcome into rounds.
+    """Solve network 1 and order the outcome into rounds.
 
-    Exact where rounds are alike. Elsewhere the bound holds, and the timetable meets it or does not.
+    Over groups while they are few; by prices and contested places when hardly two people are alike. Exact where
+    rounds are alike. Elsewhere the bound holds, and the timetable meets it or does not.
 
     Raises NoAllocationError when network 1 has no flow: then no allocation exists.
     """
-    demand, supply = theme_demand(problem, groups), theme_supply(problem)
+    if len(groups) * len(problem.themes) > MOST_EDGES:
+        return _solve_crowd(problem)
+    demand, supply = theme_demand(problem, groups.first, groups.size), theme_supply(problem)
     given = assign_themes(demand, supply)
-    prices = in_all_rounds(problem, theme_prices(demand, supply, given))
-    bound = lower_bound(problem, prices, rows=groups.first, size=groups.size)
+    prices = theme_prices(demand, supply, given).heads
     sets = np.full((problem.people, len(problem.rounds)), NOWHERE, dtype=np.int16)
     dealt = share_themes(given, demand.size, demand.units, demand.cost)
     sets[groups.order, : dealt.shape[1]] = dealt
-    return order_sets(problem, sets, prices, bound)
+    tied = _on_the_margin(demand, prices)[groups.of]
+    table = in_all_rounds(problem, prices)
+    bound = lower_bound(problem, table, rows=groups.first, size=groups.size)
+    return _order_sets(problem, sets, tied, Solution(None, 0, bound, table, 1, "flow"))
 
 
-def order_sets(problem: Problem, sets: Places, prices: Ints, bound: int) -> Solution:
-    """Spread regret where rounds are alike, then make the timetable; the places are None if none fits."""
+def _solve_crowd(problem: Problem) -> Solution:
+    """Network 1 for people who are all different."""
+    settled = settle(_crowd(problem), theme_supply(problem))
+    table = in_all_rounds(problem, settled.prices.heads)
+    if problem.even:  # everyone has the cheapest themes there are for them, in every round at the same price
+        bound = settled.demand_value + supply_value(problem, table, 1)
+    else:
+        bound = lower_bound(problem, table)
+    sets = np.full((problem.people, len(problem.rounds)), NOWHERE, dtype=np.int16)
+    sets[:, : settled.sets.shape[1]] = settled.sets
+    return _order_sets(problem, sets, settled.tied, Solution(None, 0, bound, table, 1, "contested-flow"))
+
+
+def _crowd(problem: Problem) -> Crowd:
+    """Everyone's cost of each theme, by theme and person."""
+    types = len(problem.partner_types)
+    units = problem.free.sum(axis=1)
     if problem.even:
+        rank_costs = problem.rank_costs.astype(np.int32)
+        cost = np.ascontiguousarray(rank_costs[problem.rank].T)
+        allowed = np.repeat((problem.seats > 0).any(axis=1)[:, None], problem.people, axis=1)
+        return Crowd(cost, None if allowed.all() else allowed, units, problem.partner_type, types)
+    everyone = np.arange(problem.people)
+    demand = theme_demand(problem, everyone, np.ones_like(everyone))
+    return Crowd(demand.cost.T.copy(), np.asarray(demand.allowed.T), units, problem.partner_type, types)
+
+
+def _on_the_margin(demand: ThemeDemand, prices: Ints) -> Bools:
+    """Which groups have another set of themes at the same reduced cost; only their people can swap at equal cost."""
+    reduced = np.where(demand.allowed, demand.cost + prices.T[demand.partner_type], _NO_COST)
+    ordered = np.sort(reduced, axis=1)
+    rows = np.arange(len(ordered))
+    beyond = np.minimum(demand.units, ordered.shape[1] - 1)
+    tied: Bools = ordered[rows, np.maximum(demand.units - 1, 0)] == ordered[rows, beyond]
+    return tied
+
+
+def _order_sets(problem: Problem, sets: Places, tied: Bools, solution: Solution) -> Solution:
+    """Spread regret where rounds are alike, then make the timetable; the places stay None if none fits."""
+    if problem.even:
+        who = np.flatnonzero(tied)
+        mine = sets[who]
         columns = [list(range(len(problem.rounds)))]
-        spread_regret(sets, problem.rank_costs[problem.rank], problem.partner_type, sets != NOWHERE, columns)
+        spread_regret(mine, problem.rank_costs[problem.rank[who]], problem.partner_type[who], mine != NOWHERE, columns)
+        sets[who] = mine
     try:
         places = make_timetable(problem, sets)
     except NoAllocationError as fault:
-        return Solution(None, 0, bound, prices, 1, "flow", str(fault))
-    return Solution(places, evaluate(problem, places).total, bound, prices, 1, "flow")
+        return replace(solution, why=str(fault))
+    return replace(solution, places=places, total=evaluate(problem, places).total)
 
 
 def in_all_rounds(problem: Problem, prices: Ints) -> Ints:
@@ -49,18 +100,18 @@ def in_all_rounds(problem: Problem, prices: Ints) -> Ints:
     return np.repeat(prices[:, None, :], len(problem.rounds), axis=1)
 
 
-def theme_demand(problem: Problem, groups: Groups) -> ThemeDemand:
-    """What network 1 is asked, one row a group.
+def theme_demand(problem: Problem, rows: Ints, size: Ints) -> ThemeDemand:
+    """What network 1 is asked: `rows` are attendees that stand for `size` equal ones each.
 
     Over all rounds a theme costs what its cheapest round costs; so the network stays a lower bound.
     """
-    allowed = allowed_places(problem, groups.first)
-    cost = np.where(allowed, place_costs(problem, groups.first), _NO_COST).min(axis=2)
+    allowed = allowed_places(problem, rows)
+    cost = np.where(allowed, place_costs(problem, rows), _NO_COST).min(axis=2)
     somewhere = allowed.any(axis=2)
     return ThemeDemand(
-        partner_type=problem.partner_type[groups.first],
-        size=groups.size,
-        units=problem.free[groups.first].sum(axis=1),
+        partner_type=problem.partner_type[rows],
+        size=size,
+        units=problem.free[rows].sum(axis=1),
         cost=np.where(somewhere, cost, 0),
         allowed=np.asarray(somewhere),
     )

@@ -6,7 +6,10 @@ groups: with four themes there are 24 rankings, whatever the crowd.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,25 +39,37 @@ class Groups:
 
 def group_attendees(problem: Problem) -> Groups:
     """Put the attendees who must be treated alike into groups, in an order that does not depend on the input's."""
-    return group_rows(_traits(problem))
+    return group_columns(_traits(problem), problem.people)
 
 
 def group_rows(rows: NDArray[np.int64]) -> Groups:
     """Group equal rows. Groups are numbered in an order that depends on the rows' content only."""
-    keys = _row_keys(rows)
-    _, first, of, size = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
-    order = np.argsort(of, kind="stable")
-    start = np.cumsum(size) - size
-    return Groups(first, size.astype(np.int64), of.astype(np.int64), order, start)
+    return group_columns(list(rows.T), len(rows))
 
 
-def _traits(problem: Problem) -> NDArray[np.int64]:
-    """All that may distinguish two attendees, a row each; columns without differences are left out."""
-    columns = [problem.partner_type[:, None], problem.rank[:, :-1] if _full(problem) else problem.rank]
+def group_columns(columns: Sequence[NDArray[np.integer[Any]]], people: int) -> Groups:
+    """Group people for whom all columns are equal."""
+    keys = _keys(columns, people)
+    if people and int(keys.max()) < 1 << 16:
+        keys = keys.astype(np.uint16)  # so few that numpy sorts them by counting
+    order = np.argsort(keys, kind="stable")
+    ordered = keys[order]
+    begins = np.ones(people, dtype=bool)
+    begins[1:] = ordered[1:] != ordered[:-1]
+    start = np.flatnonzero(begins)
+    of = np.empty(people, dtype=np.int64)
+    of[order] = np.cumsum(begins) - 1
+    return Groups(order[start], np.diff(np.append(start, people)), of, order, start)
+
+
+def _traits(problem: Problem) -> list[NDArray[np.integer[Any]]]:
+    """All that may distinguish two attendees, a column each; columns without differences are left out."""
+    rank = problem.rank[:, :-1] if _full(problem) else problem.rank
+    columns: list[NDArray[np.integer[Any]]] = [problem.partner_type, *rank.T]
     for extra in (problem.present, problem.pinned, problem.held):
         if len(extra) and (extra != extra[0]).any():
-            columns.append(extra)
-    return np.concatenate(columns, axis=1, dtype=np.int64, casting="unsafe")
+            columns += list(extra.T.astype(np.int16))
+    return columns
 
 
 def _full(problem: Problem) -> bool:
@@ -63,23 +78,26 @@ def _full(problem: Problem) -> bool:
     return bool((problem.rank.sum(axis=1, dtype=np.int64) == themes * (themes - 1) // 2).all()) and themes > 1
 
 
-def _row_keys(rows: NDArray[np.int64]) -> NDArray[np.uint64]:
-    """One number a row: positional if it fits 63 bits, else a hash that is checked for collisions."""
-    if not rows.size:
-        return np.zeros(len(rows), dtype=np.uint64)
-    low = rows.min(axis=0)
-    span = [int(width) for width in rows.max(axis=0) - low + 1]
-    keys = np.zeros(len(rows), dtype=np.uint64)
-    if np.prod(np.array(span, dtype=object)) < 2**63:
-        for column, width in enumerate(span):
-            keys = keys * np.uint64(width) + (rows[:, column] - low[column]).astype(np.uint64)
+def _keys(columns: Sequence[NDArray[np.integer[Any]]], people: int) -> NDArray[np.unsignedinteger[Any]]:
+    """One number a person: positional if it fits 63 bits, else a hash that is checked for collisions."""
+    keys = np.zeros(people, dtype=np.uint64)
+    if not people:
         return keys
-    for column in range(rows.shape[1]):
-        keys = (keys ^ (rows[:, column] - low[column]).astype(np.uint64)) * _MIXERS[column % len(_MIXERS)]
+    low = [int(column.min()) for column in columns]
+    span = [int(column.max()) - least + 1 for column, least in zip(columns, low, strict=True)]
+    if prod(span) < 2**63:
+        for column, least, width in zip(columns, low, span, strict=True):
+            if width > 1:
+                keys *= np.uint64(width)
+                keys += (column - column.dtype.type(least)).astype(np.uint64)
+        return keys
+    for number, column in enumerate(columns):
+        keys = (keys ^ column.astype(np.uint64)) * _MIXERS[number % len(_MIXERS)]
         keys ^= keys >> np.uint64(29)
     _, first, of = np.unique(keys, return_index=True, return_inverse=True)
-    if (rows[first][of] == rows).all():
+    if all((column[first][of] == column).all() for column in columns):
         return keys
+    rows = np.stack([column.astype(np.int64) for column in columns], axis=1)
     _, exact = np.unique(rows, axis=0, return_inverse=True)
     return exact.astype(np.uint64)
 

@@ -168,20 +168,22 @@ def draw(places: Places, personal: Ints, groups: Groups, lots_of: Callable[[Ints
     Lots are drawn only in groups whose people do not all get the same themes; the round in which a theme comes is
     nobody's claim, so there the order of ids does.
     """
-    code = _programme_codes(places)
-    by_cost = np.lexsort((code, personal, groups.of))
     drawn = places.copy()
-    drawn[groups.order] = places[by_cost]
-    sets = np.sort(places, axis=1)[by_cost]
-    owner = groups.of[by_cost]
-    differs = (sets[1:] != sets[:-1]).any(axis=1) & (owner[1:] == owner[:-1])
+    people = groups.order[(groups.size > 1)[groups.of[groups.order]]]
+    if not len(people):
+        return drawn
+    of = groups.of[people]
+    by_cost = people[np.lexsort((_programme_codes(places[people]), personal[people], of))]
+    drawn[people] = places[by_cost]
+    sets = np.sort(places[by_cost], axis=1)
+    differs = (sets[1:] != sets[:-1]).any(axis=1) & (of[1:] == of[:-1])
     contested = np.zeros(len(groups), dtype=bool)
-    contested[owner[1:][differs]] = True
-    if contested.any():
-        people = groups.order[contested[groups.of[groups.order]]]
-        drawn_lots = np.array([int.from_bytes(lot[:8], "big") for lot in lots_of(people)], dtype=np.uint64)
-        lucky = people[np.lexsort((drawn_lots, groups.of[people]))]
-        drawn[lucky] = drawn[people]
+    contested[of[1:][differs]] = True
+    drawing = people[contested[of]]
+    if len(drawing):
+        drawn_lots = np.array([int.from_bytes(lot[:8], "big") for lot in lots_of(drawing)], dtype=np.uint64)
+        lucky = drawing[np.lexsort((drawn_lots, groups.of[drawing]))]
+        drawn[lucky] = drawn[drawing]
     return drawn
 
 

@@ -14,9 +14,8 @@ from itertools import pairwise
 
 import networkx as nx
 import numpy as np
-from numpy.typing import NDArray
 
-from functions.allocate.groups import Groups, group_rows
+from functions.allocate.groups import Groups, group_columns
 from functions.allocate.problem import NOWHERE, Bools, Ints, NoAllocationError, Places, Problem
 
 
@@ -41,21 +40,38 @@ def make_timetable(problem: Problem, sets: Places) -> Places:
     Raises NoAllocationError when no order fits the seats; with uneven rounds that is no proof that none exists.
     """
     places = problem.pinned.copy()
-    left = np.zeros((problem.people, len(problem.themes)), dtype=bool)
-    who, column = np.nonzero(sets != NOWHERE)
-    left[who, sets[who, column]] = True
+    left = np.sort(sets, axis=1)[:, ::-1].copy()  # by theme, so that equal sets are equal rows; `NOWHERE` last
     free = problem.free
-    for r in range(len(problem.rounds) - 1):
+    last = len(problem.rounds) - 1
+    for r in range(last):
         people = np.flatnonzero(free[:, r])
         if len(people):
-            places[people, r] = _take_round(problem, r, people, left)
-            left[people, places[people, r]] = False
-    last = len(problem.rounds) - 1
+            chosen = _take_round(problem, r, people, left)
+            places[people, r] = chosen
+            left[people] = _removed(left[people], chosen)
     people = np.flatnonzero(free[:, last])
-    places[people, last] = np.argmax(left[people], axis=1)
+    places[people, last] = left[people, 0]
     if not _fits(problem, places):
         raise NoAllocationError("the themes do not fit the rounds in any order")
     return places
+
+
+def _removed(sets: Places, chosen: Places) -> Places:
+    """The sets without the chosen theme of each, in order, one column of `NOWHERE` more at the end."""
+    rest = np.full_like(sets, NOWHERE)
+    before = np.ones(len(sets), dtype=bool)
+    for column in range(sets.shape[1] - 1):
+        before &= sets[:, column] != chosen
+        rest[:, column] = np.where(before, sets[:, column], sets[:, column + 1])
+    return rest
+
+
+def _membership(problem: Problem, sets: Places) -> Bools:
+    """Which themes are in each set."""
+    left = np.zeros((len(sets), len(problem.themes)), dtype=bool)
+    who, column = np.nonzero(sets != NOWHERE)
+    left[who, sets[who, column]] = True
+    return left
 
 
 def _fits(problem: Problem, places: Places) -> bool:
@@ -74,20 +90,20 @@ def heads_of(problem: Problem, places: Places) -> Ints:
     return heads
 
 
-def _take_round(problem: Problem, r: int, people: Ints, left: Bools) -> NDArray[np.int64]:
+def _take_round(problem: Problem, r: int, people: Ints, left: Places) -> Places:
     """The theme of each of `people` in round r."""
     rest = problem.free[people, r + 1 :]
-    traits = [problem.partner_type[people, None], left[people]]
+    traits = [problem.partner_type[people], *left[people].T]
     if not rest.all():
-        traits.append(rest)
+        traits += list(rest.T.astype(np.int16))
     if problem.change_cost:
-        traits.append(problem.held[people])
-    groups = group_rows(np.concatenate(traits, axis=1, dtype=np.int64, casting="unsafe"))
+        traits += list(problem.held[people].T)
+    groups = group_columns(traits, len(people))
     first = people[groups.first]
-    cost, possible = _round_costs(problem, r, first, left[first])
+    cost, possible = _round_costs(problem, r, first, _membership(problem, left[first]))
     counts = _split_round(problem.partner_type[first], groups, cost, possible, _round_supply(problem, r, left))
-    chosen = np.empty(len(people), dtype=np.int64)
-    chosen[groups.order] = np.repeat(np.tile(np.arange(cost.shape[1]), len(groups)), counts.ravel())
+    chosen = np.empty(len(people), dtype=np.int16)
+    chosen[groups.order] = np.repeat(np.tile(np.arange(cost.shape[1], dtype=np.int16), len(groups)), counts.ravel())
     return chosen
 
 
@@ -118,12 +134,14 @@ def _round_costs(problem: Problem, r: int, rows: Ints, left: Bools) -> tuple[Int
     return cost, possible
 
 
-def _round_supply(problem: Problem, r: int, left: Bools) -> RoundSupply:
+def _round_supply(problem: Problem, r: int, left: Places) -> RoundSupply:
     """Bounds and convex costs of round r, given what all attendees still have to place."""
     themes, rounds, types = problem.shape
     pending = np.zeros((themes, types), dtype=np.int64)
-    for g in range(types):
-        pending[:, g] = left[problem.partner_type == g].sum(axis=0)
+    for column in left.T:
+        here = column != NOWHERE
+        code = column[here].astype(np.int64) * types + problem.partner_type[here]
+        pending += np.bincount(code, minlength=themes * types).reshape(themes, types)
     total = pending.sum(axis=1)
     to_go = rounds - r
     if problem.even:
