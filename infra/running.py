@@ -67,7 +67,10 @@ def running(port: int = 0, parameters: Mapping[str, str] | None = None) -> Itera
         feedback = stack.outputs["FeedbackFunction"]
         mailbox.tell = lambda event: functions.invoke(FunctionName=feedback, Payload=json.dumps(event).encode())
         table = Table(client("dynamodb", cloud.endpoint_url), stack.table)
-        yield Running(cloud, mailbox, stack, table, Site(url))
+        try:
+            yield Running(cloud, mailbox, stack, table, Site(url))
+        finally:
+            mailbox.tell = lambda _event: None  # nobody is left to hear of the last mails
 
 
 def _local_parameters(url: str) -> dict[str, str]:
@@ -75,6 +78,7 @@ def _local_parameters(url: str) -> dict[str, str]:
         "Runtime": build.runtime(),
         "Architecture": build.architecture(),
         "PublicUrl": url,
+        "Embedded": "true",
         # Everyone in a demo has the same source address.
         "RegistrationsPerSourceHour": "1000000",
         # A laptop has no account limit to share out.

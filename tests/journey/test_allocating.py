@@ -1,0 +1,126 @@
+"""From the deadline to everybody's programme, by the schedule and on demand."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from infra.embedded import client
+from infra.outcome import read_outcome
+from infra.running import Running
+from infra.second_act import allocate_and_publish, own_link, second_act, sign_in
+from shared.models import Event
+from shared.registrations import read_state
+from shared.runs import runs_of
+from tests.journey.conftest import Open, close, mails_of_kind, register_crowd, settle
+
+PEOPLE = 24
+SCHEDULE_SECONDS = 150.0
+
+
+def invoke(stage: Running, payload: dict[str, Any]) -> dict[str, Any]:
+    """Invoke the allocator as `aws lambda invoke` does."""
+    function = stage.stack.outputs["AllocateFunction"]
+    functions = client("lambda", stage.cloud.endpoint_url)
+    answer = functions.invoke(FunctionName=function, Payload=json.dumps(payload).encode())
+    assert "FunctionError" not in answer, answer["Payload"].read()
+    return dict(json.loads(answer["Payload"].read()))
+
+
+def published(stage: Running, event: Event) -> bool:
+    """Whether a run is published and all its mails are written."""
+    state = read_state(stage.table, event.id)
+    return state.published_run > 0 and not state.publishing_run
+
+
+@pytest.fixture
+def ready(stage: Running, open_event: Open) -> Event:
+    """An event with people, registration closed, the allocation due."""
+    event = open_event(registration={"opens": "2026-03-01 09:00", "closes": "2026-04-01 12:00", "capacity": PEOPLE})
+    register_crowd(stage, event, PEOPLE)
+    return close(stage, event)
+
+
+def test_the_schedule_allocates_and_everybody_gets_a_programme(stage: Running, ready: Event) -> None:
+    """Nobody does anything; `verify` agrees with what comes out."""
+    stage.wait_for("the schedule", lambda: published(stage, ready), SCHEDULE_SECONDS)
+    settle(stage, ready, 2 * PEOPLE)
+
+    outcome = read_outcome(stage, ready)
+    assert outcome.good, outcome
+    assert outcome.programmes == PEOPLE
+    mails = mails_of_kind(stage, ready, "programme")
+    assert len({mail.to for mail in mails}) == len(mails) == PEOPLE
+    assert all("SEQUENCE:" in mail.calendar for mail in mails)
+
+
+def test_it_does_not_matter_how_often_the_schedule_fires(stage: Running, ready: Event) -> None:
+    """Ten at once: one run, one publication, one mail each."""
+    with ThreadPoolExecutor(5) as pool:
+        list(pool.map(lambda _: invoke(stage, {"trigger": "schedule"}), range(10)))
+    stage.wait_for("the publication", lambda: published(stage, ready), SCHEDULE_SECONDS)
+    settle(stage, ready, 2 * PEOPLE)
+    invoke(stage, {"trigger": "schedule"})
+
+    assert len(list(runs_of(stage.table, ready.id))) == 1
+    assert len(mails_of_kind(stage, ready, "programme")) == PEOPLE
+
+
+def test_people_leave_and_come_and_only_those_who_move_are_told(stage: Running, ready: Event) -> None:
+    """The organiser's keep run, from the mailed sign-in link to the last mail."""
+    stage.wait_for("the schedule", lambda: published(stage, ready), SCHEDULE_SECONDS)
+    settle(stage, ready, 2 * PEOPLE)
+
+    figures = second_act(stage, ready, "a seed", lambda _line: None)
+
+    assert figures["good"], figures
+    assert (figures["withdrawn"], figures["late"]) == (10, 5)
+
+
+def test_a_publication_needs_the_number_of_mails_it_writes(stage: Running, ready: Event) -> None:
+    """A wrong number is refused and nothing is published; the right one publishes."""
+    stage.wait_for("the schedule", lambda: published(stage, ready), SCHEDULE_SECONDS)
+    settle(stage, ready, 2 * PEOPLE)
+    before = read_state(stage.table, ready.id).published_run
+    session = sign_in(stage, ready.organiser_emails[0])
+    draft = invoke(stage, {"event": ready.id, "mode": "fresh", "seed": "another"})
+    address = f"/organise/{ready.id}/allocations/{draft['run']}/publication"
+
+    refused = stage.site.post(address, {"expected_mails": draft["mails"] + 1}, headers=session)
+    assert refused.status == 409
+    assert read_state(stage.table, ready.id).published_run == before
+
+    shown = allocate_and_publish(stage, ready, session, mode="keep")
+    assert shown["mails"] == 0  # nothing changed, so nobody moves and nobody hears of it
+    assert read_state(stage.table, ready.id).published_run == shown["number"]
+
+
+def test_the_own_page_shows_the_programme_once_it_is_published(stage: Running, ready: Event) -> None:
+    """What the mail says, the page says."""
+    invoke(stage, {"trigger": "schedule"})
+    stage.wait_for("the publication", lambda: published(stage, ready), SCHEDULE_SECONDS)
+    settle(stage, ready, 2 * PEOPLE)
+    mail = mails_of_kind(stage, ready, "programme")[0]
+
+    own = stage.site.get(own_link(stage, mail.to)).json
+
+    assert len(own["programme"]["workshops"]) == 2
+    for workshop in own["programme"]["workshops"]:
+        assert workshop["title"] in mail.text
+
+
+def test_nobody_organises_without_signing_in(stage: Running, open_event: Open) -> None:
+    """No session, a forged one, and an address that organises nothing."""
+    event = open_event()
+    for headers in ({}, {"Authorization": "Bearer nonsense"}, {"Cookie": "parcours=nonsense"}):
+        assert stage.site.get(f"/organise/{event.id}", headers=headers).status == 401
+        assert stage.site.post(f"/organise/{event.id}/allocations", {}, headers=headers).status == 401
+
+    before = len(stage.mailbox.mails)
+    assert stage.site.post("/organise/sign-in", {"email": "stranger@example.org"}).status == 202
+    assert stage.site.post("/organise/sign-in", {"email": event.organiser_emails[0]}).status == 202
+    stage.wait_for("the organiser's link", lambda: len(stage.mailbox.mails) > before, 60)
+    assert stage.mailbox.to("stranger@example.org") == []

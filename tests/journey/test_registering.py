@@ -1,0 +1,209 @@
+"""From the form to the inbox and back over the own link."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from infra.running import Running
+from infra.second_act import own_link
+from shared.registrations import read_state, registrations_of
+from tests.journey.conftest import Open, close, mails_of_kind, register_crowd, settle
+
+
+def test_who_registers_gets_a_mail_with_their_link_and_a_calendar_entry(stage: Running, open_event: Open) -> None:
+    """One mail, to them, and the link opens their registration."""
+    event = open_event()
+    (person,) = register_crowd(stage, event, 1)
+
+    (mail,) = mails_of_kind(stage, event, "confirmation")
+    assert mail.to == person.email
+    assert "BEGIN:VEVENT" in mail.calendar
+    link = own_link(stage, person.email)
+    own = stage.site.get(link).json
+    assert (own["name"], own["choices"], own["state"]) == (person.name, person.choices, "confirmed")
+    assert person.name in stage.site.get(link, accept="text/html").text
+
+
+def test_the_form_works_without_a_script(stage: Running, open_event: Open) -> None:
+    """A browser's form leads to a page that may be bookmarked."""
+    event = open_event()
+    page = stage.site.get(f"/events/{event.id}", accept="text/html")
+    assert page.status == 200
+    for words in (event.title, "Wrap-up", *(theme.title for theme in event.themes)):
+        assert words in page.text
+
+    fields = {"name": "Ann Form", "email": "ann.form@example.org", "organisation": "", "partner_type": "ngo"}
+    choices = {f"choice_{rank}": theme.id for rank, theme in enumerate(event.themes, 1)}
+    answer = stage.site.submit(f"/events/{event.id}/registrations", fields | choices)
+    assert answer.status == 303, answer.text
+
+    settle(stage, event, 1)
+    assert stage.site.get(answer.location, accept="text/html").status == 200
+    assert [one.email for one in registrations_of(stage.table, event.id)] == ["ann.form@example.org"]
+
+
+def test_the_same_address_twice_is_one_registration(stage: Running, open_event: Open) -> None:
+    """The answer is the same, nothing changes, and the person gets their own link."""
+    event = open_event()
+    (person,) = register_crowd(stage, event, 1)
+    address = f"/events/{event.id}/registrations"
+
+    again = stage.site.post(address, {**person.form(), "name": "Somebody Else"})
+    settle(stage, event, 2)
+    new = stage.site.post(address, {**person.form(), "email": f"new.{person.email}"})
+
+    assert (again.status, again.body) == (new.status, new.body)
+    assert len(mails_of_kind(stage, event, "already-registered")) == 1
+    assert stage.site.get(own_link(stage, person.email)).json["name"] == person.name
+
+
+def test_a_ranking_is_changed_over_the_own_link_until_registration_closes(stage: Running, open_event: Open) -> None:
+    """PUT changes it; after closing it is refused and stays."""
+    event = open_event()
+    (person,) = register_crowd(stage, event, 1)
+    link = own_link(stage, person.email)
+    turned = list(reversed(person.choices))
+
+    assert stage.site.call("PUT", link, {**person.form(), "choices": turned}).status == 200
+    assert stage.site.get(link).json["choices"] == turned
+
+    close(stage, event)
+    assert stage.site.call("PUT", link, person.form()).status == 409
+    assert stage.site.get(link).json["choices"] == turned
+
+
+def test_who_withdraws_is_told_and_their_calendar_entry_goes(stage: Running, open_event: Open) -> None:
+    """A mail that cancels the entry; the place is free again."""
+    event = open_event()
+    (person,) = register_crowd(stage, event, 1)
+
+    assert stage.site.post(f"{own_link(stage, person.email)}/withdrawal").status == 200
+
+    settle(stage, event, 2)
+    (mail,) = mails_of_kind(stage, event, "withdrawn")
+    assert "METHOD:CANCEL" in mail.calendar
+    assert read_state(stage.table, event.id).confirmed == 0
+
+
+def test_who_is_erased_is_gone(stage: Running, open_event: Open) -> None:
+    """The link opens nothing, the table names nobody, and a last mail says so."""
+    event = open_event()
+    (person,) = register_crowd(stage, event, 1)
+    link = own_link(stage, person.email)
+
+    assert stage.site.post(f"{link}/erasure").status == 200
+
+    settle(stage, event, 1)
+    assert stage.site.get(link).status in {403, 404}
+    assert list(registrations_of(stage.table, event.id)) == []
+    assert not any(person.email in json.dumps(row, default=str) for row in stage.table.query(f"EVENT#{event.id}"))
+
+
+def test_a_mail_that_bounces_is_noted(stage: Running, open_event: Open) -> None:
+    """What SES tells reaches the registration, for organisers to see."""
+    event = open_event()
+    form = {"name": "Bo Unce", "partner_type": "ngo", "choices": [theme.id for theme in event.themes]}
+
+    sent = stage.site.post(f"/events/{event.id}/registrations", {**form, "email": "bounce.bo@example.org"})
+
+    assert sent.status == 202
+    stage.wait_for("the bounce", lambda: [one.bounced for one in registrations_of(stage.table, event.id)] == [True], 60)
+
+
+def test_a_get_changes_nothing(stage: Running, open_event: Open) -> None:
+    """Mail scanners follow every link."""
+    event = open_event()
+    (person,) = register_crowd(stage, event, 1)
+    link = own_link(stage, person.email)
+    before = [one.model_dump() for one in registrations_of(stage.table, event.id)]
+
+    for address in (link, f"{link}/withdrawal", f"{link}/erasure", f"{link}/programme.ics"):
+        assert stage.site.get(address, accept="text/html").status < 500
+
+    assert [one.model_dump() for one in registrations_of(stage.table, event.id)] == before
+
+
+GOOD = {"name": "Ann", "email": "ann.bad@example.org", "organisation": "", "partner_type": "ngo"}
+RANKED = ["vision", "governance", "resources", "wildlife"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"choices": ["vision", "governance", "resources", "astrology"]}, "choices"),
+        ({"choices": ["vision", "vision", "resources", "wildlife"]}, "choices"),
+        ({"choices": ["vision"]}, "choices"),
+        ({"choices": "vision"}, "choices"),
+        ({"email": "not-an-address"}, "email"),
+        ({"email": ["a@example.org"]}, "email"),
+        ({"partner_type": "wizard"}, "partner_type"),
+        ({"name": ""}, "name"),
+        ({"name": "x" * 5000}, "name"),
+        ({"admin": True}, "admin"),
+    ],
+)
+def test_a_bad_field_is_named_and_nothing_is_stored(
+    stage: Running, open_event: Open, changes: dict[str, object], field: str
+) -> None:
+    """422 with a message beside the field."""
+    event = open_event()
+
+    answer = stage.site.post(f"/events/{event.id}/registrations", {**GOOD, "choices": RANKED, **changes})
+
+    assert answer.status == 422, answer.text
+    assert field in answer.json["fields"]
+    assert list(registrations_of(stage.table, event.id)) == []
+    assert stage.mails(event.id) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status"),
+    [
+        (b"{", "application/json", 400),
+        (b'{"name": 1, "name": 2}', "application/json", 400),
+        (b"\xff\xfe", "application/json", 400),
+        (b"[]", "application/json", 400),
+        (b"<x/>", "application/xml", 415),
+        (b'{"name": "' + b"x" * 200_000 + b'"}', "application/json", 413),
+    ],
+)
+def test_an_unreadable_body_is_refused(stage: Running, open_event: Open, body: bytes, kind: str, status: int) -> None:
+    """The statuses of the contract."""
+    event = open_event()
+    headers = {"Content-Type": kind, "Accept": "application/json"}
+
+    answer = stage.site.send("POST", f"/events/{event.id}/registrations", body, headers=headers)
+
+    assert answer.status == status
+    assert answer.json["error"]
+
+
+def test_what_is_not_there_is_not_found(stage: Running) -> None:
+    """Unknown events, unknown pages, and methods that nothing answers."""
+    assert stage.site.get("/events/nowhere").status == 404
+    assert stage.site.post("/events/nowhere/registrations", {**GOOD, "choices": RANKED}).status == 404
+    assert stage.site.get("/nowhere").status == 404
+    assert stage.site.call("DELETE", "/").status == 405
+
+
+def test_a_link_that_was_tampered_with_opens_nothing(stage: Running, open_event: Open) -> None:
+    """One character more, less or other."""
+    event = open_event()
+    (person,) = register_crowd(stage, event, 1)
+    link = own_link(stage, person.email)
+    swapped = link[:-1] + ("A" if link[-1] != "A" else "B")
+
+    for forged in (link[:-1], link + "A", swapped, f"{stage.site.public_url}/r/x"):
+        assert stage.site.get(forged).status in {403, 404}
+
+
+def test_registration_is_refused_before_it_opens_and_after_it_closes(stage: Running, open_event: Open) -> None:
+    """409, and nothing is stored."""
+    event = close(stage, open_event())
+
+    answer = stage.site.post(f"/events/{event.id}/registrations", {**GOOD, "choices": RANKED})
+
+    assert answer.status == 409
+    assert list(registrations_of(stage.table, event.id)) == []
