@@ -26,10 +26,10 @@ SENSITIVE_KEPT = timedelta(days=7)
 REMINDED_AT = time(9, 0)
 
 
-def read_event(table: Table, event: str) -> Event | None:
-    """An event as its organisers described it, or None (also when it was retired)."""
+def read_event(table: Table, event: str, *, retired_too: bool = False) -> Event | None:
+    """An event as its organisers described it, or None (also when it was retired, unless `retired_too`)."""
     found = table.get("EVENTS", event)
-    return _event(found) if found and not found.get("retired") else None
+    return _event(found) if found and (retired_too or not found.get("retired")) else None
 
 
 def events(table: Table) -> Iterator[Event]:

@@ -7,14 +7,23 @@ table's stream to the mail queue; a row stays in the index `due` until it is sen
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from shared.models import Mail, MailKind, MailState, utc
-from shared.table import Absent, Item, Table, Write, put
+from shared.table import Absent, ConditionFailedError, Item, OneOf, Table, Write, put, update
 
 DUE = "mail"
 """Name of the mails' part of the index `due`."""
+
+WINDOW = timedelta(minutes=10)
+"""How long a mail whose sending ended without an answer waits for SES's own event, before it is tried again.
+
+Longer than any function may run, so that a sender that woke up late has been killed before.
+"""
+
+DONE_WITH = ("due", "due_at", "to", "facts")
+"""What a row loses when nothing is left to do: its place in the index, and everything personal it carried."""
 
 
 def mails_pk(event: str) -> str:
@@ -64,6 +73,82 @@ def mail_item(mail: Mail, *, due_at: str) -> dict[str, Any]:
     if mail.state in {MailState.PENDING, MailState.SENDING}:
         item |= {"due": DUE, "due_at": due_at}
     return item
+
+
+def claim(table: Table, mail: Mail, *, now: datetime) -> Mail | None:
+    """Take a pending mail up for one attempt to send it; None when somebody else did, or it waits no longer."""
+    fields = {"state": MailState.SENDING, "attempt": mail.attempt + 1, "updated_at": utc(now)}
+    taken = _moved(
+        table,
+        mail,
+        {**fields, "due_at": utc(now + WINDOW)},
+        expect={"state": MailState.PENDING.value, "attempt": mail.attempt},
+    )
+    return mail.model_copy(update=fields) if taken else None
+
+
+def put_back(table: Table, mail: Mail, *, now: datetime, due_at: datetime) -> bool:
+    """Let a claimed mail wait again until `due_at`; False when it was settled meanwhile."""
+    return _moved(
+        table,
+        mail,
+        {"state": MailState.PENDING, "due_at": utc(due_at), "updated_at": utc(now)},
+        expect={"state": MailState.SENDING.value, "attempt": mail.attempt},
+    )
+
+
+def mark_sent(table: Table, mail: Mail, message_id: str, *, now: datetime, error: str = "") -> bool:
+    """Note that SES took the mail; False when that was noted before, or the row is gone."""
+    return _moved(
+        table,
+        mail,
+        {"state": MailState.SENT, "message_id": message_id, "error": error, "updated_at": utc(now)},
+        expect={"state": OneOf((MailState.SENDING.value, MailState.PENDING.value))},
+        remove=DONE_WITH,
+    )
+
+
+def give_up(table: Table, mail: Mail, state: MailState, why: str, *, now: datetime) -> bool:
+    """Close a mail that cannot be sent (`failed`) or has nothing to tell any more (`cancelled`)."""
+    return _moved(
+        table,
+        mail,
+        {"state": state, "error": why, "updated_at": utc(now)},
+        expect={"state": mail.state.value, "attempt": mail.attempt},
+        remove=DONE_WITH,
+    )
+
+
+def mark_bounced(table: Table, mail: Mail, why: str, *, now: datetime) -> bool:
+    """Note that a mail SES had taken came back, or was complained of; False when the row is gone."""
+    return _moved(
+        table,
+        mail,
+        {"bounced": True, "error": why, "updated_at": utc(now)},
+        expect={"state": MailState.SENT.value},
+    )
+
+
+def _moved(
+    table: Table, mail: Mail, assign: Mapping[str, Any], *, expect: Mapping[str, Any], remove: tuple[str, ...] = ()
+) -> bool:
+    """Change a row that is as expected, and no other: an erased row must not come back."""
+    plain = {key: value.value if isinstance(value, MailState) else value for key, value in assign.items()}
+    try:
+        table.write(update(mails_pk(mail.event), mail.id, assign=plain, remove=remove, expect=expect))
+    except ConditionFailedError:
+        return False
+    return True
+
+
+def mail_tag(mail: str) -> str:
+    """A mail's id as SES takes it in a tag: letters, digits, `-` and `_` only."""
+    return mail.replace("#", "_")
+
+
+def tagged_mail(tag: str) -> str:
+    """The mail id that `mail_tag` wrote; no id has an underscore of its own."""
+    return tag.replace("_", "#")
 
 
 def read_mail(table: Table, event: str, mail: str) -> Mail | None:

@@ -240,6 +240,22 @@ def change_address(
     return after
 
 
+def mark_bounced(table: Table, before: Registration, *, now: datetime) -> None:
+    """Note that mail to this person comes back. Raises StaleError when the registration changed meanwhile."""
+    if before.bounced:
+        return
+    noted = update(
+        event_pk(before.event),
+        registration_sk(before.id),
+        assign={"bounced": True, "revision": before.revision + 1, "updated_at": utc(now)},
+        expect={"revision": before.revision},
+    )
+    try:
+        table.write(noted)
+    except ConditionFailedError:
+        raise StaleError(CHANGED_MEANWHILE) from None
+
+
 def withdraw(table: Table, before: Registration, *, now: datetime, extra: Sequence[Write] = ()) -> Registration:
     """Give a registration back: its place is free at once and its address may register anew.
 

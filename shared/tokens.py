@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import time
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 from itsdangerous import BadData, URLSafeSerializer
@@ -22,6 +23,8 @@ LINK_SALT = "parcours.link"
 SIGN_IN_SALT = "parcours.sign-in"
 LONGEST_TOKEN = 600
 
+SIGN_IN_FOR = timedelta(minutes=15)
+"""How long a mailed sign-in link may be used."""
 
 
 class Keys:

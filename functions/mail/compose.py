@@ -1,0 +1,337 @@
+"""From a mail row to a mail: what is true now, in words, as text and HTML, with the calendar entry.
+
+Nothing is composed from the row but what only the row knows; the rest is read when the mail goes out. Whatever a
+stranger can type into the form stands in no mail that the form alone sends: names are how spam is sent in the name
+of others. Only who holds a place, and so is known to the organisers, is greeted by name.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from email.errors import HeaderParseError
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, formataddr, parseaddr
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment
+
+from functions.mail.day import changes, the_day, workshops
+from shared import settings
+from shared.calendar import calendar_file
+from shared.events import read_event
+from shared.i18n import N_, day, language_for, translations
+from shared.mails import mail_id, read_mail
+from shared.models import Event, Mail, MailKind, MailState, Programme, Registration, RegistrationState, moment
+from shared.pages import environment
+from shared.registrations import programme_of, read_registration, read_state
+from shared.runs import read_run
+from shared.table import Table
+from shared.tokens import SIGN_IN_FOR, SIGN_IN_SALT, Keys, sign, sign_link
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+POLICY = SMTP.clone(cte_type="7bit")
+"""Pure ASCII with lines of at most 78 characters, whatever the words; CR or LF in a header is refused."""
+
+SUBJECTS: Mapping[str, str] = {
+    "confirmation": N_("You are registered: {title}"),
+    "already-registered": N_("Your registration: {title}"),
+    "waiting-list": N_("You are on the waiting list: {title}"),
+    "place-offered": N_("A place is free for you: {title}"),
+    "programme": N_("Your programme: {title}"),
+    "programme-changed": N_("Your programme has changed: {title}"),
+    "reminder": N_("{day}: {title}"),
+    "withdrawn": N_("You have withdrawn: {title}"),
+    "erased": N_("Your data is deleted: {title}"),
+    "sign-in": N_("Sign in to organise"),
+    "address-changed": N_("Your email address was changed: {title}"),
+}
+
+PROGRAMMES: tuple[MailKind, ...] = ("programme", "programme-changed")
+
+WITH_CALENDAR = ("confirmation", "withdrawn", "reminder", *PROGRAMMES)
+"""Mails that carry the calendar entry, so that it follows what they say."""
+
+BY_NAME = ("place-offered", "reminder", *PROGRAMMES)
+"""Mails that no stranger's form can trigger; the others greet nobody by the name that was typed."""
+
+ALWAYS_TOLD = ("erased", "sign-in", "address-changed")
+"""Mails that stand on their own: they carry their address, and do not depend on how the registration stands."""
+
+MORE_LIKELY_A_NAME = re.compile(r"[^\W\d_]+(?:[ '’-]+[^\W\d_]+){0,4}\.?")
+"""Letters in up to five words: no number, no address, no dot within."""
+
+LONGEST_NAME = 60
+LONGEST_SENDER_NAME = 75
+
+
+class NothingToTellError(Exception):
+    """What this mail reports is no longer so, or a later mail tells it; the words say why, without a name."""
+
+
+class BadAddressError(Exception):
+    """No mail can be sent to what stands as the address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A mail as SES takes it: one recipient, the sender as it stands in the head, the bytes."""
+
+    to: str
+    sender: str
+    raw: bytes
+
+
+def compose(table: Table, keys: Keys, mail: Mail, *, now: datetime) -> Letter:
+    """Write a mail from what is stored now.
+
+    Raises NothingToTellError or BadAddressError.
+    """
+    event = read_event(table, mail.event, retired_too=True)
+    if event is None:
+        raise NothingToTellError("no such event")
+    person = read_registration(table, event.id, mail.registration) if mail.registration else None
+    _refuse_if_pointless(event, mail, person, now)
+    to = _deliverable(mail.to or (person.email if person else ""))
+    facts = _facts(table, keys, event, mail, person, now)
+    entry = None
+    if person and facts["kind"] in WITH_CALENDAR:
+        entry = _calendar(event, person, facts, now)
+    sender = _sender(facts["kind"], event)
+    return Letter(to, sender, _raw(event, facts, to, sender, entry, now))
+
+
+def _refuse_if_pointless(event: Event, mail: Mail, person: Registration | None, now: datetime) -> None:
+    """Raise NothingToTellError when the moment of this mail has passed."""
+    if mail.kind == "sign-in" and now >= moment(mail.created_at) + SIGN_IN_FOR:
+        raise NothingToTellError("the link has run out")
+    if mail.kind in ALWAYS_TOLD:
+        return
+    if person is None:
+        raise NothingToTellError("the registration is gone")
+    if mail.kind == "withdrawn":
+        return
+    if person.state is RegistrationState.WITHDRAWN:
+        raise NothingToTellError("the registration is withdrawn")
+    needed = {
+        "waiting-list": RegistrationState.WAITING,
+        "place-offered": RegistrationState.OFFERED,
+        **dict.fromkeys((*PROGRAMMES, "reminder"), RegistrationState.CONFIRMED),
+    }.get(mail.kind)
+    if needed and person.state is not needed:
+        raise NothingToTellError(f"the registration is {person.state.value}")
+    if mail.kind in (*PROGRAMMES, "reminder") and now >= event.ends_at:
+        raise NothingToTellError("the day is over")
+
+
+# --------------------------------------------------------------------------- what it says
+
+
+def _facts(
+    table: Table, keys: Keys, event: Event, mail: Mail, person: Registration | None, now: datetime
+) -> dict[str, Any]:
+    """Everything the templates speak of."""
+    url = settings.public_url()
+    facts: dict[str, Any] = {
+        "kind": _kind(mail.kind, person),
+        "language": language_for(person.language if person else "", mail.language, event.language),
+        "event": event,
+        "event_url": f"{url}/events/{event.id}",
+        "closes_at": event.closes_at.astimezone(event.zone),
+        "allocates_at": event.allocates_at.astimezone(event.zone),
+        "is_open": event.is_open(now),
+        "is_allocated": now >= event.allocates_at,
+        "published_run": 0,
+        "programme": None,
+        "moved": [],
+        "name": "",
+        "person": person,
+    }
+    if mail.kind == "sign-in":
+        token = sign(keys, SIGN_IN_SALT, [event.id, mail.facts.get("nonce", "")])
+        facts |= {"sign_in_url": f"{url}/organise/sign-in/{token}", "minutes": int(SIGN_IN_FOR.total_seconds()) // 60}
+    if person is None:
+        return facts
+    facts["own_url"] = f"{url}/r/{sign_link(keys, event.id, person.id, person.link_version)}"
+    facts["ranking"] = [theme.title for choice in person.choices for theme in event.themes if theme.id == choice]
+    if facts["kind"] in BY_NAME:
+        facts["name"] = person.name if _is_a_name(person.name) else ""
+    if person.offer_expires_at:
+        facts["offer_expires_at"] = moment(person.offer_expires_at).astimezone(event.zone)
+    return facts | _programme_facts(table, event, mail, person)
+
+
+def _kind(kind: MailKind, person: Registration | None) -> str:
+    """What a mail is by now: somebody who moved to another address may be waiting, not confirmed."""
+    if kind == "confirmation" and person is not None:
+        turned = {RegistrationState.WAITING: "waiting-list", RegistrationState.OFFERED: "place-offered"}
+        return turned.get(person.state, kind)
+    return kind
+
+
+def _programme_facts(table: Table, event: Event, mail: Mail, person: Registration) -> dict[str, Any]:
+    """The programme a mail tells of, and what differs from the one that was told before."""
+    published = read_state(table, event.id).published_run
+    run = mail.run if mail.kind in PROGRAMMES else published
+    programme = programme_of(table, event.id, run, person.id)
+    facts: dict[str, Any] = {"published_run": published, "run": run, "programme": programme}
+    if mail.kind in PROGRAMMES:
+        _refuse_if_overtaken(table, event, mail, programme, published)
+        facts |= _what_changed(table, event, mail, programme)
+    if programme:
+        facts["day"] = the_day(event, programme)
+        facts["workshops"] = workshops(event, programme)
+    return facts
+
+
+def _what_changed(table: Table, event: Event, mail: Mail, programme: Programme | None) -> dict[str, Any]:
+    """What differs from the programme this person was really sent before; without one, this is their first."""
+    told = _told_before(table, mail) if mail.kind == "programme-changed" else 0
+    before = programme_of(table, event.id, told, mail.registration)
+    if before is None and programme is None:
+        raise NothingToTellError("there is no programme, and none was told")
+    if before is None:
+        return {"kind": "programme"}
+    moved = list(changes(event, before.workshops, programme.workshops if programme else {}))
+    if not moved:
+        raise NothingToTellError("the programme is the one that was told before")
+    return {"kind": "programme-changed", "moved": moved}
+
+
+def _refuse_if_overtaken(table: Table, event: Event, mail: Mail, programme: Programme | None, published: int) -> None:
+    """Nobody may read an older programme after a newer one, in whatever order the queue delivers them.
+
+    A later run that gives this person something else has a mail of its own, or will have it in a moment. One that
+    gives the same has none, and then this mail is still the news.
+    """
+    if published <= mail.run:
+        return
+    if any(_programme_mail(table, mail, run) for run in range(mail.run + 1, published + 1)):
+        raise NothingToTellError("a later programme is told")
+    latest = programme_of(table, event.id, published, mail.registration)
+    if (latest and latest.workshops) != (programme and programme.workshops):
+        raise NothingToTellError("a later programme is about to be told")
+
+
+def _told_before(table: Table, mail: Mail) -> int:
+    """The last run before this mail's whose programme this person was really sent, else 0."""
+    run = read_run(table, mail.event, mail.run)
+    while run and run.compared_with:
+        before = _programme_mail(table, mail, run.compared_with)
+        if before and before.state in {MailState.SENT, MailState.SENDING}:
+            return run.compared_with
+        run = read_run(table, mail.event, run.compared_with)
+    return 0
+
+
+def _programme_mail(table: Table, mail: Mail, run: int) -> Mail | None:
+    """The mail that told, or tells, this person of another run, if there was something to tell."""
+    rows = (read_mail(table, mail.event, mail_id(kind, mail.registration, run=run)) for kind in PROGRAMMES)
+    return next((row for row in rows if row and row.state is not MailState.CANCELLED), None)
+
+
+def _is_a_name(name: str) -> bool:
+    return len(name) <= LONGEST_NAME and MORE_LIKELY_A_NAME.fullmatch(name) is not None
+
+
+def _calendar(event: Event, person: Registration, facts: Mapping[str, Any], now: datetime) -> bytes:
+    """The one entry of this person's calendar, as of this mail."""
+    gone = person.state is RegistrationState.WITHDRAWN
+    sequence = facts["published_run"] + 1 if gone else facts["run"]
+    url = settings.public_url()
+    return calendar_file(event, person, facts["programme"], sequence=sequence, public_url=url, now=now)
+
+
+# --------------------------------------------------------------------------- how it is written
+
+
+def _raw(event: Event, facts: Mapping[str, Any], to: str, sender: str, entry: bytes | None, now: datetime) -> bytes:
+    """The bytes of a mail: text and HTML saying the same, and the calendar entry as a file."""
+    message = EmailMessage(policy=POLICY)
+    message["Subject"] = subject(event, facts)
+    message["From"] = sender
+    message["To"] = to
+    message["Reply-To"] = event.contact
+    message["Date"] = format_datetime(now)
+    message["Auto-Submitted"] = "auto-generated"
+    message["X-Auto-Response-Suppress"] = "All"
+    message.set_content(_wrapped(_render(f"{facts['kind']}.txt", facts)))
+    message.add_alternative(_render(f"{facts['kind']}.html", facts), subtype="html")
+    if entry is not None:
+        gone = b"\r\nMETHOD:CANCEL" in entry
+        message.add_attachment(
+            entry,
+            maintype="text",
+            subtype="calendar",
+            filename=f"{event.id}.ics",
+            params={"method": "CANCEL" if gone else "PUBLISH", "charset": "utf-8"},
+        )
+    return message.as_bytes()
+
+
+def subject(event: Event, facts: Mapping[str, Any]) -> str:
+    """The subject, in the mail's language, on one line."""
+    language = facts["language"]
+    words = translations(language).gettext(SUBJECTS[facts["kind"]])
+    return " ".join(words.format(title=event.title, day=day(event.date, language)).split())
+
+
+def _render(name: str, facts: Mapping[str, Any]) -> str:
+    return _templates().get_template(name).render(facts)
+
+
+@cache
+def _templates() -> Environment:
+    templates = environment(TEMPLATES)
+    templates.keep_trailing_newline = True
+    templates.autoescape = lambda name: bool(name and name.endswith(".html"))
+    return templates
+
+
+def _wrapped(text: str) -> str:
+    """Text as plain clients like it: lines of 72, an indented line's continuation indented, no link broken."""
+    lines = []
+    for line in re.sub(r"\n{3,}", "\n\n", text).strip().split("\n"):
+        indent = re.match(r"[ ]*(?:\d\d:\d\d\S*\s+|\d+\. |[-·] )?", line)
+        lines += textwrap.wrap(
+            line.rstrip(),
+            72,
+            subsequent_indent=" " * (len(indent.group()) if indent else 0),
+            break_long_words=False,
+            break_on_hyphens=False,
+            drop_whitespace=True,
+        ) or [""]
+    return "\n".join(lines) + "\n"
+
+
+def _sender(kind: str, event: Event) -> str:
+    """Who a mail is from: the address that SES knows, under the name of the event."""
+    name, address = parseaddr(settings.required("SENDER"))
+    if kind != "sign-in":
+        name = event.title
+    return formataddr((_display_name(name), address))
+
+
+def _display_name(name: str) -> str:
+    """A name that every client shows as one: without the marks that addresses are made of."""
+    plain = " ".join(re.sub(r'[@:,;"<>()\[\]\\\x00-\x1f\x7f]', " ", name).split())
+    return textwrap.shorten(plain, LONGEST_SENDER_NAME, placeholder="…")
+
+
+def _deliverable(address: str) -> str:
+    """The address as it goes over the wire, its domain in ASCII. Raises BadAddressError."""
+    local, _, domain = address.rpartition("@")
+    try:
+        if local.isascii() and domain:
+            return Address(username=local, domain=domain.encode("idna").decode("ascii")).addr_spec
+    except (UnicodeError, ValueError, HeaderParseError, IndexError):
+        pass
+    raise BadAddressError

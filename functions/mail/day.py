@@ -1,0 +1,75 @@
+"""The day as one person lives it: the agenda, with their own workshops in place of the rounds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import time
+
+from shared.models import Event, Programme, Round
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the day; `own` marks a workshop of this person's, `away` a round they do not attend."""
+
+    start: time
+    end: time | None
+    title: str
+    detail: str = ""
+    room: str = ""
+    own: bool = False
+    away: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A round in which somebody's workshop is another than they were told; None: no workshop."""
+
+    slot: Round
+    before: Line | None
+    after: Line | None
+
+
+def the_day(event: Event, programme: Programme | None) -> list[Line]:
+    """Every line of the day in its order. A round that the agenda leaves out is added."""
+    lines = [
+        _round_line(event, programme, event_round(event, item.round), item.title)
+        if item.round and programme
+        else Line(item.start, item.end, item.title, item.speaker)
+        for item in event.agenda
+    ]
+    listed = {item.round for item in event.agenda}
+    if programme:
+        lines += [_round_line(event, programme, slot, slot.id) for slot in event.rounds if slot.id not in listed]
+    return sorted(lines, key=lambda line: line.start)
+
+
+def workshops(event: Event, programme: Programme) -> list[Line]:
+    """A person's workshops, in the order of the day."""
+    found = (own_workshop(event, programme.workshops, slot) for slot in event.rounds)
+    return sorted((one for one in found if one), key=lambda line: line.start)
+
+
+def changes(event: Event, before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Change]:
+    """The rounds in which two programmes of one person differ."""
+    for slot in event.rounds:
+        if before.get(slot.id) != after.get(slot.id):
+            yield Change(slot, own_workshop(event, before, slot), own_workshop(event, after, slot))
+
+
+def own_workshop(event: Event, chosen: Mapping[str, str], slot: Round) -> Line | None:
+    """The line of somebody's workshop in one round; None when they have none, or its theme left the event file."""
+    theme = next((theme for theme in event.themes if theme.id == chosen.get(slot.id)), None)
+    if theme is None:
+        return None
+    return Line(slot.start, slot.end, theme.title, room=event.room(theme.id, slot.id), own=True)
+
+
+def event_round(event: Event, slot: str) -> Round:
+    """The round with this id; the event file has been checked to have it."""
+    return next(one for one in event.rounds if one.id == slot)
+
+
+def _round_line(event: Event, programme: Programme, slot: Round, title: str) -> Line:
+    return own_workshop(event, programme.workshops, slot) or Line(slot.start, slot.end, title, away=True)
