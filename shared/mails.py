@@ -97,6 +97,17 @@ def put_back(table: Table, mail: Mail, *, now: datetime, due_at: datetime) -> bo
     )
 
 
+def nudge(table: Table, item: Item, *, now: datetime) -> bool:
+    """Touch a pending row, so that the stream carries it to the queue once more; False when it moved meanwhile."""
+    nudges = int(item.get("nudges", 0)) + 1
+    return _moved(
+        table,
+        as_mail(item),
+        {"due_at": utc(now), "nudges": nudges},
+        expect={"state": MailState.PENDING.value, "due_at": item["due_at"]},
+    )
+
+
 def mark_sent(table: Table, mail: Mail, message_id: str, *, now: datetime, error: str = "") -> bool:
     """Note that SES took the mail; False when that was noted before, or the row is gone."""
     return _moved(

@@ -144,7 +144,18 @@ class Table:
 
     def put_all(self, items: Iterable[Mapping[str, Any]]) -> None:
         """Write items that need no condition, 25 a call. Repeating it writes the same again."""
-        waiting = [{"PutRequest": {"Item": {k: _serialize(_storable(v)) for k, v in one.items()}}} for one in items]
+        self._write_all(
+            {"PutRequest": {"Item": {key: _serialize(_storable(value)) for key, value in one.items()}}} for one in items
+        )
+
+    def delete_all(self, items: Iterable[Mapping[str, Any]]) -> None:
+        """Delete items without condition, 25 a call. Repeating it deletes what is left."""
+        self._write_all(
+            {"DeleteRequest": {"Key": {"pk": _serialize(one["pk"]), "sk": _serialize(one["sk"])}}} for one in items
+        )
+
+    def _write_all(self, requests: Iterable[Mapping[str, Any]]) -> None:
+        waiting = list(requests)
         for start in range(0, len(waiting), 25):
             batch = waiting[start : start + 25]
             for attempt in range(CONFLICT_TRIES):
@@ -154,7 +165,7 @@ class Table:
                     break
                 _wait(attempt)
             else:
-                raise TimeoutError(f"the table took {len(waiting) - len(batch)} of {len(waiting)} items; try again")
+                raise TimeoutError(f"the table did not take {len(batch)} of {len(waiting)} items; try again")
 
     def count(self, pk: str, sk: str, *, expires: int) -> int:
         """Add one to a counter that expires at this Unix time, and return what it then holds."""

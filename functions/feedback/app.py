@@ -13,7 +13,7 @@ import boto3
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 
 from shared import settings
 from shared.errors import StaleError
@@ -59,11 +59,19 @@ class SesEvent(BaseModel):
     bounce: Bounce = Bounce()
 
 
+class UnreadableEventError(Exception):
+    """What EventBridge delivered is no event of SES. Its words, an address perhaps, stay out of the log."""
+
+
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(payload: dict[str, Any], context: LambdaContext) -> None:  # noqa: ARG001
     """Write down one event."""
-    settle(SesEvent.model_validate(payload["detail"]))
+    try:
+        event = SesEvent.model_validate(payload.get("detail"))
+    except ValidationError:
+        raise UnreadableEventError from None
+    settle(event)
 
 
 def clock() -> datetime:

@@ -7,7 +7,6 @@ event or the window in `shared.mails` settles it.
 
 from __future__ import annotations
 
-import traceback
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -32,7 +31,7 @@ from functions.mail.pace import Pacer
 from shared import settings
 from shared.mails import claim, give_up, mail_tag, mark_sent, put_back, read_mail
 from shared.models import Mail, MailState, Model
-from shared.observability import logger, metrics
+from shared.observability import fault, logger, metrics
 from shared.table import Table
 from shared.tokens import Keys
 
@@ -90,10 +89,7 @@ def deliver(record: SQSRecord, lambda_context: LambdaContext) -> None:
     try:
         send_once(wanted, patience=lambda_context.get_remaining_time_in_millis() / 1000 - NEEDED_SECONDS)
     except Exception as error:
-        # Not the fault's own words: they may quote what somebody typed.
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        fault = {"why": type(error).__name__, "where": f"{where.filename}:{where.lineno}"}
-        logger.error("not sent", extra={"event_id": wanted.event, "mail": wanted.id, **fault})
+        logger.error("not sent", extra={"event_id": wanted.event, "mail": wanted.id, **fault(error)})
         raise
 
 

@@ -1,0 +1,200 @@
+"""Every minute: mails that got stuck, places offered and not taken, reminders, retention, and the alarms' gauges.
+
+Each step works from what is stored and leaves it so that the next minute goes on where this one stopped. One step's
+fault keeps no other waiting; it is raised at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.config import Config
+
+from functions.upkeep.retention import forget_everybody, forget_sensitive_answers
+from shared import settings
+from shared.errors import StaleError
+from shared.events import ALLOCATE_DUE, UPKEEP_DUE, events, read_event
+from shared.mails import DUE, as_mail, mails_of, nudge, put_back, send
+from shared.models import Event, MailState, Registration, RegistrationState, moment, utc
+from shared.observability import fault, logger, metrics
+from shared.registrations import (
+    OFFER_DUE,
+    as_registration,
+    event_pk,
+    expire_offer,
+    offer_places,
+    registrations_of,
+    still_holds_a_place,
+)
+from shared.runs import PEOPLE_A_WRITE
+from shared.table import ConditionFailedError, Item, Table, delete
+
+LOST_AFTER = timedelta(minutes=15)
+"""A pending mail that nobody took up for so long is sent through the stream again; then after twice as long, …"""
+
+MOST_NUDGES = 6
+"""… and in the end, after sixteen hours, left to whom the alarm has called."""
+
+NEEDED_SECONDS = 20.0
+"""With less left, no further piece of work is begun; the next minute goes on."""
+
+FOR_EVER = "9999"
+
+table = Table(
+    boto3.client("dynamodb", config=Config(connect_timeout=2, read_timeout=10, retries={"mode": "standard"})),
+    settings.table_name(),
+)
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handler(payload: dict[str, Any], context: LambdaContext) -> dict[str, int]:  # noqa: ARG001
+    """Do what is due."""
+    return look_after(clock(), lambda: context.get_remaining_time_in_millis() / 1000 > NEEDED_SECONDS)
+
+
+def clock() -> datetime:
+    """What time it is; tests set it."""
+    return datetime.now(UTC)
+
+
+def look_after(now: datetime, may_go_on: Callable[[], bool]) -> dict[str, int]:
+    """Do every step; how much each did. Raises RuntimeError at the end if one failed."""
+    steps: dict[str, Callable[[], int]] = {
+        "mails": lambda: look_after_mails(now),
+        "offers": lambda: look_after_offers(now),
+        "tasks": lambda: work_through(now, may_go_on),
+        "allocations": lambda: watch_allocations(now),
+    }
+    done, faults = {}, 0
+    for name, step in steps.items():
+        try:
+            done[name] = step()
+        except Exception as error:
+            faults += 1
+            logger.error("step failed", extra={"step": name, **fault(error)})
+    if faults:
+        raise RuntimeError(f"{faults} of {len(steps)} steps failed; the next minute tries again")
+    return done
+
+
+# --------------------------------------------------------------------------- mails and offers
+
+
+def look_after_mails(now: datetime) -> int:
+    """Let what nobody heard of be tried again, pass on what the stream lost, and measure who waits longest."""
+    oldest, unknown, lost = now, 0, 0
+    for item in list(table.due(DUE, FOR_EVER)):
+        mail = as_mail(item)
+        oldest = min(oldest, moment(mail.created_at))
+        if mail.state is MailState.SENDING and item["due_at"] <= utc(now):
+            unknown += put_back(table, mail, now=now, due_at=now)
+        elif mail.state is MailState.PENDING and _is_lost(item, now):
+            lost += nudge(table, item, now=now)
+    metrics.add_metric("OldestUnsentMailMinutes", MetricUnit.Count, (now - oldest).total_seconds() / 60)
+    metrics.add_metric("MailsStuckSending", MetricUnit.Count, unknown)
+    metrics.add_metric("MailsLostOnTheWay", MetricUnit.Count, lost)
+    if unknown or lost:
+        logger.warning("mails taken up again", extra={"unknown": unknown, "lost": lost})
+    return unknown + lost
+
+
+def _is_lost(item: Item, now: datetime) -> bool:
+    nudges = int(item.get("nudges", 0))
+    return nudges < MOST_NUDGES and moment(item["due_at"]) + LOST_AFTER * 2**nudges <= now
+
+
+def look_after_offers(now: datetime) -> int:
+    """Take back offers that ran out, then offer every free place to who has waited longest."""
+    for item in list(table.due(OFFER_DUE, utc(now))):
+        with suppress(StaleError):  # taken, or withdrawn, this very moment
+            expire_offer(table, as_registration(item), now=now)
+    offered = sum(offer_places(table, event, now=now) for event in events(table) if now < event.starts_at)
+    metrics.add_metric("PlacesOffered", MetricUnit.Count, offered)
+    return offered
+
+
+def watch_allocations(now: datetime) -> int:
+    """Measure by how much the allocator is behind."""
+    waits = [now - moment(item["due_at"]) for item in table.due(ALLOCATE_DUE, utc(now))]
+    minutes = max(waits, default=timedelta(0)).total_seconds() / 60
+    metrics.add_metric("AllocationOverdueMinutes", MetricUnit.Count, minutes)
+    return len(waits)
+
+
+# --------------------------------------------------------------------------- tasks
+
+
+def work_through(now: datetime, may_go_on: Callable[[], bool]) -> int:
+    """Do every task that is due, as far as the time lasts. A failing task keeps no other waiting."""
+    done, faults = 0, 0
+    for item in list(table.due(UPKEEP_DUE, utc(now))):
+        try:
+            if _do(item, now, may_go_on):
+                _strike_off(item)
+                done += 1
+        except Exception as error:
+            faults += 1
+            logger.error("task failed", extra={"event_id": item["event"], "task": item["task"], **fault(error)})
+    if faults:
+        raise RuntimeError(f"{faults} tasks failed")
+    return done
+
+
+def _do(item: Item, now: datetime, may_go_on: Callable[[], bool]) -> bool:
+    """Do one task; whether it is done."""
+    event = read_event(table, item["event"], retired_too=True)
+    if event is None:
+        return True
+    match item["task"].partition("#")[0]:
+        case "reminder":
+            return remind_everybody(event, item["days"], now, may_go_on)
+        case "sensitive":
+            return forget_sensitive_answers(table, event, now, may_go_on)
+        case "retention":
+            return forget_everybody(table, event, may_go_on)
+    return False
+
+
+def _strike_off(item: Item) -> None:
+    """Take a task off the list, unless it was put on it anew for another time."""
+    with suppress(ConditionFailedError):
+        table.write(delete(event_pk(item["event"]), f"TASK#{item['task']}", expect={"due_at": item["due_at"]}))
+
+
+def remind_everybody(event: Event, days: int, now: datetime, may_go_on: Callable[[], bool]) -> bool:
+    """Write the reminders of one day, each once; whether all are written."""
+    if read_event(table, event.id) is None or days not in event.reminder_days or now >= event.starts_at:
+        return True  # retired, no longer wanted, or too late to be of use
+    reminded = {mail.registration for mail in mails_of(table, event.id, "reminder#") if mail.id.endswith(f"#{days}")}
+    people = [
+        one
+        for one in registrations_of(table, event.id)
+        if one.state is RegistrationState.CONFIRMED and one.id not in reminded
+    ]
+    for start in range(0, len(people), PEOPLE_A_WRITE):
+        if not may_go_on():
+            return False
+        _remind(people[start : start + PEOPLE_A_WRITE], days, now)
+    metrics.add_metric("RemindersWritten", MetricUnit.Count, len(people))
+    return True
+
+
+def _remind(people: Sequence[Registration], days: int, now: datetime) -> None:
+    """Remind a group in one write; if somebody left or was reminded this moment, one by one."""
+    writes = [
+        (still_holds_a_place(one.event, one.id), send("reminder", one.event, one.id, occasion=str(days), now=now))
+        for one in people
+    ]
+    try:
+        table.write(*(write for pair in writes for write in pair))
+    except ConditionFailedError:
+        for pair in writes:
+            with suppress(ConditionFailedError):
+                table.write(*pair)

@@ -1,0 +1,107 @@
+"""What may no longer be kept: answers to sensitive questions first, later everybody, with only counts staying.
+
+Every step is deletion of what is found, so that stopping half-way and doing it twice are both harmless.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import datetime
+
+from shared.errors import StaleError
+from shared.events import audit_lines
+from shared.mails import mails_pk
+from shared.models import Event, Registration, RegistrationState
+from shared.registrations import event_pk, read_state, registrations_of, save
+from shared.runs import run_sk, runs_of
+from shared.table import Absent, ConditionFailedError, Item, Present, Table, put, update
+
+SOMEBODY = "an organiser"
+"""Who did it, once addresses may no longer be kept."""
+
+
+def forget_sensitive_answers(table: Table, event: Event, now: datetime, may_go_on: Callable[[], bool]) -> bool:
+    """Delete the answers to sensitive questions; whether all are gone."""
+    sensitive = {question.id for question in event.questions if question.sensitive}
+    gone = True
+    for person in registrations_of(table, event.id):
+        if not sensitive.intersection(person.answers):
+            continue
+        if not may_go_on():
+            return False
+        kept = {question: answer for question, answer in person.answers.items() if question not in sensitive}
+        try:
+            save(table, person, {"answers": kept}, now=now)
+        except StaleError:
+            gone = False  # somebody was faster; the next minute sees what they left
+    return gone
+
+
+def forget_everybody(table: Table, event: Event, may_go_on: Callable[[], bool]) -> bool:
+    """Delete everything personal that an event left, without telling anybody; whether all is gone."""
+    _keep_counts(table, event)
+    pk = event_pk(event.id)
+    runs = range(1, read_state(table, event.id).runs + 1)
+    leftovers: list[tuple[str, str]] = [
+        (mails_pk(event.id), ""),
+        *((f"RUN#{event.id}#{number:06d}", "PROGRAMME#") for number in runs),
+        (pk, "REGISTRATION#"),
+        (pk, "ADDRESS#"),
+    ]
+    for partition, prefix in leftovers:
+        for group in _groups(table.query(partition, prefix)):
+            if not may_go_on():
+                return False
+            table.delete_all(group)
+    _forget_organisers(table, event)
+    table.write(update(pk, "STATE", assign={"confirmed": 0, "waiting": 0}, expect={"pk": Present()}))
+    return True
+
+
+def _keep_counts(table: Table, event: Event) -> None:
+    """Write down how many there were, once: a second go would count who is left."""
+    people = list(registrations_of(table, event.id))
+    confirmed = [one for one in people if one.state is RegistrationState.CONFIRMED]
+    summary = {
+        "pk": event_pk(event.id),
+        "sk": "SUMMARY",
+        "type": "summary",
+        "states": dict(Counter(one.state.value for one in people)),
+        "partner_types": dict(Counter(one.partner_type for one in confirmed)),
+        "first_choices": _first_choices(confirmed),
+        "checked_in": sum(bool(one.checked_in_at) for one in people),
+    }
+    with suppress(ConditionFailedError):
+        table.write(put(summary, expect={"pk": Absent()}))
+
+
+def _first_choices(people: list[Registration]) -> dict[str, int]:
+    return dict(Counter(one.choices[0] for one in people if one.choices))
+
+
+def _forget_organisers(table: Table, event: Event) -> None:
+    """What was done stays, who did it goes, and so does about whom."""
+    for group in _groups(audit_lines(table, event.id)):
+        table.put_all({**line, "actor": _nameless(line["actor"]), "about": ""} for line in group)
+    for run in runs_of(table, event.id):
+        fields = {"requested_by": _nameless(run.requested_by), "published_by": _nameless(run.published_by)}
+        with suppress(ConditionFailedError):
+            table.write(update(event_pk(event.id), run_sk(run.number), assign=fields, expect={"pk": Present()}))
+
+
+def _nameless(actor: str) -> str:
+    return SOMEBODY if "@" in actor else actor
+
+
+def _groups(items: Iterator[Item], size: int = 500) -> Iterator[list[Item]]:
+    """Items in groups, so that time can be looked at in between."""
+    group: list[Item] = []
+    for item in items:
+        group.append(item)
+        if len(group) == size:
+            yield group
+            group = []
+    if group:
+        yield group
