@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import hashlib
 import io
 import json
 import os
@@ -28,6 +27,7 @@ from functions.allocate.report import report_page
 from functions.allocate.result import Allocation
 from functions.allocate.solve import NoAllocationError, allocate
 from functions.allocate.verify import Check, verify
+from shared.allocations import checksum
 from shared.event_file import EventFileError, load_event
 from shared.models import Event
 
@@ -381,13 +381,6 @@ def allocation_text(allocation: Allocation) -> str:
         else:
             fields.append(f"  {_json(key)}: {_json(value)}")
     return "{\n" + ",\n".join(fields) + "\n}\n"
-
-
-def checksum(document: Mapping[str, Any]) -> str:
-    """SHA-256 of an allocation without its checksum."""
-    rest = {key: value for key, value in document.items() if key != "checksum"}
-    text = json.dumps(rest, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _checksum_faults(document: Mapping[str, Any]) -> Iterator[str]:

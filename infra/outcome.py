@@ -16,6 +16,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from infra.running import Running
+from shared.allocations import allocation_document
 from shared.models import Event, Programme, Registration, RegistrationState
 from shared.registrations import read_state, registrations_of
 from shared.runs import programmes_of, read_run
@@ -85,7 +86,7 @@ def read_outcome(stage: Running, event: Event) -> Outcome:
     programmes = programmes_of(stage.table, event.id, number)
     run = read_run(stage.table, event.id, number)
     result = run.result if run else {}
-    verified, verification = verify(event, confirmed, result, programmes)
+    verified, verification = verify(stage, event, confirmed)
     missing = without_programme(stage, event, confirmed, programmes)
     return Outcome(
         registered=len(people),
@@ -119,48 +120,37 @@ def _was_told(stage: Running, event: Event, address: str, programme: Programme) 
     return any(all(title in text for title in titles) for text in texts[1:])  # the first is the confirmation
 
 
-def verify(
-    event: Event, people: Iterable[Registration], result: Mapping[str, Any], programmes: Mapping[str, Programme]
-) -> tuple[bool, str]:
-    """Run `parcours verify` on files, as anybody could: whether it agrees, and what it printed."""
+def verify(stage: Running, event: Event, people: Iterable[Registration]) -> tuple[bool, str]:
+    """Run `parcours verify` on the published run, as anybody could: whether it agrees, and what it printed."""
     from infra.cli import main
 
     with tempfile.TemporaryDirectory(prefix="parcours-verify-") as folder:
-        files = write_case(Path(folder), event, people, result, programmes)
+        files = write_case(stage, Path(folder), event, people)
         said = io.StringIO()
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
             code = main(["verify", *map(str, files)])
     return code == 0, said.getvalue()
 
 
-def write_case(
-    folder: Path,
-    event: Event,
-    people: Iterable[Registration],
-    result: Mapping[str, Any],
-    programmes: Mapping[str, Programme],
-) -> list[Path]:
-    """Write EVENT.yaml, PEOPLE.csv and allocation.json; return the three."""
+def write_case(stage: Running, folder: Path, event: Event, people: Iterable[Registration]) -> list[Path]:
+    """Write EVENT.yaml, PEOPLE.csv and the published run's allocation.json; return the three."""
     files = [folder / "event.yaml", folder / "people.csv", folder / "allocation.json"]
     with files[0].open("w", encoding="utf-8") as file:
         YAML(typ="safe", pure=True).dump(event.model_dump(mode="json", exclude_defaults=True), file)
     with files[1].open("w", encoding="utf-8", newline="") as file:
         _write_people(file, event, people)
-    allocation = {key: result[key] for key in _FIGURES if key in result} | {
-        "programmes": {one: dict(programme.workshops) for one, programme in programmes.items()},
-        "reasons": {one: programme.reason for one, programme in programmes.items()},
-        "moved": [],
-    }
-    files[2].write_text(json.dumps(allocation, indent=1, ensure_ascii=False), encoding="utf-8")
+    run = read_run(stage.table, event.id, read_state(stage.table, event.id).published_run)
+    if run:
+        programmes, before = (programmes_of(stage.table, event.id, one) for one in (run.number, run.compared_with))
+        allocation = allocation_document(run, programmes, before)
+        files[2].write_text(json.dumps(allocation, indent=1, ensure_ascii=False), encoding="utf-8")
     return files
 
 
 def write_files(stage: Running, event: Event, out: Path) -> None:
     """Write the case as the published run leaves it, and every mail as it was sent."""
-    number = read_state(stage.table, event.id).published_run
-    run = read_run(stage.table, event.id, number)
     people = [one for one in registrations_of(stage.table, event.id) if one.state is RegistrationState.CONFIRMED]
-    write_case(out, event, people, run.result if run else {}, programmes_of(stage.table, event.id, number))
+    write_case(stage, out, event, people)
     mails = out / "mail"
     mails.mkdir(exist_ok=True)
     for stale in mails.glob("*.eml"):

@@ -661,7 +661,7 @@ def download_run(event_id: str, number: str) -> Answer:
     reading = drafts.read_draft(table, event, drafts.find_run(table, event, number))
     if not reading.after:
         raise NotFoundError("This allocation has no programmes to download.")
-    document = exports.allocation_json(reading.run, reading.after, reading.before, drafts.present(reading))
+    document = exports.allocation_json(reading.run, reading.after, reading.before)
     return download(document.decode(), "application/json", "allocation.json")
 
 

@@ -8,11 +8,11 @@ import json
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ruamel.yaml import YAML
 
 from functions.organise.drafts import workshops
+from shared.allocations import allocation_document
 from shared.errors import NotFoundError, TooLargeError
 from shared.events import audit_lines
 from shared.models import Event, Programme, Registration, RegistrationState, Run
@@ -194,32 +194,9 @@ def ranked_people(event: Event, registrations: Iterable[Registration]) -> bytes:
     return text.getvalue().encode()
 
 
-def allocation_json(
-    run: Run, programmes: Mapping[str, Programme], before: Mapping[str, Programme], present: Iterable[str]
-) -> bytes:
+def allocation_json(run: Run, programmes: Mapping[str, Programme], before: Mapping[str, Programme]) -> bytes:
     """allocation.json of the contract, put together again from a run and its programmes."""
-    known = set(present)
-    figures = {key: value for key, value in run.result.items() if key not in {"workshops", "curve", "moved"}}
-    moved = {
-        one: changed
-        for one, programme in programmes.items()
-        if one in before and (changed := _changed(before[one].workshops, programme.workshops))
-    }
-    document: dict[str, Any] = {
-        "event": run.event,
-        "mode": run.mode,
-        **figures,
-        "moved": moved,
-        "programmes": {one: programme.workshops for one, programme in sorted(programmes.items())},
-        "reasons": {one: programme.reason for one, programme in sorted(programmes.items())},
-    }
-    if run.mode == "keep":
-        document["previous"] = {one: programme.workshops for one, programme in before.items() if one in known}
-    return json.dumps(document, ensure_ascii=False, indent=1).encode()
-
-
-def _changed(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, str]:
-    return {slot: theme for slot, theme in before.items() if after.get(slot) != theme}
+    return json.dumps(allocation_document(run, programmes, before), ensure_ascii=False, indent=1).encode()
 
 
 def event_yaml(event: Event) -> str:

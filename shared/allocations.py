@@ -1,0 +1,49 @@
+"""allocation.json, put together again from a stored run, and the checksum that shows whether it was altered."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from shared.models import Programme, Run
+
+NOT_IN_THE_FILE = {"curve", "moved"}
+"""Stored with a run for the organisers' pages; the file says who moved, not how many."""
+
+
+def allocation_document(
+    run: Run, programmes: Mapping[str, Programme], before: Mapping[str, Programme]
+) -> dict[str, Any]:
+    """The allocation of a run as `parcours allocate` would have written it, so that `parcours verify` accepts it.
+
+    Parameters
+    ----------
+    programmes
+        The programmes of this run, by registration.
+    before
+        The programmes of the run it was compared with (`Run.compared_with`).
+    """
+    known = {one: dict(before[one].workshops) for one in sorted(programmes) if one in before}
+    document: dict[str, Any] = {
+        **{key: value for key, value in run.result.items() if key not in NOT_IN_THE_FILE},
+        "moved": {one: changed for one, old in known.items() if (changed := _moved(old, programmes[one].workshops))},
+        "programmes": {one: dict(programmes[one].workshops) for one in sorted(programmes)},
+        "reasons": {one: programmes[one].reason for one in sorted(programmes)},
+    }
+    if run.mode == "keep":
+        document["previous"] = known
+    return {**document, "checksum": checksum(document)}
+
+
+def _moved(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
+    """The previous theme of every round attended before and after whose theme differs."""
+    return {slot: theme for slot, theme in old.items() if slot in new and new[slot] != theme}
+
+
+def checksum(document: Mapping[str, Any]) -> str:
+    """SHA-256 over the canonical JSON (keys sorted, no spaces) of an allocation without its checksum."""
+    rest = {key: value for key, value in document.items() if key != "checksum"}
+    text = json.dumps(rest, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
