@@ -23,12 +23,12 @@ from functions.allocate.problem import NOWHERE, Bools, Ints, Places
 from functions.allocate.shares import share_themes
 from functions.allocate.themes import ThemeDemand, ThemeSupply, assign_themes, without
 
-SAMPLE = 400
+SAMPLE = 200
 """People in the first sample; each further stage has `GROWTH` times as many."""
 
-GROWTH = 16
+GROWTH = 32
 
-NEAREST = 5
+NEAREST = 4
 """Themes beyond the wanted ones that the first sample looks at, per person."""
 
 CONTESTED_SHARE = 0.3
@@ -36,6 +36,9 @@ CONTESTED_SHARE = 0.3
 
 MOST_EDGES = 6_000
 """Edges of a contested network that NetworkX solves without being felt; above, the window is narrowed."""
+
+PATIENCE = 3
+"""Tries with one window, before it is widened."""
 
 MOST_TRIES = 40
 """Guesses at one crowd, before the whole network is solved as it stands."""
@@ -47,13 +50,15 @@ Costs = NDArray[np.int64] | NDArray[np.int32]
 class Settled:
     """The outcome of network 1: a set of themes a person, prices by theme and type, and who is on the margin.
 
-    `tied` marks people for whom another set costs the same at these prices: only they can swap at equal total cost.
+    `tied` lists people for whom another set costs the same at these prices: only they can swap at equal total cost, and
+    only what is on their `margin` (by theme and tied person), as dear as the dearest theme wanted.
     `demand_value` is what all sets cost at the prices.
     """
 
     sets: Places
     prices: Prices
-    tied: Bools
+    tied: Ints
+    margin: Bools
     exact: bool
     demand_value: int = 0
 
@@ -157,16 +162,21 @@ def _first_prices(crowd: Crowd, supply: ThemeSupply) -> Prices:
 
 
 def _settle_crowd(crowd: Crowd, supply: ThemeSupply, prices: Prices, *, tries: int) -> Settled:
-    """Guess, solve what is contested, try the prices on everyone; until they hold or the tries are used up."""
-    window = -1
-    for _ in range(tries):
+    """Guess, solve what is contested, try the prices on everyone; until they hold or the tries are used up.
+
+    Guesses that go round in circles see too little: every third try without success widens the window.
+    """
+    window, most_edges = -1, MOST_EDGES
+    for attempt in range(tries):
         reduced = crowd.reduced(prices.heads)
         wanted, unwanted = crowd.margins(reduced)
         gap = unwanted - wanted
         if window < 0:
             window = _window(gap)
+        elif attempt % PATIENCE == 0:
+            window, most_edges = 2 * window + 1, 2 * most_edges
         contest = _Contest(crowd, reduced, wanted, unwanted, gap, window)
-        while contest.edges > MOST_EDGES and window:
+        while contest.edges > most_edges and window > 1:
             window = window * 2 // 3
             contest = _Contest(crowd, reduced, wanted, unwanted, gap, window)
         heads = contest.sure_heads()
@@ -180,8 +190,14 @@ def _settle_crowd(crowd: Crowd, supply: ThemeSupply, prices: Prices, *, tries: i
             wanted, unwanted = crowd.margins(reduced)
             value = _value_if_content(crowd, reduced, sets, wanted, unwanted)
             if value is not None:
-                return Settled(sets, prices, np.asarray(wanted == unwanted), exact=True, demand_value=value)
-    return Settled(np.zeros((0, 0), dtype=np.int16), prices, np.zeros(0, dtype=bool), exact=False)
+                return _settled(sets, prices, reduced, wanted, unwanted, value)
+    nobody = np.zeros(0, dtype=np.int64)
+    return Settled(np.zeros((0, 0), dtype=np.int16), prices, nobody, np.zeros((0, 0), dtype=bool), exact=False)
+
+
+def _settled(sets: Places, prices: Prices, reduced: Costs, wanted: Costs, unwanted: Costs, value: int) -> Settled:
+    tied = np.flatnonzero(wanted == unwanted)
+    return Settled(sets, prices, tied, np.asarray(reduced[:, tied] == wanted[tied]), exact=True, demand_value=value)
 
 
 def _seats_hold(supply: ThemeSupply, taken: Ints, price: Ints) -> bool:
@@ -194,7 +210,7 @@ def _seats_hold(supply: ThemeSupply, taken: Ints, price: Ints) -> bool:
 def _window(gap: Costs) -> int:
     """How close wanted and unwanted must be for a contest: so that a fair share of the people is in one."""
     some = gap[:: max(len(gap) // 10_000, 1)]
-    return int(np.quantile(some, CONTESTED_SHARE)) if len(some) else 0
+    return max(int(np.quantile(some, CONTESTED_SHARE)), 1) if len(some) else 1
 
 
 def _value_if_content(crowd: Crowd, reduced: Costs, sets: Places, wanted: Costs, unwanted: Costs) -> int | None:
@@ -204,7 +220,7 @@ def _value_if_content(crowd: Crowd, reduced: Costs, sets: Places, wanted: Costs,
     for column in range(sets.shape[1]):
         here = sets[:, column] != NOWHERE
         got = reduced[np.where(here, sets[:, column], 0), everyone]
-        if (here & (got > wanted)).any():
+        if (here & ((got > wanted) | (got >= crowd.far // 2))).any():
             return None
         value += int(got.sum(where=here, dtype=np.int64))
     return value if bool((unwanted >= wanted).all()) else None
@@ -213,9 +229,7 @@ def _value_if_content(crowd: Crowd, reduced: Costs, sets: Places, wanted: Costs,
 class _Contest:
     """Who is sure of what at the present prices, and the contested rest in groups."""
 
-    def __init__(
-        self, crowd: Crowd, reduced: Costs, wanted: Costs, unwanted: Costs, gap: Costs, window: int
-    ) -> None:
+    def __init__(self, crowd: Crowd, reduced: Costs, wanted: Costs, unwanted: Costs, gap: Costs, window: int) -> None:
         self.crowd = crowd
         self.people = np.flatnonzero(gap <= window)
         mine = reduced[:, self.people]
@@ -303,4 +317,4 @@ def _settle_whole(crowd: Crowd, supply: ThemeSupply) -> Settled:
     value = _value_if_content(crowd, reduced, dealt, wanted, unwanted)
     if value is None:
         raise AssertionError("network 1 and its prices do not agree")
-    return Settled(dealt, prices, np.asarray(wanted == unwanted), exact=True, demand_value=value)
+    return _settled(dealt, prices, reduced, wanted, unwanted, value)

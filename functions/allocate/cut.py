@@ -10,8 +10,9 @@ import numpy as np
 
 from functions.allocate.certificate import cheapest_programmes
 from functions.allocate.exact import ExactModel
-from functions.allocate.groups import allowed_places, group_attendees
+from functions.allocate.groups import allowed_places, group_attendees, group_columns
 from functions.allocate.problem import Ints, Problem
+from functions.allocate.themes import FAR
 from functions.allocate.timetable import heads_of
 
 
@@ -37,11 +38,9 @@ def plain_cuts(problem: Problem) -> Iterator[str]:
 
 
 def _people_without_choice(problem: Problem) -> Iterator[str]:
-    """Yield who has no programme at all, seats of others aside."""
-    groups = group_attendees(problem)
-    themes, rounds, types = problem.shape
-    nothing = np.zeros((themes, rounds, types), dtype=np.int64)
-    stuck = cheapest_programmes(problem, groups.first, nothing, 1) >= np.int64(1) << 58
+    """Yield who has no programme at all, seats of others aside: it depends on absences and pins only."""
+    groups = group_columns([*problem.present.T.astype(np.int16), *problem.pinned.T], problem.people)
+    stuck = cheapest_programmes(problem, groups.first, np.zeros(problem.shape, dtype=np.int64), 1) >= FAR >> 2
     for k in np.flatnonzero(stuck):
         people = groups.order[groups.start[k] : groups.start[k] + groups.size[k]]
         names = ", ".join(problem.ids[a] for a in people[:5]) + (" and others" if len(people) > 5 else "")

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from functions.allocate.certificate import lower_bound
-from functions.allocate.groups import Groups, allowed_places, place_costs
+from functions.allocate.groups import Groups, allowed_places
 from functions.allocate.problem import NOWHERE, Bools, Ints, NoAllocationError, Places, Problem
 from functions.allocate.solution import Solution, evaluate
 from functions.allocate.timetable import heads_of

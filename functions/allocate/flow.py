@@ -37,10 +37,11 @@ def solve_flow(problem: Problem, groups: Groups) -> Solution:
     sets = np.full((problem.people, len(problem.rounds)), NOWHERE, dtype=np.int16)
     dealt = share_themes(given, demand.size, demand.units, demand.cost)
     sets[groups.order, : dealt.shape[1]] = dealt
-    tied = _on_the_margin(demand, prices)[groups.of]
+    margin = _on_the_margin(demand, prices)
+    tied = np.flatnonzero(margin.any(axis=1)[groups.of])
     table = in_all_rounds(problem, prices)
     bound = lower_bound(problem, table, rows=groups.first, size=groups.size)
-    return _order_sets(problem, sets, tied, Solution(None, 0, bound, table, 1, "flow"))
+    return _order_sets(problem, sets, tied, margin[groups.of[tied]].T, Solution(None, 0, bound, table, 1, "flow"))
 
 
 def _solve_crowd(problem: Problem) -> Solution:
@@ -53,7 +54,9 @@ def _solve_crowd(problem: Problem) -> Solution:
         bound = lower_bound(problem, table)
     sets = np.full((problem.people, len(problem.rounds)), NOWHERE, dtype=np.int16)
     sets[:, : settled.sets.shape[1]] = settled.sets
-    return _order_sets(problem, sets, settled.tied, Solution(None, 0, bound, table, 1, "contested-flow"))
+    return _order_sets(
+        problem, sets, settled.tied, settled.margin, Solution(None, 0, bound, table, 1, "contested-flow")
+    )
 
 
 def _crowd(problem: Problem) -> Crowd:
@@ -71,23 +74,27 @@ def _crowd(problem: Problem) -> Crowd:
 
 
 def _on_the_margin(demand: ThemeDemand, prices: Ints) -> Bools:
-    """Which groups have another set of themes at the same reduced cost; only their people can swap at equal cost."""
+    """Where a theme is as dear as the dearest wanted, for groups with another set of themes at the same reduced cost.
+
+    Only there can people swap at equal total cost.
+    """
     reduced = np.where(demand.allowed, demand.cost + prices.T[demand.partner_type], _NO_COST)
     ordered = np.sort(reduced, axis=1)
     rows = np.arange(len(ordered))
-    beyond = np.minimum(demand.units, ordered.shape[1] - 1)
-    tied: Bools = ordered[rows, np.maximum(demand.units - 1, 0)] == ordered[rows, beyond]
-    return tied
+    dearest = ordered[rows, np.maximum(demand.units - 1, 0)][:, None]
+    next_ = ordered[rows, np.minimum(demand.units, ordered.shape[1] - 1)][:, None]
+    margin: Bools = (reduced == dearest) & (dearest == next_) & (demand.units > 0)[:, None]
+    return margin
 
 
-def _order_sets(problem: Problem, sets: Places, tied: Bools, solution: Solution) -> Solution:
+def _order_sets(problem: Problem, sets: Places, tied: Ints, margin: Bools, solution: Solution) -> Solution:
     """Spread regret where rounds are alike, then make the timetable; the places stay None if none fits."""
     if problem.even:
-        who = np.flatnonzero(tied)
-        mine = sets[who]
+        mine = sets[tied]
         columns = [list(range(len(problem.rounds)))]
-        spread_regret(mine, problem.rank_costs[problem.rank[who]], problem.partner_type[who], mine != NOWHERE, columns)
-        sets[who] = mine
+        cost = problem.rank_costs[problem.rank[tied]]
+        spread_regret(mine, cost, problem.partner_type[tied], mine != NOWHERE, columns, margin)
+        sets[tied] = mine
     try:
         places = make_timetable(problem, sets)
     except NoAllocationError as fault:

@@ -55,74 +55,77 @@ def share_themes(given: Ints, size: Ints, units: Ints, cost: Ints) -> Places:
 
 
 def spread_regret(
-    places: Places, cost: Ints, partner_type: Ints, movable: Bools, slots: Sequence[Sequence[int]]
+    places: Places,
+    cost: Ints,
+    partner_type: Ints,
+    movable: Bools,
+    slots: Sequence[Sequence[int]],
+    margin: Bools | None = None,
 ) -> None:
     """Swap themes between people of one type until no swap lowers the sum of squared personal costs; in place.
 
     `places` holds each person's themes by column and `movable` which of these may be given away; a swap exchanges
     theme t of one for theme u of another, in columns of one of `slots`, when the costs added stay the same. Each swap
-    lowers a sum of integers, so the end is reached.
+    lowers a sum of integers, so the end is reached. `margin` (by theme and person) may tell which themes are as dear
+    to a person as the dearest they have, at prices that prove an optimum: a swap at equal cost is among these only.
     """
     if not len(places):
         return
-    people, themes = cost.shape
-    rows = np.arange(people)
-    holds = np.zeros((people, themes), dtype=bool)
-    personal = np.zeros(people, dtype=np.int64)
-    for column in range(places.shape[1]):
-        here = places[:, column] != NOWHERE
-        holds[rows[here], places[here, column]] = True
-        personal[here] += cost[rows[here], places[here, column]]
+    swaps = _Swaps(places, cost, partner_type, margin)
     changed = True
     while changed:
         changed = False
         for columns in slots:
-            where = _column_of(places, movable, columns, themes)
-            for t in range(themes):
-                for u in range(t + 1, themes):
-                    changed |= _swap_pair(t, u, places, where, holds, personal, cost, partner_type)
+            swaps.open_columns(movable, columns)
+            for t in range(cost.shape[1]):
+                for u in range(t + 1, cost.shape[1]):
+                    changed |= swaps.exchange(t, u)
 
 
-def _column_of(places: Places, movable: Bools, columns: Sequence[int], themes: int) -> NDArray[np.int8]:
-    """In which of `columns` a person holds a theme they may give away; `NOWHERE` if none."""
-    where = np.full((len(places), themes), NOWHERE, dtype=np.int8)
-    for column in columns:
-        mine = np.flatnonzero((places[:, column] != NOWHERE) & movable[:, column])
-        where[mine, places[mine, column]] = column
-    return where
+class _Swaps:
+    """Who holds what, by theme and person, while swaps go on."""
 
+    def __init__(self, places: Places, cost: Ints, partner_type: Ints, margin: Bools | None) -> None:
+        people, themes = cost.shape
+        self.places, self.cost, self.partner_type = places, np.ascontiguousarray(cost.T), partner_type
+        self.margin = np.ones((themes, people), dtype=bool) if margin is None else margin
+        self.holds = np.zeros((themes, people), dtype=bool)
+        self.personal = np.zeros(people, dtype=np.int64)
+        for column in range(places.shape[1]):
+            here = np.flatnonzero(places[:, column] != NOWHERE)
+            self.holds[places[here, column], here] = True
+            self.personal[here] += cost[here, places[here, column]]
 
-def _swap_pair(
-    t: int,
-    u: int,
-    places: Places,
-    where: NDArray[np.int8],
-    holds: Bools,
-    personal: Ints,
-    cost: Ints,
-    partner_type: Ints,
-) -> bool:
-    """Exchange t for u between the people it helps. `a` gives t for u, `b` gives u for t, at opposite costs.
+    def open_columns(self, movable: Bools, columns: Sequence[int]) -> None:
+        """Let themes in these columns be given away; remember in which a person has each."""
+        self.column = np.full(self.holds.shape, NOWHERE, dtype=np.int8)
+        for column in columns:
+            mine = np.flatnonzero((self.places[:, column] != NOWHERE) & movable[:, column])
+            self.column[self.places[mine, column], mine] = column
 
-    With a's cost growing by d and b's falling by d, the squares fall when b's cost is above a's by more than d.
-    """
-    a = np.flatnonzero((where[:, t] != NOWHERE) & ~holds[:, u])
-    b = np.flatnonzero((where[:, u] != NOWHERE) & ~holds[:, t])
-    if not len(a) or not len(b):
-        return False
-    up, down = cost[a, u] - cost[a, t], cost[b, u] - cost[b, t]
-    left, right = _matched(a, up, b, down, personal, partner_type)
-    if not len(left):
-        return False
-    step = cost[left, u] - cost[left, t]
-    personal[left] += step
-    personal[right] -= step
-    for who, give, take in ((left, t, u), (right, u, t)):
-        column = where[who, give]
-        places[who, column] = take
-        where[who, take], where[who, give] = column, NOWHERE
-        holds[who, take], holds[who, give] = True, False
-    return True
+    def exchange(self, t: int, u: int) -> bool:
+        """Exchange t for u between the people it helps: `a` gives t for u, `b` gives u for t, at opposite costs.
+
+        With a's cost growing by d and b's falling by d, the squares fall when b's cost is above a's by more than d.
+        """
+        both = self.margin[t] & self.margin[u]
+        a = np.flatnonzero(both & (self.column[t] != NOWHERE) & ~self.holds[u])
+        b = np.flatnonzero(both & (self.column[u] != NOWHERE) & ~self.holds[t])
+        if not len(a) or not len(b):
+            return False
+        up, down = self.cost[u, a] - self.cost[t, a], self.cost[u, b] - self.cost[t, b]
+        left, right = _matched(a, up, b, down, self.personal, self.partner_type)
+        if not len(left):
+            return False
+        step = self.cost[u, left] - self.cost[t, left]
+        self.personal[left] += step
+        self.personal[right] -= step
+        for who, give, take in ((left, t, u), (right, u, t)):
+            column = self.column[give, who]
+            self.places[who, column] = take
+            self.column[take, who], self.column[give, who] = column, NOWHERE
+            self.holds[take, who], self.holds[give, who] = True, False
+        return True
 
 
 def _matched(

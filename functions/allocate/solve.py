@@ -13,13 +13,11 @@ from fractions import Fraction
 from functools import partial
 from typing import Literal
 
-import numpy as np
-
 from functions.allocate.compare import compare
 from functions.allocate.cut import full_cut, plain_cuts
 from functions.allocate.exact import close_gap
 from functions.allocate.flow import solve_flow
-from functions.allocate.groups import group_attendees
+from functions.allocate.groups import Groups, group_attendees
 from functions.allocate.keep import solve_keeping
 from functions.allocate.problem import (
     NOWHERE,
@@ -64,16 +62,17 @@ def solve(problem: Problem, *, engine: EngineChoice = "auto", time_budget: float
     plain = list(plain_cuts(problem))
     if plain:
         raise NoAllocationError(" ".join(plain))
+    groups = group_attendees(problem)
     if problem.decisive and (problem.held != NOWHERE).any():
         solution = solve_keeping(problem, partial(_solve_costs, engine=engine), deadline)
     else:
-        solution = _solve_costs(problem, deadline, engine=engine)
-    return replace(solution, places=_among_equals(problem, solution.found))
+        solution = _solve_costs(problem, deadline, engine=engine, groups=groups)
+    return replace(solution, places=_among_equals(problem, groups, solution.found))
 
 
-def _solve_costs(problem: Problem, deadline: float, *, engine: EngineChoice) -> Solution:
+def _solve_costs(problem: Problem, deadline: float, *, engine: EngineChoice, groups: Groups | None = None) -> Solution:
     """Flows first, then HiGHS if they leave a gap."""
-    groups = group_attendees(problem)
+    groups = groups or group_attendees(problem)
     try:
         flow = solve_flow(problem, groups)
         if engine == "flow" or (engine == "auto" and flow.optimal):
@@ -83,10 +82,10 @@ def _solve_costs(problem: Problem, deadline: float, *, engine: EngineChoice) -> 
         raise NoAllocationError(full_cut(problem) or str(fault)) from None
 
 
-def _among_equals(problem: Problem, places: Places) -> Places:
+def _among_equals(problem: Problem, groups: Groups, places: Places) -> Places:
     """Spread regret over the programmes as they stand, then let the lottery decide among equals."""
-    cost = problem.rank_costs[problem.rank]
     if not problem.even:
+        cost = problem.rank_costs[problem.rank]
         movable = (places != NOWHERE) & (problem.pinned == NOWHERE)
         if problem.change_cost:
             movable &= problem.held == NOWHERE
@@ -94,7 +93,7 @@ def _among_equals(problem: Problem, places: Places) -> Places:
     return draw(
         places,
         personal_costs(problem, places),
-        group_attendees(problem),
+        groups,
         lambda who: lots(problem.seed, [problem.ids[a] for a in who]),
     )
 

@@ -265,7 +265,7 @@ def random_instance(seed: int, kind: str | None = None) -> Instance:
     everything = kind == "everything"
     fair = -(-people // themes)
     seats: list[list[int]] = [[fair + rng.randint(0, 3)] * rounds for _ in range(themes)]
-    if kind in {"uneven", "keep"} and rng.random() < 0.8 or everything:
+    if (kind in {"uneven", "keep"} and rng.random() < 0.8) or everything:
         seats = [[max(0, s + rng.randint(-2, 3)) if rng.random() < 0.9 else 0 for s in row] for row in seats]
     costs = [rng.randint(0, 12) for _ in range(themes)]
     event = event_of(
