@@ -107,20 +107,25 @@ def satisfaction(event: Event, run: Run) -> list[dict[str, Any]]:
 
 
 def curve_points(curve: Sequence[Mapping[str, Any]], width: int = 440, height: int = 200) -> list[dict[str, Any]]:
-    """Where the points of the curve of balance stand: right is more heads out of balance, up is better choices."""
-    if not curve:
+    """Where the points of the curve of balance stand: right is more heads out of balance, up is better choices.
+
+    Weights that come to the same stand at one point.
+    """
+    at: dict[tuple[float, float], list[int]] = {}
+    for one in curve:
+        at.setdefault((float(one["outside"]), float(one["mean_choice"])), []).append(int(one["weight"]))
+    if not at:
         return []
-    most = max(float(one["outside"]) for one in curve) or 1.0
-    best = min(float(one["mean_choice"]) for one in curve)
-    worst = max(float(one["mean_choice"]) for one in curve)
-    spread = worst - best or 1.0
+    most = max(outside for outside, _ in at) or 1.0
+    best = min(mean for _, mean in at)
+    spread = max(mean for _, mean in at) - best or 1.0
     return [
         {
-            **one,
-            "x": round(40 + (width - 80) * float(one["outside"]) / most, 1),
-            "y": round(30 + (height - 70) * (float(one["mean_choice"]) - best) / spread, 1),
+            "weights": weights,
+            "x": round(60 + (width - 120) * outside / most, 1),
+            "y": round(40 + (height - 80) * (mean - best) / spread, 1),
         }
-        for one in curve
+        for (outside, mean), weights in at.items()
     ]
 
 

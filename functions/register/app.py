@@ -403,6 +403,7 @@ def own_page(
         may_change=views.may_change(event, one, now),
         may_withdraw=one.state is not RegistrationState.WITHDRAWN and now < event.ends_at,
         phase=views.registration_phase(event, now),
+        now=now,
         done=(request().query_string_parameters or {}).get("done", ""),
     )
 
