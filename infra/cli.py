@@ -11,6 +11,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from infra.allocation_files import add_allocation_parsers
 from infra.aws import StackError, find_table
 from infra.demo import add_demo_parser
 from shared.errors import ConflictError
@@ -33,17 +34,8 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     add_demo_parser(commands)
     _add_event_parser(commands)
-    _add_allocation_parsers(commands)
-    return parser
-
-
-def _add_allocation_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    try:
-        from infra.allocation_files import add_allocation_parsers
-    except ImportError:
-        return
-
     add_allocation_parsers(commands)
+    return parser
 
 
 def _add_event_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -21,8 +21,9 @@ from infra.outcome import Outcome, read_outcome, write_files
 from infra.running import Running, closing, running, soon
 from infra.second_act import SecondActError, second_act
 from shared.event_file import EventFileError, load_event
-from shared.models import Event, RegistrationState
+from shared.models import Event, RegistrationState, RunState
 from shared.registrations import read_state, registrations_of
+from shared.runs import read_run
 
 SAMPLE = ROOT / "infra" / "events" / "nature-connectivity.yaml"
 PEOPLE = 160
@@ -157,7 +158,11 @@ def _allocate(stage: Running, event: Event, clock: Clock) -> Outcome:
     """Wait for the schedule, then for the mails, and look at what came out."""
 
     def published() -> bool:
-        return read_state(stage.table, event.id).published_run > 0
+        state = read_state(stage.table, event.id)
+        newest = read_run(stage.table, event.id, state.runs)
+        if newest and newest.state is RunState.FAILED:
+            raise DemoError(f"run {newest.number} failed: {newest.error}")
+        return state.published_run > 0
 
     if event.allocation.publish == "after_review":
         raise DemoError("the event is published after review; the demo shows events that publish by themselves")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
-import json
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -15,16 +14,16 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from functions.allocate.result import Allocation
+from functions.allocate.solve import moved
+from infra import allocation_files
 from infra.running import Running
-from shared.allocations import allocation_document
 from shared.models import Event, Programme, Registration, RegistrationState
 from shared.registrations import read_state, registrations_of
 from shared.runs import programmes_of, read_run
 
-_FIGURES = (
-    "event", "mode", "seed", "input_digest", "engine", "objective", "bound", "optimal", "prices",
-    "satisfaction", "seconds",
-)  # fmt: skip
+_NOT_OF_A_FILE = {"curve", "moved"}
+"""What a stored run has beside, or otherwise than, `allocation.json`."""
 
 
 @dataclass
@@ -79,15 +78,14 @@ class Outcome:
 
 
 def read_outcome(stage: Running, event: Event) -> Outcome:
-    """Read the published run and hold it against the mailbox."""
+    """Read the published run, hold it against the mailbox, and have it verified."""
     people = list(registrations_of(stage.table, event.id))
     confirmed = [one for one in people if one.state is RegistrationState.CONFIRMED]
     number = read_state(stage.table, event.id).published_run
     programmes = programmes_of(stage.table, event.id, number)
-    run = read_run(stage.table, event.id, number)
-    result = run.result if run else {}
-    verified, verification = verify(stage, event, confirmed)
+    allocation = read_allocation(stage, event, number, confirmed)
     missing = without_programme(stage, event, confirmed, programmes)
+    verified, verification = verify(event, confirmed, allocation)
     return Outcome(
         registered=len(people),
         confirmed=len(confirmed),
@@ -98,9 +96,27 @@ def read_outcome(stage: Running, event: Event) -> Outcome:
         missing=missing,
         verified=verified,
         verification=verification,
-        figures={key: result[key] for key in _FIGURES if key in result},
+        figures=allocation.model_dump(mode="json", exclude={"programmes", "reasons", "moved", "prices"}),
         workshops=_workshops(event, programmes.values()),
     )
+
+
+def read_allocation(stage: Running, event: Event, number: int, people: Iterable[Registration]) -> Allocation:
+    """A stored run as `allocation.json` has it."""
+    run = read_run(stage.table, event.id, number)
+    assert run is not None, f"run {number} is published and not stored"  # noqa: S101
+    after = _by_person(programmes_of(stage.table, event.id, number))
+    present = {one.id for one in people}
+    compared = _by_person(programmes_of(stage.table, event.id, run.compared_with))
+    before = {one: workshops for one, workshops in compared.items() if one in present}
+    figures = {key: value for key, value in run.result.items() if key not in _NOT_OF_A_FILE}
+    reasons = {one: told.reason for one, told in programmes_of(stage.table, event.id, number).items()}
+    previous = (before or None) if run.mode == "keep" else None
+    return Allocation(**figures, programmes=after, reasons=reasons, moved=moved(after, before), previous=previous)
+
+
+def _by_person(programmes: Mapping[str, Programme]) -> dict[str, dict[str, str]]:
+    return {one: dict(programme.workshops) for one, programme in programmes.items()}
 
 
 def without_programme(
@@ -120,37 +136,34 @@ def _was_told(stage: Running, event: Event, address: str, programme: Programme) 
     return any(all(title in text for title in titles) for text in texts[1:])  # the first is the confirmation
 
 
-def verify(stage: Running, event: Event, people: Iterable[Registration]) -> tuple[bool, str]:
-    """Run `parcours verify` on the published run, as anybody could: whether it agrees, and what it printed."""
+def verify(event: Event, people: Iterable[Registration], allocation: Allocation) -> tuple[bool, str]:
+    """Run `parcours verify` on files, as anybody could: whether it agrees, and what it printed."""
     from infra.cli import main
 
     with tempfile.TemporaryDirectory(prefix="parcours-verify-") as folder:
-        files = write_case(stage, Path(folder), event, people)
+        event_file, people_file = write_case(Path(folder), event, people, allocation)
         said = io.StringIO()
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-            code = main(["verify", *map(str, files)])
+            code = main(["verify", str(event_file), str(people_file), str(Path(folder) / "allocation.json")])
     return code == 0, said.getvalue()
 
 
-def write_case(stage: Running, folder: Path, event: Event, people: Iterable[Registration]) -> list[Path]:
-    """Write EVENT.yaml, PEOPLE.csv and the published run's allocation.json; return the three."""
-    files = [folder / "event.yaml", folder / "people.csv", folder / "allocation.json"]
-    with files[0].open("w", encoding="utf-8") as file:
+def write_case(folder: Path, event: Event, people: Iterable[Registration], allocation: Allocation) -> tuple[Path, Path]:
+    """Write the event, the people, and what `parcours allocate` writes; return the first two."""
+    event_file, people_file = folder / "event.yaml", folder / "people.csv"
+    with event_file.open("w", encoding="utf-8") as file:
         YAML(typ="safe", pure=True).dump(event.model_dump(mode="json", exclude_defaults=True), file)
-    with files[1].open("w", encoding="utf-8", newline="") as file:
+    with people_file.open("w", encoding="utf-8", newline="") as file:
         _write_people(file, event, people)
-    run = read_run(stage.table, event.id, read_state(stage.table, event.id).published_run)
-    if run:
-        programmes, before = (programmes_of(stage.table, event.id, one) for one in (run.number, run.compared_with))
-        allocation = allocation_document(run, programmes, before)
-        files[2].write_text(json.dumps(allocation, indent=1, ensure_ascii=False), encoding="utf-8")
-    return files
+    allocation_files.write_files(folder, event, allocation_files.read_people(people_file, event), allocation)
+    return event_file, people_file
 
 
 def write_files(stage: Running, event: Event, out: Path) -> None:
     """Write the case as the published run leaves it, and every mail as it was sent."""
+    number = read_state(stage.table, event.id).published_run
     people = [one for one in registrations_of(stage.table, event.id) if one.state is RegistrationState.CONFIRMED]
-    write_case(stage, out, event, people)
+    write_case(out, event, people, read_allocation(stage, event, number, people))
     mails = out / "mail"
     mails.mkdir(exist_ok=True)
     for stale in mails.glob("*.eml"):
