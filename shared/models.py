@@ -411,5 +411,3 @@ def utc(moment: datetime) -> str:
 def moment(stored: str) -> datetime:
     """The moment that `utc` stored."""
     return datetime.strptime(stored, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
-
-

@@ -17,6 +17,7 @@ from typing import Any
 import boto3
 from boto3.dynamodb.types import TypeSerializer
 from botocore.awsrequest import AWSResponse
+from botocore.exceptions import ReadTimeoutError
 from moto.core.models import botocore_stubber
 
 from shared.mails import mails_pk
@@ -95,6 +96,7 @@ class FakeSes:
     answers: list[Callable[[], tuple[int, str] | None]] = field(default_factory=list)
     clock: Callable[[], float] = lambda: 0.0
     asked: int = 0
+    losing: int = 0
 
     @contextmanager
     def answering(self, client: Any) -> Iterator[FakeSes]:
@@ -112,6 +114,10 @@ class FakeSes:
         """Queue what the coming SendEmail calls get instead of a MessageId: status and code, or a fault."""
         self.answers += [_raising(one) if isinstance(one, Exception) else (lambda one=one: one) for one in answers]
 
+    def lose_answer(self) -> None:
+        """Take the next mail, and let the answer come too late."""
+        self.losing += 1
+
     def _answer(self, request: Any, **_: Any) -> AWSResponse:
         if "account" in request.url:
             return self._as(200, {"SendQuota": {"MaxSendRate": self.rate, "Max24HourSend": 1e6, "SentLast24Hours": 0}})
@@ -123,6 +129,9 @@ class FakeSes:
         body = json.loads(request.body)
         taken = Sent(body, f"message-{len(self.sent) + 1}", self.clock())
         self.sent.append(taken)
+        if self.losing:
+            self.losing -= 1
+            raise ReadTimeoutError(endpoint_url=request.url)
         return self._as(200, {"MessageId": taken.message_id})
 
     @staticmethod

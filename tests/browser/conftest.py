@@ -15,7 +15,9 @@ from shared.table import Table
 from tests.browser.serving import serve
 from tests.factories import NOW
 
-RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}}
+RULES = {
+    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+}
 
 
 @pytest.fixture(scope="session")
@@ -67,4 +69,8 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
 def accessibility_faults(page: Page) -> list[str]:
     """What axe finds wrong on the page as it stands, one line a fault."""
     found = Axe().run(page, options=RULES).response["violations"]
-    return [f"{fault['id']}: {node['target']} {node.get('failureSummary', '')}" for fault in found for node in fault["nodes"]]
+    return [
+        f"{fault['id']}: {node['target']} {node.get('failureSummary', '')}"
+        for fault in found
+        for node in fault["nodes"]
+    ]

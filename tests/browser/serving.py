@@ -42,8 +42,8 @@ def serve(handlers: Mapping[str, Handler]) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(answered.body)
 
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = answer
-
+    for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"):
+        setattr(Adapter, f"do_{method}", Adapter.answer)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Adapter)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)

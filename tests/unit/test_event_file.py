@@ -123,9 +123,7 @@ def test_any_key_replaced_by_nonsense_is_an_event_or_a_fault(key: str, value: ob
 
 
 def test_an_event_survives_its_own_json() -> None:
-    event = make_event(
-        questions=[{"id": "diet", "type": "text", "title": "Diet"}], capacities={"vision": {"first": 0}}
-    )
+    event = make_event(questions=[{"id": "diet", "type": "text", "title": "Diet"}], capacities={"vision": {"first": 0}})
 
     assert check_event(event.model_dump(mode="json")) == event
     assert type(event).model_validate_json(event.model_dump_json(exclude_defaults=True)) == event

@@ -1,0 +1,126 @@
+"""P15: what a registration costs, from units that are counted, at the list prices of eu-central-1.
+
+A hook reads every call of AWS and counts what DynamoDB bills for it: a write unit for each KB begun (two in a
+transaction), one more for each index entry written, a read unit for each 4 KB begun. moto reports no capacity for
+transactions, so the rule stands here; it is DynamoDB's own, from its pricing page.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import botocore.client
+import pytest
+
+from functions.allocate import app as allocate
+from functions.register import app as register
+from shared.models import Event
+from shared.table import Table
+from shared.tokens import Keys
+from tests.factories import NOW
+from tests.posting import Clock
+from tests.road import Road
+from tests.web import Web
+
+PEOPLE = 20
+WRITE, READ, MESSAGE = 0.7625e-6, 0.1525e-6, 0.4e-6
+"""US dollars a unit: DynamoDB on demand, and SQS."""
+
+SEND = 0.10e-3
+"""US dollars a mail."""
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+def size(item: Any) -> int:
+    """Bytes of an item, near enough: its names and values as text."""
+    return len(json.dumps(item, default=str))
+
+
+class Meter:
+    """Counts what AWS would bill."""
+
+    def __init__(self) -> None:
+        self.units: Counter[str] = Counter()
+
+    def count(self, operation: str, arguments: dict[str, Any], answer: dict[str, Any]) -> None:
+        """One call."""
+        match operation:
+            case "TransactWriteItems":
+                for write in arguments["TransactItems"]:
+                    self._write(write, twice=True)
+            case "BatchWriteItem":
+                for request in arguments["RequestItems"]["parcours"]:
+                    self._write({"Put": request["PutRequest"]}, twice=False)
+            case "UpdateItem":
+                self.units["write"] += 1
+            case "GetItem":
+                self.units["read"] += max(1, math.ceil(size(answer.get("Item", {})) / 4096))
+            case "Query":
+                self.units["read"] += max(1, math.ceil(size(answer["Items"]) / 4096))
+            case "SendMessage":
+                self.units["message"] += 3  # sent, received and deleted
+            case "SendEmail":
+                self.units["mail"] += 1
+
+    def _write(self, write: dict[str, Any], *, twice: bool) -> None:
+        (body,) = write.values()
+        item = body.get("Item", {})
+        kilobytes = max(1, math.ceil(size(item) / 1024))
+        self.units["write"] += kilobytes * (2 if twice else 1)
+        indexed = "due" in item or "due" in str(body.get("UpdateExpression", "")) + str(body.get("Key", ""))
+        self.units["write"] += kilobytes if indexed else 0
+
+
+@pytest.fixture
+def meter(monkeypatch: pytest.MonkeyPatch) -> Iterator[Meter]:
+    """A meter on every call of AWS."""
+    meter = Meter()
+    original = botocore.client.BaseClient._make_api_call
+
+    def call(self: Any, operation: str, arguments: dict[str, Any]) -> Any:
+        answer = original(self, operation, arguments)
+        meter.count(operation, arguments, answer)
+        return answer
+
+    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", call)
+    yield meter
+
+
+def test_a_registration_costs_what_the_readme_says(
+    event: Event, table: Table, keys: Keys, meter: Meter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the form to the programme in the inbox: confirmation, allocation, programme, for twenty people."""
+    monkeypatch.setattr(register, "clock", lambda: NOW)
+    web = Web(register.handler)
+    meter.units.clear()
+    for number in range(PEOPLE):
+        answer = web.send("POST", "/events/nature/registrations", wish(number))
+        assert answer.status == 202
+    with Road(table, keys, "nature", Clock(NOW)).open() as road:
+        road.run()
+        allocate.table = table
+        allocate.work_through(event.allocates_at + timedelta(minutes=1))
+        road.run()
+        sent = len(road.ses.sent)
+
+    assert sent == 2 * PEOPLE
+    each = {name: count / PEOPLE for name, count in meter.units.items()}
+    dollars = 1000 * (each["write"] * WRITE + each["read"] * READ + each["message"] * MESSAGE)
+    said = re.search(r"(\d+) write and (\d+) read units.*?([\d.]+) USD.*?([\d.]+) USD", README.read_text(), re.DOTALL)
+    assert said is not None
+    assert (round(each["write"]), round(each["read"])) == (int(said[1]), int(said[2]))
+    assert (f"{dollars:.3f}", f"{1000 * each['mail'] * SEND:.2f}") == (said[3], said[4])
+
+
+def wish(number: int) -> dict[str, Any]:
+    """What one person sends."""
+    person = {"name": f"Ann Example {number}", "email": f"ann{number}@example.net", "organisation": "An organisation"}
+    return {**person, "partner_type": "ngo", "choices": ["vision", "governance", "resources", "wildlife"]}
