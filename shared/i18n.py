@@ -30,7 +30,7 @@ def translations(language: str) -> gettext.NullTranslations:
 
 
 def day(when: date | datetime, language: str) -> str:
-    """A date in words, with its weekday: "Wednesday, 6 November 2024"."""
+    """A date in words, with its weekday: "Wednesday 6 November 2024"."""
     from babel.dates import format_date  # 30 ms that a request without a date need not pay
 
     return format_date(when, format="EEEE d MMMM y", locale=language)

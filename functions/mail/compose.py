@@ -280,8 +280,10 @@ def _raw(event: Event, facts: Mapping[str, Any], to: str, sender: str, entry: by
 def subject(event: Event, facts: Mapping[str, Any]) -> str:
     """The subject, in the mail's language, on one line."""
     language = facts["language"]
-    words = translations(language).gettext(SUBJECTS[facts["kind"]])
-    return " ".join(words.format(title=event.title, day=day(event.date, language)).split())
+    english = SUBJECTS[facts["kind"]]
+    words = translations(language).gettext(english)
+    line = " ".join(words.format(title=event.title, day=day(event.date, language)).split())
+    return line[:1].upper() + line[1:]  # Dutch and French days begin small
 
 
 def _render(name: str, facts: Mapping[str, Any]) -> str:
