@@ -9,7 +9,7 @@ from __future__ import annotations
 from io import BytesIO
 from pathlib import Path
 
-from babel.messages.catalog import Catalog
+from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
 from babel.messages.frontend import parse_mapping_cfg
 from babel.messages.pofile import read_po, write_po
@@ -33,7 +33,7 @@ msgstr ""
 def extract(root: Path = ROOT) -> Catalog:
     """Every message that an attendee may see, in the order of the files they stand in."""
     with (root / "shared" / "locale" / "babel.cfg").open(encoding="utf-8") as mapping:
-        methods, options = parse_mapping_cfg(mapping)
+        methods, options = parse_mapping_cfg(mapping)  # type: ignore[no-untyped-call]
     keywords = {**DEFAULT_KEYWORDS, "N_": None}
     found = extract_from_dir(root, methods, options, keywords=keywords)
     catalogue = Catalog(charset="utf-8")
@@ -64,6 +64,10 @@ def _body(catalogue: Catalog) -> str:
     return text.getvalue().decode("utf-8")
 
 
+def _is_translated(message: Message) -> bool:
+    return all(message.string) if isinstance(message.string, tuple | list) else bool(message.string)
+
+
 def main() -> None:
     """Write the template and every catalogue."""
     template = extract()
@@ -71,7 +75,7 @@ def main() -> None:
     for path in sorted(LOCALE.glob("*/LC_MESSAGES/*.po")):
         path.write_text(catalogue_text(path, template), encoding="utf-8")
         with path.open("rb") as file:
-            empty = sum(not all(one.string if one.pluralizable else [one.string]) for one in read_po(file) if one.id)
+            empty = sum(bool(one.id) and not _is_translated(one) for one in read_po(file))
         print(f"{path.relative_to(ROOT)}: {empty} of {len(template)} to translate")
 
 
