@@ -17,9 +17,10 @@ from infra.build import ROOT, BuildError
 from infra.crowd import make_crowd, register_all
 from infra.deploy import DeployError
 from infra.embedded import PREFERRED_PORT, REGION, EmbeddedCloudError, free_port, stop_on_sigterm
+from infra.organiser import RefusedError, publish_draft, sign_in
 from infra.outcome import Outcome, read_outcome, write_files
 from infra.running import Running, closing, running, soon
-from infra.second_act import SecondActError, second_act
+from infra.second_act import second_act
 from shared.event_file import EventFileError, load_event
 from shared.models import Event, RegistrationState, RunState
 from shared.registrations import read_state, registrations_of
@@ -79,7 +80,7 @@ def run_demo(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         clock.say("Stopped; nothing is left running.")
         return INTERRUPTED
-    except (BuildError, EmbeddedCloudError, DeployError, DemoError, SecondActError, TimeoutError) as error:
+    except (BuildError, EmbeddedCloudError, DeployError, DemoError, RefusedError, TimeoutError) as error:
         print(f"\nThe demo failed: {error}", file=sys.stderr)
         return FAILED
 
@@ -156,18 +157,21 @@ def _all_confirmed(stage: Running, event: Event, people: int) -> bool:
 
 def _allocate(stage: Running, event: Event, clock: Clock) -> Outcome:
     """Wait for the schedule, then for the mails, and look at what came out."""
+    reviewed = event.allocation.publish == "after_review"
 
-    def published() -> bool:
+    def allocated() -> bool:
         state = read_state(stage.table, event.id)
         newest = read_run(stage.table, event.id, state.runs)
         if newest and newest.state is RunState.FAILED:
             raise DemoError(f"run {newest.number} failed: {newest.error}")
-        return state.published_run > 0
+        return state.published_run > 0 or (reviewed and newest is not None and newest.state is RunState.DRAFT)
 
-    if event.allocation.publish == "after_review":
-        raise DemoError("the event is published after review; the demo shows events that publish by themselves")
-    stage.wait_for("the schedule's allocation published", published, SCHEDULE_SECONDS)
+    stage.wait_for("the schedule's allocation", allocated, SCHEDULE_SECONDS)
     clock.lap("waiting for the schedule")
+    if reviewed:
+        clock.say("The event is published after review: the organiser reads the draft and publishes it")
+        session = sign_in(stage, event.organiser_emails[0])
+        publish_draft(stage, event, session, read_state(stage.table, event.id).runs)
     stage.wait_for("every programme sent", lambda: _all_told(stage, event), MAIL_SECONDS)
     clock.lap("mailing programmes")
     outcome = read_outcome(stage, event)

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from infra.crowd import make_crowd
+from infra.organiser import RUN_SECONDS, ask_for_draft, expect, own_link, publish_draft, sign_in
 from infra.outcome import read_outcome
 from infra.running import Running
-from infra.site import Answer
 from shared.models import Event, Programme, Registration, RegistrationState
 from shared.registrations import read_state, registrations_of
 from shared.runs import programmes_of
 
 WITHDRAWALS, LATE = 10, 5
-RUN_SECONDS = 150.0
-SIGN_IN_SECONDS = 60.0
-
-
-class SecondActError(RuntimeError):
-    """A step of the second act was refused."""
 
 
 def second_act(stage: Running, event: Event, seed: str, say: Callable[[str], None]) -> dict[str, Any]:
@@ -32,49 +25,9 @@ def second_act(stage: Running, event: Event, seed: str, say: Callable[[str], Non
     session = sign_in(stage, event.organiser_emails[0])
     late = _add_late(stage, event, session, seed)
     say(f"{len(late)} late registrations by the organiser, who signed in by mailed link")
-    run = allocate_and_publish(stage, event, session, mode="keep")
+    run = publish_draft(stage, event, session, ask_for_draft(stage, event, session, mode="keep"))
     say(f"Run {run['number']} kept what it could; publishing it wrote {run['mails']} mails")
     return _compare(stage, event, before, gone, late, run)
-
-
-def sign_in(stage: Running, address: str) -> dict[str, str]:
-    """Sign in as an organiser does, by the mailed link; the header that a script then sends."""
-    seen = len(stage.mailbox.to(address))
-    _expect(202, stage.site.post("/organise/sign-in", {"email": address}))
-    stage.wait_for("the sign-in mail", lambda: len(stage.mailbox.to(address)) > seen, SIGN_IN_SECONDS)
-    link = _link(stage, stage.mailbox.to(address)[-1].text, "/organise/sign-in/")
-    opened = _expect(200, stage.site.post(link))
-    return {"Authorization": f"Bearer {opened.json['token']}"}
-
-
-def allocate_and_publish(stage: Running, event: Event, session: Mapping[str, str], *, mode: str) -> dict[str, Any]:
-    """Ask for a draft, wait for it, publish it with the number of mails it shows, and wait for those mails."""
-    asked = stage.site.post(f"/organise/{event.id}/allocations", {"mode": mode}, headers=session)
-    draft = _expect(202, asked).location
-    shown: dict[str, Any] = {}
-
-    def is_drafted() -> bool:
-        shown.update(_expect(200, stage.site.get(draft, headers=session)).json)
-        if shown["state"] == "failed":
-            raise SecondActError(f"run {shown['number']} failed: {shown['error']}")
-        return bool(shown["state"] == "draft")
-
-    stage.wait_for("the draft", is_drafted, RUN_SECONDS)
-    agreed = {"expected_mails": shown["mails"]}
-    _expect(202, stage.site.post(f"{draft}/publication", agreed, headers=session))
-
-    def is_told() -> bool:
-        state = read_state(stage.table, event.id)
-        told = state.published_run == shown["number"] and not state.publishing_run
-        return told and not stage.unsent(event.id)
-
-    stage.wait_for("the publication's mails", is_told, RUN_SECONDS)
-    return shown
-
-
-def own_link(stage: Running, address: str) -> str:
-    """The link to their own registration that a person finds in their first mail."""
-    return _link(stage, stage.mailbox.to(address)[0].text, "/r/")
 
 
 def _withdraw(stage: Running, event: Event, people: Collection[Registration], seed: str) -> set[str]:
@@ -82,7 +35,7 @@ def _withdraw(stage: Running, event: Event, people: Collection[Registration], se
     dice = random.Random(f"{seed}/withdrawals")  # noqa: S311
     leaving = dice.sample(sorted(people, key=lambda one: one.email), min(WITHDRAWALS, len(people) - 1))
     for one in leaving:
-        _expect(200, stage.site.post(f"{own_link(stage, one.email)}/withdrawal"))
+        expect(200, stage.site.post(f"{own_link(stage, one.email)}/withdrawal"))
     stage.wait_for("the withdrawals' mails", lambda: not stage.unsent(event.id), RUN_SECONDS)
     return {one.id for one in leaving}
 
@@ -93,7 +46,7 @@ def _add_late(stage: Running, event: Event, session: Mapping[str, str], seed: st
     for number, person in enumerate(crowd, 1):
         form = {**person.form(), "email": f"late.{number}.{person.email}"}
         answer = stage.site.post(f"/organise/{event.id}/people", form, headers=session)
-        added.add(_expect(201, answer).json["id"])
+        added.add(expect(201, answer).json["id"])
     stage.wait_for("the late confirmations", lambda: not stage.unsent(event.id), RUN_SECONDS)
     return added
 
@@ -144,16 +97,3 @@ def _published(stage: Running, event: Event) -> dict[str, Programme]:
 
 def _people(stage: Running, event: Event) -> list[Registration]:
     return [one for one in registrations_of(stage.table, event.id) if one.state is RegistrationState.CONFIRMED]
-
-
-def _link(stage: Running, text: str, path: str) -> str:
-    found = re.search(rf"{re.escape(stage.site.public_url + path)}[\w.~-]+", text)
-    if found is None:
-        raise SecondActError(f"no link to {path} in a mail that should have one:\n{text}")
-    return found.group()
-
-
-def _expect(status: int, answer: Answer) -> Answer:
-    if answer.status != status:
-        raise SecondActError(f"{answer.status} instead of {status}: {answer.text[:400]}")
-    return answer

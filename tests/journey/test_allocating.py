@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from infra.embedded import client
+from infra.organiser import ask_for_draft, own_link, publish_draft, sign_in
 from infra.outcome import read_outcome
 from infra.running import Running
-from infra.second_act import allocate_and_publish, own_link, second_act, sign_in
+from infra.second_act import second_act
 from shared.models import Event
 from shared.registrations import read_state
 from shared.runs import runs_of
@@ -93,7 +94,7 @@ def test_a_publication_needs_the_number_of_mails_it_writes(stage: Running, ready
     assert refused.status == 409
     assert read_state(stage.table, ready.id).published_run == before
 
-    shown = allocate_and_publish(stage, ready, session, mode="keep")
+    shown = publish_draft(stage, ready, session, ask_for_draft(stage, ready, session, mode="keep"))
     assert shown["mails"] == 0  # nothing changed, so nobody moves and nobody hears of it
     assert read_state(stage.table, ready.id).published_run == shown["number"]
 

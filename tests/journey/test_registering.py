@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from infra.organiser import own_link
 from infra.running import Running
-from infra.second_act import own_link
 from shared.registrations import read_state, registrations_of
 from tests.journey.conftest import Open, close, mails_of_kind, register_crowd, settle
 
