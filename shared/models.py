@@ -403,6 +403,24 @@ class EventState(Model):
     retired: bool = False
 
 
+def mirroring_band(present: int, seats: int, round_seats: int, tolerance: Fraction) -> tuple[int, int]:
+    """Fewest and most heads of a partner type with which a workshop mirrors the room.
+
+    `floor((1 - tolerance) e)` and `ceil((1 + tolerance) e)` with `e = present x seats / round_seats`, in exact
+    integers: floats differ at the edges. The allocator, its pictures and the organisers' pages read the same band.
+
+    Parameters
+    ----------
+    present
+        Heads of the type in the round.
+    round_seats
+        Seats of all workshops of the round; without any, nobody is expected.
+    """
+    p, q = tolerance.numerator, tolerance.denominator
+    total, share = round_seats * q, present * seats
+    return ((q - p) * share // total, -(-(q + p) * share // total)) if total else (0, 0)
+
+
 def utc(moment: datetime) -> str:
     """A moment as it is stored: UTC, ISO 8601 to the microsecond, so that text order is time order."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -17,7 +17,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.models import Event
+from shared.models import Event, mirroring_band
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -103,20 +103,14 @@ class Problem:
 
     @cached_property
     def band(self) -> tuple[Ints, Ints]:
-        """Fewest and most heads of each type that mirror the room, by theme, round and type.
-
-        `floor((1 - tolerance) e)` and `ceil((1 + tolerance) e)` with `e = present x seats / seats of the round`, in
-        exact integers: floats differ at the edges.
-        """
+        """Fewest and most heads of each type that mirror the room, by theme, round and type."""
         themes, rounds, types = self.shape
-        p, q = self.tolerance.numerator, self.tolerance.denominator
         lower, upper = np.zeros((2, themes, rounds, types), dtype=np.int64)
         for r in range(rounds):
-            total = int(self.seats[:, r].sum()) * q
-            for t, g in np.ndindex(themes, types) if total else ():
-                share = int(self.heads_present[r, g]) * int(self.seats[t, r])
-                lower[t, r, g] = (q - p) * share // total
-                upper[t, r, g] = -(-(q + p) * share // total)
+            total = int(self.seats[:, r].sum())
+            for t, g in np.ndindex(themes, types):
+                present, seats = int(self.heads_present[r, g]), int(self.seats[t, r])
+                lower[t, r, g], upper[t, r, g] = mirroring_band(present, seats, total, self.tolerance)
         return lower, upper
 
     @property

@@ -11,13 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from html import escape
-from math import ceil, floor
 
 from functions.allocate.problem import Attendee
 from functions.allocate.reasons import ordinal
 from functions.allocate.result import Allocation
 from functions.allocate.solve import balance_curve
-from shared.models import Event
+from shared.models import Event, mirroring_band
 
 CURVE_WEIGHTS = (0, 1, 2, 4, 8, 16)
 MOST_IN_CURVE = 5_000
@@ -88,9 +87,7 @@ class _Facts:
         """Fewest and most heads of a type that mirror the room."""
         present = sum(a.partner_type == kind and slot not in a.absent for a in self.attendees)
         total = sum(self.event.seats(one.id, slot) for one in self.event.themes)
-        expected = Fraction(present * self.event.seats(theme, slot), total) if total else Fraction(0)
-        tolerance = Fraction(self.allocation.tolerance)
-        return floor((1 - tolerance) * expected), ceil((1 + tolerance) * expected)
+        return mirroring_band(present, self.event.seats(theme, slot), total, Fraction(self.allocation.tolerance))
 
     def choices(self, attendee: Attendee) -> list[int]:
         """Which choice each of their workshops was, from 1, best first."""

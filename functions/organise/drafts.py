@@ -15,7 +15,17 @@ from pydantic import Field, StringConstraints, ValidationError
 
 from shared.errors import ConflictError, NotFoundError, StaleError
 from shared.http import Fields, invalid
-from shared.models import Event, MailKind, Model, Programme, Registration, RegistrationState, Run, RunState
+from shared.models import (
+    Event,
+    MailKind,
+    Model,
+    Programme,
+    Registration,
+    RegistrationState,
+    Run,
+    RunState,
+    mirroring_band,
+)
 from shared.registrations import basis, read_state, registrations_of
 from shared.runs import Wish, owed_mails, programmes_of, publish, read_run, request_run
 from shared.table import Table
@@ -185,16 +195,10 @@ def workshops(
                     "minimum": theme.minimum,
                     "heads": heads[theme.id, slot.id, "*"],
                     "by_type": {kind: heads[theme.id, slot.id, kind] for kind in kinds},
-                    "band": {kind: _band(present[slot.id, kind] * seats, total, tolerance) for kind in kinds},
+                    "band": {kind: mirroring_band(present[slot.id, kind], seats, total, tolerance) for kind in kinds},
                 }
             )
     return found
-
-
-def _band(share: int, total: int, tolerance: Fraction) -> list[int]:
-    """Fewest and most heads of a type that mirror the room, in exact integers."""
-    p, q = tolerance.numerator, tolerance.denominator
-    return [(q - p) * share // (total * q), -(-(q + p) * share // (total * q))] if total else [0, 0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,11 +321,6 @@ def worst_off(event: Event, reading: Reading, most: int = 20) -> list[dict[str, 
         for cost, one, programme in worst
         if cost
     ]
-
-
-def present(reading: Reading) -> list[str]:
-    """Those a run was made for, among the people of its programmes and the published ones."""
-    return [one for one, person in reading.people.items() if person.state is RegistrationState.CONFIRMED]
 
 
 def outbox_shown(reading: Reading) -> Iterator[dict[str, Any]]:
