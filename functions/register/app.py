@@ -25,6 +25,7 @@ from functions.register.forms import (
     Details,
     Form,
     empty_form,
+    field_names,
     form_as_sent,
     form_of,
     from_form,
@@ -88,6 +89,9 @@ TOO_MANY_CHANGES = N_("The address of this registration was changed often today.
 ADDRESS_CHANGED = N_("Your new link is on its way to the new address. The old link opens nothing any more.")
 ERASED = N_("Everything that was kept of you is deleted.")
 WITHDRAWN = N_("You have withdrawn. Register again if you want to come after all.")
+SAVE_AGAIN = N_(
+    "Your registration was changed elsewhere meanwhile. What you typed stands below: save it again to keep it."
+)
 DAY_IS_OVER = N_("The day is over.")
 
 _config = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard"})
@@ -251,6 +255,10 @@ def change_own(token: str) -> Answer:
     fields = from_form(event, read_fields(request()))
     try:
         after = change(event, one, fields)
+    except StaleError as error:
+        current = read_registration(table, event.id, one.id) or one
+        form = form_as_sent(event, {**fields, "revision": current.revision}, SAVE_AGAIN, {})
+        return own_page(token, event, current, form, status=error.status)
     except ParcoursError as error:
         return own_page(
             token, event, one, form_as_sent(event, fields, error.message, error.fields), status=error.status
@@ -395,6 +403,7 @@ def own_page(
         one=one,
         form=form,
         problem=problem or form.problem,
+        fields=field_names(event, trap=False),
         programme=programme,
         workshops=views.workshops(event, programme) if programme else [],
         position=ahead + 1,
@@ -497,6 +506,7 @@ def event_page(event: Event, form: Form, *, status: int = 200) -> Answer:
         event=event,
         form=form,
         problem=form.problem,
+        fields=field_names(event, trap=True),
         phase=views.registration_phase(event, now),
         places=views.places(event, read_state(table, event.id)),
         offer_hours=views.OFFER_HOURS,

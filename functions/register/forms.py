@@ -302,10 +302,21 @@ def form_as_sent(event: Event, fields: Fields, problem: str, faults: Mapping[str
     )
 
 
+def field_names(event: Event, *, trap: bool) -> list[str]:
+    """The fields of the form, as faults name them; the trap stands in the first form only."""
+    shown = ["name", "email", "organisation", "partner_type", "choices"]
+    return [*shown, *(f"answers.{question.id}" for question in event.questions), *(["website"] if trap else [])]
+
+
 def from_form(event: Event, sent: Fields) -> Fields:
-    """A browser's fields as JSON would have them: `choice-1` … become choices, `answer-<id>` an answer."""
+    """A form's fields as JSON would have them: `choice-1` … become choices, `answer-<id>` an answer.
+
+    A program may send `choices` over and over instead, the best first.
+    """
     fields = {name: value[-1] if isinstance(value, list) else value for name, value in sent.items() if name != KEY}
     choices = [fields.pop(f"choice-{place}", "") for place in range(1, len(event.themes) + 1)]
+    if not any(choices) and "choices" in sent:
+        choices = sent["choices"] if isinstance(sent["choices"], list) else [sent["choices"]]
     answers: dict[str, str | bool] = {}
     for question in event.questions:
         answer = fields.pop(f"answer-{question.id}", "")

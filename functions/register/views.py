@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,9 @@ _pages = environment(Path(__file__).parent / "pages")
 
 
 def language_of(request: APIGatewayProxyEventV2, *otherwise: str) -> str:
-    """The language to answer in: the one just switched to, the one switched to before, else what is given."""
-    return language_for(wished_language(request), read_cookie(request, LANGUAGE_COOKIE), *otherwise)
+    """The language to answer in: just switched to, switched to before, given, or the first the browser asks for."""
+    asked = re.findall(r"(?:^|,)\s*([a-z]{2})\b", request.headers.get("accept-language", "")[:200].lower())
+    return language_for(wished_language(request), read_cookie(request, LANGUAGE_COOKIE), *otherwise, *asked)
 
 
 def wished_language(request: APIGatewayProxyEventV2) -> str:

@@ -26,6 +26,7 @@ from shared.registrations import (
 from shared.table import Table, put, update
 from shared.tokens import Keys, sign_link
 from tests.factories import NOW, make_event, make_registration
+from tests.forms import read_form
 from tests.web import Answer, Web
 
 THEMES = ["vision", "governance", "resources", "wildlife"]
@@ -373,6 +374,23 @@ def test_nothing_typed_is_lost_when_a_form_does_not_hold(web: Web, table: Table)
     assert page.count("Enter an email address in the form name@example.org.") == 2
 
 
+def test_a_fault_leads_to_its_field_and_one_without_a_field_leads_nowhere(web: Web) -> None:
+    page = web.submit(AT, form(name="", website="x", **{"choice-2": "", "<i>admin": "yes"})).text
+
+    [summary] = re.findall(r'<div class="problem".*?</div>', page, re.DOTALL)
+    leads = re.findall(r'href="#([^"]+)"', summary)
+    assert leads == ["name", "choices", "website"]
+    assert all(f'id="{one}"' in page for one in leads)
+    assert "<strong>&lt;i&gt;admin</strong>: There is no such field." in summary
+
+
+def test_a_form_may_name_the_choices_as_the_contract_does(web: Web, table: Table) -> None:
+    fields = {name: value for name, value in form().items() if not name.startswith("choice-")}
+
+    assert web.submit(AT, {**fields, "choices": THEMES}).status == 303
+    assert people(table)[0].choices == THEMES
+
+
 def test_a_form_over_the_cap_keeps_what_was_typed(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app, "cap_an_hour", 0)
 
@@ -569,10 +587,13 @@ def test_a_form_made_before_another_change_is_not_saved_over_it(web: Web, table:
     web.submit(link, form(name="First", revision="1"))
 
     answer = web.submit(link, {**old, "name": "Second"})
+    kept = people(table)[0].name
+    again = web.submit(link, read_form(answer.text, link).fields)
 
-    assert answer.status == 409
-    assert 'value="Second"' in answer.text
-    assert people(table)[0].name == "First"
+    assert (answer.status, kept) == (409, "First")
+    assert "save it to keep it" in answer.text
+    assert again.status == 303
+    assert people(table)[0].name == "Second"
 
 
 def test_a_new_address_gets_a_new_link_and_the_old_one_is_told(
@@ -767,6 +788,13 @@ def test_faults_are_told_in_the_visitors_language(web: Web) -> None:
 
 def test_a_language_nobody_speaks_here_is_english(web: Web) -> None:
     assert '<html lang="en">' in web.visit("/events/nature?lang=<script>").text
+
+
+def test_a_page_of_no_event_speaks_the_language_the_browser_asks_for(web: Web) -> None:
+    asked = {"Accept-Language": "de-FR,nl-BE;q=0.8,en;q=0.5"}
+
+    assert "Deze link is niet geldig." in web.visit("/r/nothing", headers=asked).text
+    assert '<html lang="en">' in web.visit("/events/nature", headers=asked).text
 
 
 def test_the_themes_stand_in_another_order_for_another_visitor(web: Web) -> None:

@@ -9,6 +9,7 @@ import pytest
 from infra.organiser import own_link
 from infra.running import Running
 from shared.registrations import read_state, registrations_of
+from tests.forms import read_form
 from tests.journey.conftest import Open, close, mails_of_kind, register_crowd, settle
 
 
@@ -34,14 +35,16 @@ def test_the_form_works_without_a_script(stage: Running, open_event: Open) -> No
     for words in (event.title, "Wrap-up", *(theme.title for theme in event.themes)):
         assert words in page.text
 
-    fields = {"name": "Ann Form", "email": "ann.form@example.org", "organisation": "", "partner_type": "ngo"}
-    choices = {f"choice_{rank}": theme.id for rank, theme in enumerate(event.themes, 1)}
-    answer = stage.site.submit(f"/events/{event.id}/registrations", fields | choices)
+    form = read_form(page.text, "/registrations")
+    choices = dict(zip(form.options, (theme.id for theme in event.themes), strict=True))
+    typed = {"name": "Ann Form", "email": "ann.form@example.org", "partner_type": "ngo"}
+    answer = stage.site.submit(form.action, form.fields | choices | typed)
     assert answer.status == 303, answer.text
 
     settle(stage, event, 1)
     assert stage.site.get(answer.location, accept="text/html").status == 200
-    assert [one.email for one in registrations_of(stage.table, event.id)] == ["ann.form@example.org"]
+    [stored] = registrations_of(stage.table, event.id)
+    assert (stored.email, stored.choices) == ("ann.form@example.org", list(choices.values()))
 
 
 def test_the_same_address_twice_is_one_registration(stage: Running, open_event: Open) -> None:
