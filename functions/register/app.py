@@ -89,9 +89,7 @@ TOO_MANY_CHANGES = N_("The address of this registration was changed often today.
 ADDRESS_CHANGED = N_("Your new link is on its way to the new address. The old link opens nothing any more.")
 ERASED = N_("Everything that was kept of you is deleted.")
 WITHDRAWN = N_("You have withdrawn. Register again if you want to come after all.")
-SAVE_AGAIN = N_(
-    "Your registration was changed elsewhere meanwhile. What you typed stands below: save it again to keep it."
-)
+SAVE_AGAIN = N_("Your registration was changed elsewhere meanwhile. What you typed stands below: save it to keep it.")
 DAY_IS_OVER = N_("The day is over.")
 
 _config = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard"})
