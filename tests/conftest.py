@@ -17,7 +17,7 @@ os.environ.update(
     CONFIGURATION_SET="parcours",
     SECRET_ARN="parcours-signing-key",
     ALLOCATE_FUNCTION="parcours-allocate",
-    MAIL_QUEUE_URL="",
+    MAIL_QUEUE_URL="https://sqs.eu-central-1.amazonaws.com/123456789012/mail",
     POWERTOOLS_SERVICE_NAME="test",
     POWERTOOLS_METRICS_NAMESPACE="Parcours",
     POWERTOOLS_TRACE_DISABLED="true",

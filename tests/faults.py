@@ -6,9 +6,12 @@ raised where botocore announces the call, so that no `except Exception` of ours 
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
+
+from tests.posting import stored_table
 
 
 class Crash(BaseException):
@@ -59,3 +62,14 @@ class Faults:
         if moment in self._at:
             self.crashed.append(f"{when} {call}")
             raise Crash(f"{when} {call}")
+
+
+class Snapshot:
+    """The table's rows as they are now, to begin from again and again; making them anew takes far longer."""
+
+    def __init__(self) -> None:
+        self._items = copy.deepcopy(stored_table().items)
+
+    def restore(self) -> None:
+        """Put the rows back."""
+        stored_table().items = copy.deepcopy(self._items)
