@@ -11,7 +11,6 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -80,7 +79,7 @@ class Meter:
 
 
 @pytest.fixture
-def meter(monkeypatch: pytest.MonkeyPatch) -> Iterator[Meter]:
+def meter(monkeypatch: pytest.MonkeyPatch) -> Meter:
     """A meter on every call of AWS."""
     meter = Meter()
     original = botocore.client.BaseClient._make_api_call
@@ -91,7 +90,7 @@ def meter(monkeypatch: pytest.MonkeyPatch) -> Iterator[Meter]:
         return answer
 
     monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", call)
-    yield meter
+    return meter
 
 
 def test_a_registration_costs_what_the_readme_says(
@@ -102,8 +101,8 @@ def test_a_registration_costs_what_the_readme_says(
     web = Web(register.handler)
     meter.units.clear()
     for number in range(PEOPLE):
-        answer = web.send("POST", "/events/nature/registrations", wish(number))
-        assert answer.status == 202
+        answer = web.post("/events/nature/registrations", wish(number))
+        assert answer.status == 202, answer.text
     with Road(table, keys, "nature", Clock(NOW)).open() as road:
         road.run()
         allocate.table = table
@@ -115,7 +114,7 @@ def test_a_registration_costs_what_the_readme_says(
     each = {name: count / PEOPLE for name, count in meter.units.items()}
     dollars = 1000 * (each["write"] * WRITE + each["read"] * READ + each["message"] * MESSAGE)
     said = re.search(r"(\d+) write and (\d+) read units.*?([\d.]+) USD.*?([\d.]+) USD", README.read_text(), re.DOTALL)
-    assert said is not None
+    assert said is not None, (each, dollars)
     assert (round(each["write"]), round(each["read"])) == (int(said[1]), int(said[2]))
     assert (f"{dollars:.3f}", f"{1000 * each['mail'] * SEND:.2f}") == (said[3], said[4])
 
