@@ -19,7 +19,7 @@ demo: setup ## Run a whole meeting day on this machine; ARGS="--once --out DIR"
 
 test: setup $(VENV)/.dev ## Run the whole test suite; ARGS="-k sentence"
 	@$(VENV)/bin/python -m infra.build catalogues
-	$(VENV)/bin/python -m pytest $(ARGS)
+	$(VENV)/bin/python -m pytest --numprocesses auto --dist loadgroup $(ARGS)
 
 check: setup $(VENV)/.dev ## Lint, types, and the template as written and as translated
 	$(VENV)/bin/ruff check .
