@@ -97,7 +97,7 @@ class Body(BytesIO):
 class FakeSes:
     """SES v2 behind botocore: what it took, and what it answers next. Real retry and error code runs above it."""
 
-    rate: float = 1000.0
+    rate: float | None = 1000.0
     sent: list[Sent] = field(default_factory=list)
     answers: list[Callable[[], tuple[int, str] | None]] = field(default_factory=list)
     clock: Callable[[], float] = lambda: 0.0
@@ -125,6 +125,8 @@ class FakeSes:
         self.losing += 1
 
     def _answer(self, request: Any, **_: Any) -> AWSResponse:
+        if "account" in request.url and self.rate is None:
+            return self._as(500, {"message": "no"}, {"x-amzn-errortype": "InternalFailure"})
         if "account" in request.url:
             return self._as(200, {"SendQuota": {"MaxSendRate": self.rate, "Max24HourSend": 1e6, "SentLast24Hours": 0}})
         self.asked += 1

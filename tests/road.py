@@ -79,6 +79,7 @@ class Road:
     events: list[tuple[datetime, dict[str, Any], int]] = field(default_factory=list)
     parked: list[str] = field(default_factory=list)
     crashes: int = 0
+    failed_upkeeps: int = 0
     seen: dict[str, Item] = field(default_factory=dict)
     told: int = 0
     measured: Counter[str] = field(default_factory=Counter)
@@ -130,8 +131,17 @@ class Road:
         asked = json.loads(request.body)
         at = self.clock.now + timedelta(seconds=asked.get("DelaySeconds", 0))
         for _copy in range(self._copies()):
-            self.queue.append(Message(asked["MessageBody"], at))
+            self.receive(asked["MessageBody"], at=at)
         return AWSResponse(request.url, 200, {}, Body(b'{"MessageId": "m", "MD5OfMessageBody": ""}'))
+
+    def receive(self, *bodies: str, at: datetime | None = None) -> None:
+        """Let messages arrive in the mail queue, now or at a moment."""
+        self.queue += [Message(body, at or self.clock.now) for body in bodies]
+
+    def redrive(self) -> None:
+        """Send every dead letter back to the mail queue, as an operator does."""
+        self.receive(*self.parked)
+        self.parked = []
 
     def _measure(self, name: str, unit: Any, value: float, *_: Any) -> None:
         self.measured[name] += value
@@ -261,6 +271,11 @@ class Road:
         except Crash:
             self.crashes += 1
             self._start_anew(app)
+        except RuntimeError:  # a step of upkeep failed; it has done the others, and the next minute tries again
+            if app is not self.upkeep:
+                raise
+            self.failed_upkeeps += 1
+            return {}
         return None
 
     def _start_anew(self, app: ModuleType) -> None:

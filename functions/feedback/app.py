@@ -1,7 +1,7 @@
 """SES events → mail rows: settles what SES answered late or not at all, and notes mail that comes back.
 
-An event carries the mail's id as a tag. Whatever SES did with a mail, it first took it: so every kind of event but a
-rejection settles a row that is still `sending`. Events come late, twice and in any order.
+An event carries the mail's id as a tag. Whatever SES did with a mail, it first took it: so every kind of event but
+those in `NOT_SENT` settles a row that is still `sending`. Events come late, twice and in any order.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ from shared.table import Table
 
 PASSING = {"General", ""}
 """Subtypes of a transient bounce that say nothing of the address: mostly absence notes."""
+
+NOT_SENT = {"Reject", "Rendering Failure"}
+"""Kinds of event that say SES took the mail and sent it to nobody."""
 
 TRIES = 5
 """How often a registration that changes at the same moment is read again."""
@@ -85,7 +88,7 @@ def settle(event: SesEvent) -> None:
     if mail is None:
         return  # erased since, or not a mail of ours
     about = {"event_id": mail.event, "mail": mail.id, "kind": event.kind}
-    if event.kind == "Reject":
+    if event.kind in NOT_SENT:
         give_up(table, mail, MailState.FAILED, "rejected", now=clock())
         metrics.add_metric("MailsFailed", MetricUnit.Count, 1)
         logger.error("rejected by SES", extra=about)

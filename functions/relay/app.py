@@ -18,7 +18,7 @@ from botocore.config import Config
 
 from shared import settings
 from shared.models import MailState, moment
-from shared.observability import logger
+from shared.observability import fault, logger
 
 LONGEST_DELAY = timedelta(minutes=15)
 """SQS delays a message no longer."""
@@ -39,6 +39,15 @@ def clock() -> datetime:
 
 
 def pass_on(record: DynamoDBRecord) -> None:
+    """Pass on one record; a fault fails this record and is told, for the batch goes on without a word."""
+    try:
+        _queue(record)
+    except Exception as error:
+        logger.error("not queued", extra={"record": record.event_id, **fault(error)})
+        raise
+
+
+def _queue(record: DynamoDBRecord) -> None:
     """Queue the mail of one record, to arrive when it is due."""
     row = (record.dynamodb and record.dynamodb.new_image) or {}
     if row.get("type") != "mail" or row.get("state") != MailState.PENDING:

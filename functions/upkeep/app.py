@@ -6,7 +6,7 @@ fault keeps no other waiting; it is raised at the end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,7 +19,7 @@ from botocore.config import Config
 from functions.upkeep.retention import forget_everybody, forget_sensitive_answers
 from shared import settings
 from shared.errors import StaleError
-from shared.events import ALLOCATE_DUE, UPKEEP_DUE, events, read_event
+from shared.events import ALLOCATE_DUE, UPKEEP_DUE, read_event
 from shared.mails import DUE, as_mail, mails_of, nudge, put_back, send
 from shared.models import Event, MailState, Registration, RegistrationState, moment, utc
 from shared.observability import fault, logger, metrics
@@ -68,7 +68,8 @@ def look_after(now: datetime, may_go_on: Callable[[], bool]) -> dict[str, int]:
     """Do every step; how much each did. Raises RuntimeError at the end if one failed."""
     steps: dict[str, Callable[[], int]] = {
         "mails": lambda: look_after_mails(now),
-        "offers": lambda: look_after_offers(now),
+        "offers that ran out": lambda: take_back_offers(now),
+        "free places": lambda: offer_free_places(now),
         "tasks": lambda: work_through(now, may_go_on),
         "allocations": lambda: watch_allocations(now),
     }
@@ -84,22 +85,44 @@ def look_after(now: datetime, may_go_on: Callable[[], bool]) -> dict[str, int]:
     return done
 
 
+def _each(what: str, items: Iterable[Item], do: Callable[[Item], None]) -> None:
+    """Do something with each of these; one that cannot be read or done keeps no other waiting.
+
+    Raises RuntimeError at the end if there was one.
+    """
+    faults = 0
+    for item in items:
+        try:
+            do(item)
+        except Exception as error:
+            faults += 1
+            logger.error(f"{what} failed", extra={"row": f"{item['pk']} {item['sk']}", **fault(error)})
+    if faults:
+        raise RuntimeError(f"{faults} times: {what} failed")
+
+
 # --------------------------------------------------------------------------- mails and offers
 
 
 def look_after_mails(now: datetime) -> int:
     """Let what nobody heard of be tried again, pass on what the stream lost, and measure who waits longest."""
-    oldest, unknown, lost = now, 0, 0
-    for item in list(table.due(DUE, FOR_EVER)):
+    waiting = list(table.due(DUE, FOR_EVER))
+    oldest, unknown, lost = min((item["created_at"] for item in waiting), default=utc(now)), 0, 0
+
+    def take_up(item: Item) -> None:
+        nonlocal unknown, lost
         mail = as_mail(item)
-        oldest = min(oldest, moment(mail.created_at))
         if mail.state is MailState.SENDING and item["due_at"] <= utc(now):
             unknown += put_back(table, mail, now=now, due_at=now)
         elif mail.state is MailState.PENDING and _is_lost(item, now):
             lost += nudge(table, item, now=now)
-    metrics.add_metric("OldestUnsentMailMinutes", MetricUnit.Count, (now - oldest).total_seconds() / 60)
-    metrics.add_metric("MailsStuckSending", MetricUnit.Count, unknown)
-    metrics.add_metric("MailsLostOnTheWay", MetricUnit.Count, lost)
+
+    try:
+        _each("mail", waiting, take_up)
+    finally:
+        metrics.add_metric("OldestUnsentMailMinutes", MetricUnit.Count, (now - moment(oldest)).total_seconds() / 60)
+        metrics.add_metric("MailsStuckSending", MetricUnit.Count, unknown)
+        metrics.add_metric("MailsLostOnTheWay", MetricUnit.Count, lost)
     if unknown or lost:
         logger.warning("mails taken up again", extra={"unknown": unknown, "lost": lost})
     return unknown + lost
@@ -110,13 +133,34 @@ def _is_lost(item: Item, now: datetime) -> bool:
     return nudges < MOST_NUDGES and moment(item["due_at"]) + LOST_AFTER * 2**nudges <= now
 
 
-def look_after_offers(now: datetime) -> int:
-    """Take back offers that ran out, then offer every free place to who has waited longest."""
-    for item in list(table.due(OFFER_DUE, utc(now))):
+def take_back_offers(now: datetime) -> int:
+    """Put who let an offer run out at the end of the waiting list; how many."""
+    taken_back = 0
+
+    def take_back(item: Item) -> None:
+        nonlocal taken_back
         with suppress(StaleError):  # taken, or withdrawn, this very moment
             expire_offer(table, as_registration(item), now=now)
-    offered = sum(offer_places(table, event, now=now) for event in events(table) if now < event.starts_at)
-    metrics.add_metric("PlacesOffered", MetricUnit.Count, offered)
+            taken_back += 1
+
+    _each("offer", list(table.due(OFFER_DUE, utc(now))), take_back)
+    return taken_back
+
+
+def offer_free_places(now: datetime) -> int:
+    """Offer every free place to who has waited longest; how many."""
+    offered = 0
+
+    def offer(item: Item) -> None:
+        nonlocal offered
+        event = read_event(table, item["sk"])
+        if event and now < event.starts_at:
+            offered += offer_places(table, event, now=now)
+
+    try:
+        _each("event", table.query("EVENTS"), offer)
+    finally:
+        metrics.add_metric("PlacesOffered", MetricUnit.Count, offered)
     return offered
 
 
@@ -133,17 +177,15 @@ def watch_allocations(now: datetime) -> int:
 
 def work_through(now: datetime, may_go_on: Callable[[], bool]) -> int:
     """Do every task that is due, as far as the time lasts. A failing task keeps no other waiting."""
-    done, faults = 0, 0
-    for item in list(table.due(UPKEEP_DUE, utc(now))):
-        try:
-            if _do(item, now, may_go_on):
-                _strike_off(item)
-                done += 1
-        except Exception as error:
-            faults += 1
-            logger.error("task failed", extra={"event_id": item["event"], "task": item["task"], **fault(error)})
-    if faults:
-        raise RuntimeError(f"{faults} tasks failed")
+    done = 0
+
+    def work(item: Item) -> None:
+        nonlocal done
+        if _do(item, now, may_go_on):
+            _strike_off(item)
+            done += 1
+
+    _each("task", list(table.due(UPKEEP_DUE, utc(now))), work)
     return done
 
 
