@@ -57,7 +57,7 @@ const rank = (fieldset) => {
   list.after(live);
 
   const title = (row) => row.querySelector("h3").textContent;
-  let ranked = selects.every((select) => select.value);
+  let ranked = false;
 
   const paint = () => {
     const rows = [...list.children];
@@ -127,11 +127,17 @@ const rank = (fieldset) => {
     list.querySelector("button:not([aria-disabled=true])").focus();
   });
 
-  // What a reload or the way back had filled in, or a server sent back: the list follows the selects.
+  // The list follows the selects: what a server sent back, and what a browser fills in again on the way back, which
+  // it does only after this script has run.
   const byTheme = Object.fromEntries([...list.children].map((row) => [row.dataset.theme, row]));
-  const chosen = selects.map((select) => byTheme[select.value]).filter(Boolean);
-  list.prepend(...new Set(chosen));
-  paint();
+  const follow = () => {
+    const chosen = selects.map((select) => byTheme[select.value]).filter(Boolean);
+    ranked = new Set(chosen).size === selects.length;
+    list.prepend(...new Set(chosen));
+    paint();
+  };
+  follow();
+  addEventListener("pageshow", follow);
 };
 
 for (const fieldset of document.querySelectorAll("[data-ranking]")) rank(fieldset);
