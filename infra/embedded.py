@@ -32,12 +32,14 @@ INTERPRETER = ROOT / ".tools" / "cloud" / "bin" / "python"
 START_SECONDS = 30.0
 STOP_SECONDS = 5.0
 
-# Runs in MiniStack's interpreter. The read ends only when the parent is gone.
+# Runs in MiniStack's interpreter. The read ends only when the parent is gone or has closed the pipe; then a shell in
+# a group of its own ends this one, the functions' workers with it, and takes away the folder they ran in.
 _CHILD = """
-import os, signal, threading
+import os, subprocess, threading
 def follow():
     os.read(0, 1)
-    os.kill(os.getpid(), signal.SIGTERM)
+    script = f'kill -s KILL -- -{os.getpgrp()}; rm -rf "$0"'
+    subprocess.Popen(["/bin/sh", "-c", script, os.getcwd()], start_new_session=True)
 threading.Thread(target=follow, daemon=True).start()
 from ministack.app import main
 main()

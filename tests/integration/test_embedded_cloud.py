@@ -95,8 +95,8 @@ def test_a_taken_port_is_passed_over() -> None:
         assert free_port(taken) != taken
 
 
-def test_it_goes_when_its_user_is_killed() -> None:
-    """Nobody can tidy up after SIGKILL; the closed pipe tells MiniStack."""
+def test_it_goes_when_its_user_is_killed(scratch: Path) -> None:
+    """Whoever gets SIGKILL cannot tidy up; the closed pipe tells MiniStack, which takes its folder with it."""
     port = free_port()
     user = subprocess.Popen(
         [
@@ -105,6 +105,7 @@ def test_it_goes_when_its_user_is_killed() -> None:
             f"import time; from infra.embedded import EmbeddedCloud\nwith EmbeddedCloud({port}): time.sleep(60)",
         ],
         cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(scratch)},
     )
     try:
         assert eventually(lambda: listens(port), 30)
