@@ -161,7 +161,7 @@ def _line_of(lines: Sequence[str], path: str) -> int:
     """
     at, indent = 0, -1
     for key, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", path):
-        found = _item_line(lines, at, indent, int(index)) if index else _key_line(lines, at, indent, key)
+        found = _item_line(lines, at, int(index)) if index else _key_line(lines, at, indent, key)
         if found is None:
             break
         at, indent = found
@@ -180,7 +180,7 @@ def _key_line(lines: Sequence[str], at: int, indent: int, key: str) -> tuple[int
     return None
 
 
-def _item_line(lines: Sequence[str], at: int, indent: int, index: int) -> tuple[int, int] | None:
+def _item_line(lines: Sequence[str], at: int, index: int) -> tuple[int, int] | None:
     items = [n for n in range(at + 1, len(lines)) if re.match(r"^\s*-(\s|$)", lines[n])]
     block = [n for n in items if len(lines[n]) - len(lines[n].lstrip()) == _depth(lines, items)]
     return (block[index], _depth(lines, items)) if index < len(block) else None
@@ -331,11 +331,10 @@ def _read_json(path: Path) -> dict[str, Any]:
 def read_previous(path: Path, event: Event) -> Programmes:
     """The programmes of an allocation.json. Raises FileFaultsError where they do not fit the event."""
     programmes = _read_json(path).get("programmes")
-    shaped = isinstance(programmes, dict) and all(
+    if not isinstance(programmes, dict) or not all(
         isinstance(programme, dict) and all(isinstance(theme, str) for theme in programme.values())
         for programme in programmes.values()
-    )
-    if not shaped:
+    ):
         raise FileFaultsError([f"{path}:1: it holds no `programmes` by attendee and round"])
     themes, rounds = {theme.id for theme in event.themes}, {slot.id for slot in event.rounds}
     faults = [

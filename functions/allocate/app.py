@@ -155,7 +155,7 @@ def carry_out(event: Event, asked: Run, now: datetime) -> Run:
     outcome = {
         **known,
         "mails": len(owed_mails(people, before, after)),
-        "result": _figures(event, run, people, allocation),
+        "result": _figures(event, people, allocation),
     }
     at_once = run.automatic and event.allocation.publish == "automatic"
     draft = finish_run(table, event, run, outcome, now=now, then_publish=at_once)
@@ -199,7 +199,7 @@ def _programmes(event: Event, run: Run, allocation: Allocation) -> list[Programm
     ]
 
 
-def _figures(event: Event, run: Run, people: Sequence[Registration], allocation: Allocation) -> dict[str, Any]:
+def _figures(event: Event, people: Sequence[Registration], allocation: Allocation) -> dict[str, Any]:
     """What organisers see of a run: `allocation.json` without the people, the workshops, the price of balance."""
     figures = allocation.model_dump(mode="json", exclude={"programmes", "reasons", "moved"})
     curve = balance_curve(event, attendees(people), CURVE_WEIGHTS) if len(people) <= MOST_IN_CURVE else []

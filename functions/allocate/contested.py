@@ -81,7 +81,7 @@ class Crowd:
         return min(1 << 28, self.span * 1000)
 
     def __len__(self) -> int:
-        return self.cost.shape[1]
+        return len(self.units)
 
     def subset(self, people: Ints) -> Crowd:
         """The same for some of the people."""

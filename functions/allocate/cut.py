@@ -98,7 +98,7 @@ class _Shortage:
         wanted = [
             f"{count} more {thing} in {self._name(place)}"
             for thing, counts in (("seats", extra[0]), ("people", extra[1]))
-            for place, count in zip(self.offered, counts, strict=True)
+            for place, count in zip(self.offered.tolist(), counts, strict=True)
             if count
         ]
         return f"It would be possible with {', '.join(wanted)}." if wanted else ""

@@ -217,14 +217,15 @@ class ExactModel:
         if whole:
             kinds = [highspy.HighsVarType.kInteger] * len(self.columns)
             model.integrality_ = kinds + [highspy.HighsVarType.kContinuous] * (2 * self.cells)
-        solver = highspy.Highs()
-        for option, setting in {
+        solver = highspy.Highs()  # type: ignore[no-untyped-call]
+        settings: dict[str, bool | float | str] = {
             "output_flag": False,
             "parallel": "off",  # the same answer on every machine
             "time_limit": max(time_limit, 0.01),
             "mip_rel_gap": 0.0,
             "mip_abs_gap": 0.99,  # the objective is whole: less than one apart is equal
-        }.items():
+        }
+        for option, setting in settings.items():
             solver.setOptionValue(option, setting)
         solver.passModel(model)
         return solver
@@ -286,7 +287,7 @@ def place_changes(problem: Problem, rows: Ints) -> Ints:
     """1 where a place is not the one held, by attendee, theme, round; 0 where none is held."""
     held = problem.held[rows]
     changes = (held[:, None, :] != NOWHERE) & (held[:, None, :] != np.arange(len(problem.themes))[None, :, None])
-    return changes.astype(np.int64)
+    return np.asarray(changes, dtype=np.int64)
 
 
 def counts_of(problem: Problem, groups: Groups, places: Places) -> Ints:

@@ -38,7 +38,7 @@ def solve_flow(problem: Problem, groups: Groups) -> Solution:
     dealt = share_themes(given, demand.size, demand.units, demand.cost)
     sets[groups.order, : dealt.shape[1]] = dealt
     margin = _on_the_margin(demand, prices)
-    tied = np.flatnonzero(margin.any(axis=1)[groups.of])
+    tied = np.flatnonzero(np.asarray(margin.any(axis=1))[groups.of])
     table = in_all_rounds(problem, prices)
     bound = lower_bound(problem, table, rows=groups.first, size=groups.size)
     return _order_sets(problem, sets, tied, margin[groups.of[tied]].T, Solution(None, 0, bound, table, 1, "flow"))
@@ -48,10 +48,9 @@ def _solve_crowd(problem: Problem) -> Solution:
     """Network 1 for people who are all different."""
     settled = settle(_crowd(problem), theme_supply(problem))
     table = in_all_rounds(problem, settled.prices.heads)
-    if problem.even:  # everyone has the cheapest themes there are for them, in every round at the same price
-        bound = settled.demand_value + supply_value(problem, table, 1)
-    else:
-        bound = lower_bound(problem, table)
+    # With even rounds everyone has the cheapest themes there are for them, in every round at the same price.
+    cheapest = settled.demand_value + supply_value(problem, table, 1) if problem.even else None
+    bound = lower_bound(problem, table) if cheapest is None else cheapest
     sets = np.full((problem.people, len(problem.rounds)), NOWHERE, dtype=np.int16)
     sets[:, : settled.sets.shape[1]] = settled.sets
     return _order_sets(
@@ -66,7 +65,7 @@ def _crowd(problem: Problem) -> Crowd:
     if problem.even:
         rank_costs = problem.rank_costs.astype(np.int32)
         cost = np.ascontiguousarray(rank_costs[problem.rank].T)
-        allowed = np.repeat((problem.seats > 0).any(axis=1)[:, None], problem.people, axis=1)
+        allowed = np.repeat((problem.seats[:, :1] > 0), problem.people, axis=1)
         return Crowd(cost, None if allowed.all() else allowed, units, problem.partner_type, types)
     everyone = np.arange(problem.people)
     demand = theme_demand(problem, everyone, np.ones_like(everyone))

@@ -108,7 +108,7 @@ def subset(problem: Problem, people: Bools, minimum: Ints) -> Problem:
     chosen = np.flatnonzero(people)
     return replace(
         problem,
-        ids=[problem.ids[a] for a in chosen],
+        ids=[problem.ids[a] for a in chosen.tolist()],
         partner_type=problem.partner_type[chosen],
         rank=problem.rank[chosen],
         present=problem.present[chosen],

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from functions.allocate.groups import Groups, group_attendees, group_rows
 from functions.allocate.problem import NOWHERE, Bools, Ints, Places, Problem
@@ -90,15 +92,14 @@ class Outcome:
         """Why attendee `a` missed a theme."""
         problem = self.problem
         rank = int(problem.rank[a, theme])
-        facts = {"theme": theme, "rank": rank, "equals": equals}
         attended = np.flatnonzero(problem.present[a] & (problem.seats[theme] > 0))
         if not len(attended):
-            return Missed(**facts, cause=Cause.NOT_OFFERED)
+            return Missed(theme, rank, Cause.NOT_OFFERED, equals=equals)
         seats = int(problem.seats[theme].sum())
         open_ = attended[self.fill[theme, attended] < problem.seats[theme, attended]]
         if not len(open_):
             others = int(self.as_high[theme, rank]) - 1
-            return Missed(**facts, cause=Cause.FULL, others=others, seats=seats)
+            return Missed(theme, rank, Cause.FULL, others=others, seats=seats, equals=equals)
         found = [self._beside(a, theme, int(r)) for r in open_]
         cause, r, heads = min(found, key=lambda one: list(Cause).index(one[0]), default=found[0])
         # A round in which the person could really have moved tells more than one in which they could not.
@@ -106,7 +107,8 @@ class Outcome:
             if one[0] in {Cause.MIX, Cause.MINIMUM, Cause.KEPT, Cause.EQUAL}:
                 cause, r, heads = one
                 break
-        return Missed(**facts, cause=cause, seats=seats, round=r, instead=int(self.places[a, r]), heads=heads)
+        instead = int(self.places[a, r])
+        return Missed(theme, rank, cause, seats=seats, round=r, instead=instead, heads=heads, equals=equals)
 
     def _beside(self, a: int, theme: int, r: int) -> tuple[Cause, int, int]:
         """Why a free seat of this theme in round r is not attendee a's: cause, round, heads more outside."""
@@ -151,8 +153,9 @@ def reasons(problem: Problem, places: Places, titles: Mapping[str, str], *, opti
         ranks[here, r] = problem.rank[here, places[here, r]]
     missed_ranks = np.take_along_axis(problem.rank.astype(np.int64), np.maximum(missed, 0), axis=1)
     held = problem.held if problem.change_cost else np.full_like(places, NOWHERE)
-    facts = [problem.partner_type[:, None], places, ranks, problem.pinned, held, missed, missed_ranks, equals]
-    alike = group_rows(np.concatenate(facts, axis=1, dtype=np.int64, casting="unsafe"))
+    kind = problem.partner_type[:, None]
+    facts: list[NDArray[Any]] = [kind, places, ranks, problem.pinned, held, missed, missed_ranks, equals]
+    alike = group_rows(np.concatenate([fact.astype(np.int64) for fact in facts], axis=1))
     words = Words(problem, [titles[theme] for theme in problem.themes], optimal)
     sentences = []
     for a in alike.first.tolist():

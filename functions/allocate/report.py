@@ -176,7 +176,8 @@ def _fill(facts: _Facts) -> str:
     return (
         "<section><h2>How full is each workshop, and who is in it?</h2><p class=soft>The outline is the seats; the "
         "filling is the people, by partner type.</p>"
-        f"{_legend(facts)}{_figure(rows, 960, len(workshops) * step + 6, 'Heads and seats of every workshop')}</section>"
+        f"{_legend(facts)}{_figure(rows, 960, len(workshops) * step + 6, 'Heads and seats of every workshop')}"
+        "</section>"
     )
 
 
@@ -189,8 +190,9 @@ def _mix(facts: _Facts) -> str:
         return _mix_in_words(facts, bands)
     left, column, step = 300, 640 / max(len(kinds), 1), 26
     rows = [
-        f'<text class=mid x="{left + (g + 0.5) * column:.1f}" y="14">{escape(_short(facts.event.partner_type_title(kind), column))}</text>'
+        f'<text class=mid x="{left + (g + 0.5) * column:.1f}" y="14">{title}</text>'
         for g, kind in enumerate(kinds)
+        for title in (escape(_short(facts.event.partner_type_title(kind), column)),)
     ]
     most = {
         kind: max(
@@ -226,11 +228,12 @@ def _mix_cell(heads: int, band: tuple[int, int], most: int, x: float, y: float, 
     mark = (
         f'<circle cx="{at:.1f}" cy="{y + 12}" r="4.5" fill="var(--ink)"/>'
         if low <= heads <= high
-        else f'<path d="M{at:.1f} {y + 5.5}l6.5 6.5-6.5 6.5-6.5-6.5z" fill="var(--paper)" stroke="var(--ink)" stroke-width="2"/>'
+        else f'<path d="M{at:.1f} {y + 5.5}l6.5 6.5-6.5 6.5-6.5-6.5z" fill="var(--paper)" stroke="var(--ink)" '
+        'stroke-width="2"/>'
     )
     return (
-        f'<rect x="{x + 14 + low * scale:.1f}" y="{y + 6}" width="{max((high - low) * scale, 2):.1f}" height="12" rx="2" '
-        f'fill="var(--band)"/>{mark}<text class="end soft" x="{x + column - 8:.1f}" y="{y + 16}">{heads}</text>'
+        f'<rect x="{x + 14 + low * scale:.1f}" y="{y + 6}" width="{max((high - low) * scale, 2):.1f}" height="12" '
+        f'rx="2" fill="var(--band)"/>{mark}<text class="end soft" x="{x + column - 8:.1f}" y="{y + 16}">{heads}</text>'
     )
 
 
@@ -243,9 +246,10 @@ def _mix_in_words(facts: _Facts, bands: Mapping[tuple[str, str, str], tuple[int,
         for (t, r, k), (low, high) in outside[:30]
     )
     return (
-        f"<section><h2>Does each workshop mirror the room?</h2><p class=soft>{len(bands) - len(outside)} of {len(bands)} "
-        "groups of heads are inside their band. The furthest outside:</p><div class=scroll><table><thead><tr>"
-        f"<th>Workshop<th>Partner type<th class=n>Heads<th class=n>Band</thead><tbody>{rows}</tbody></table></div></section>"
+        f"<section><h2>Does each workshop mirror the room?</h2><p class=soft>{len(bands) - len(outside)} of "
+        f"{len(bands)} groups of heads are inside their band. The furthest outside:</p><div class=scroll>"
+        f"<table><thead><tr><th>Workshop<th>Partner type<th class=n>Heads<th class=n>Band</thead><tbody>{rows}"
+        "</tbody></table></div></section>"
     )
 
 
@@ -287,7 +291,8 @@ def _worst_off(facts: _Facts) -> str:
         if cost(one)
     )
     if not rows:
-        return "<section><h2>Who is worst off?</h2><p>Nobody: everyone has the best programme there is for them.</p></section>"
+        words = "Nobody: everyone has the best programme there is for them."
+        return f"<section><h2>Who is worst off?</h2><p>{words}</p></section>"
     return (
         "<section><h2>Who is worst off?</h2><p class=soft>Regret is spread: no exchange between two people of the same "
         "partner type, at the same total cost, would make these numbers more equal.</p><div class=scroll><table><thead>"
@@ -323,10 +328,10 @@ def _curve(facts: _Facts) -> str:
         for p in points
     )
     return (
-        "<section><h2>What would stricter balance cost?</h2><p class=soft>Each point is a fresh allocation with another "
-        "weight for a head outside its band. Further left, workshops mirror the room better; further down, people get "
-        f"what they like better.</p><div class=two>{_curve_picture(points, used)}<div class=scroll><table><thead><tr>"
-        "<th class=n>Weight<th class=n>Mean choice<th class=n>Heads outside</thead>"
+        "<section><h2>What would stricter balance cost?</h2><p class=soft>Each point is a fresh allocation with "
+        "another weight for a head outside its band. Further left, workshops mirror the room better; further down, "
+        f"people get what they like better.</p><div class=two>{_curve_picture(points, used)}<div class=scroll>"
+        "<table><thead><tr><th class=n>Weight<th class=n>Mean choice<th class=n>Heads outside</thead>"
         f"<tbody>{table}</tbody></table></div></div></section>"
     )
 
@@ -349,9 +354,10 @@ def _curve_picture(points: Sequence[Mapping[str, float]], used: int) -> str:
     told: set[tuple[int, int]] = set()
     for x, y, point in spots:
         this = point["weight"] == used
+        fill = "var(--paper)" if this else "var(--strong)"
         rows.append(
-            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{7 if this else 4}" fill="{"var(--paper)" if this else "var(--strong)"}" '
-            'stroke="var(--strong)" stroke-width="2.5"/>'
+            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{7 if this else 4}" fill="{fill}" stroke="var(--strong)" '
+            'stroke-width="2.5"/>'
         )
         spot = (round(x / 14), round(y / 14))
         if spot not in told:
@@ -372,10 +378,10 @@ def _proof(facts: _Facts) -> str:
         else f"No allocation can cost less than {run.bound:,}; {escape(run.why)}."
     )
     return (
-        f"<section><h2>How to check it</h2><p>The objective is {run.objective.total:,}: {parts}. {claim}</p><p>Among people "
-        "with the same wishes a lottery decided. Everyone can repeat their own draw: the lowest lot goes first. "
-        f"<code>printf %s ID | openssl dgst -sha256 -hmac '{escape(run.seed)}'</code></p><p class=soft>Engine {run.engine}, "
-        f"{run.seconds:.2f} s. Input <code>{run.input_digest}</code></p></section>"
+        f"<section><h2>How to check it</h2><p>The objective is {run.objective.total:,}: {parts}. {claim}</p><p>"
+        "Among people with the same wishes a lottery decided. Everyone can repeat their own draw: the lowest lot goes "
+        f"first. <code>printf %s ID | openssl dgst -sha256 -hmac '{escape(run.seed)}'</code></p><p class=soft>Engine "
+        f"{run.engine}, {run.seconds:.2f} s. Input <code>{run.input_digest}</code></p></section>"
     )
 
 

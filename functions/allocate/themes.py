@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-import networkx as nx
+import networkx as nx  # type: ignore[import-untyped]  # its stubs are a package of their own
 import numpy as np
 
 from functions.allocate.problem import NOWHERE, Bools, Ints, NoAllocationError, Problem

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-import networkx as nx
+import networkx as nx  # type: ignore[import-untyped]  # its stubs are a package of their own
 import numpy as np
 
 from functions.allocate.groups import Groups, group_columns
@@ -155,7 +155,7 @@ def _round_supply(problem: Problem, r: int, left: Places) -> RoundSupply:
     least = np.maximum(problem.minimum - pinned.sum(axis=2), 0)
     lower, upper = (edge - pinned for edge in problem.band)
     segments = {
-        (t, g): list(_split_segments(pending[t, g], lower[t, r:, g], upper[t, r:, g], problem.weight))
+        (t, g): list(_split_segments(int(pending[t, g]), lower[t, r:, g], upper[t, r:, g], problem.weight))
         for t, g in np.ndindex(themes, types)
         if pending[t, g]
     }
@@ -167,12 +167,12 @@ def _round_supply(problem: Problem, r: int, left: Places) -> RoundSupply:
     )
 
 
-def _split_segments(pending: np.int64, lower: Ints, upper: Ints, weight: int) -> Iterator[tuple[int, int]]:
+def _split_segments(pending: int, lower: Ints, upper: Ints, weight: int) -> Iterator[tuple[int, int]]:
     """Yield widths and marginal costs of h heads here and `pending − h` later; convex, so costs grow."""
     here = (int(lower[0]), int(upper[0]))
-    later = (int(pending) - int(upper[1:].sum()), int(pending) - int(lower[1:].sum()))
+    later = (pending - int(upper[1:].sum()), pending - int(lower[1:].sum()))
     # Both parts bend at two numbers of heads here: −weight before the first, 0 between, +weight after the second.
-    bends = sorted({0, int(pending), *(min(max(bend, 0), int(pending)) for bend in here + later)})
+    bends = sorted({0, pending, *(min(max(bend, 0), pending) for bend in here + later)})
     for begin, end in pairwise(bends):
         yield end - begin, sum(weight * ((begin >= high) - (begin < low)) for low, high in (here, later))
 
@@ -191,9 +191,9 @@ def _split_round(kind: Ints, groups: Groups, cost: Ints, possible: Bools, supply
         raise NoAllocationError("the themes do not fit the rounds in any order")
     for k in range(len(groups)):
         network.add_node(("group", k), demand=-int(groups.size[k]))
-        for t in np.flatnonzero(possible[k]):
+        for t in np.flatnonzero(possible[k]).tolist():
             network.add_edge(
-                ("group", k), ("heads", int(t), int(kind[k])), 0, capacity=int(groups.size[k]), weight=int(cost[k, t])
+                ("group", k), ("heads", t, int(kind[k])), 0, capacity=int(groups.size[k]), weight=int(cost[k, t])
             )
     for (t, g), segments in supply.segments.items():
         network.add_node(("heads", t, g), demand=int(supply.floor[t, g]))

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from itertools import permutations, product
+from itertools import pairwise, permutations, product
 from math import ceil, floor
 from typing import Any
 
@@ -327,7 +327,7 @@ def _lottery(case: _Case) -> Iterator[str]:
             continue
         drawn = [hmac.digest(seed, one.id.encode(), "sha256") for one in people]
         order = sorted(range(len(people)), key=lambda a: drawn[a])
-        for a, b in zip(order, order[1:], strict=False):
+        for a, b in pairwise(order):
             if personal[a] > personal[b]:
                 yield f"{people[a].id} drew a better lot than {people[b].id} and has the worse programme"
 
@@ -370,8 +370,7 @@ def _demand_value(case: _Case, scale: int) -> int:
         by_shape[len(table),].append((table, len(people)))
     for (rounds,), tables in by_shape.items():
         if rounds:
-            cost = np.array([table for table, _ in tables], dtype=np.int64)
-            least = _cheapest(cost)
+            least = _cheapest(np.array([table for table, _ in tables], dtype=np.int64))
             total += int((least * np.array([count for _, count in tables])).sum())
     return total
 
@@ -392,7 +391,7 @@ def _cheapest(cost: Cost) -> Cost:
         for a in range(rows):
             for b in range(a):
                 differ &= chosen[a] != chosen[b]
-        total = sum(value[:, row, pick] for row, pick in enumerate(picks))
+        total = value[:, np.arange(rows), picks].sum(axis=1)
         least = np.where(differ & (total < least), total, least)
     return least
 
@@ -409,7 +408,7 @@ def _supply_value(case: _Case, scale: int) -> int:
             price, most = case.allocation.prices[theme.id][slot][kind], case.present[slot, kind]
             value += weight * low
             edges = [0, min(low, most), min(high, most), most]
-            for step, begin, end in zip((-weight, 0, weight), edges, edges[1:], strict=False):
+            for step, begin, end in zip((-weight, 0, weight), edges[:-1], edges[1:], strict=True):
                 gains.append((step - price, end - begin))
         for gain, heads in sorted(gains):
             take = min(heads, seats, heads if gain < 0 else max(needed, 0))
@@ -458,7 +457,7 @@ def _minimise(
     most_changes: int | None = None,
 ) -> int | None:
     """The proven bound of Σ programmes, heads outside at their price; rows are built one by one."""
-    solver = highspy.Highs()
+    solver = highspy.Highs()  # type: ignore[no-untyped-call]
     for option, setting in {
         "output_flag": False,
         "mip_rel_gap": 0.0,

@@ -16,7 +16,8 @@ from typing import Any
 import highspy
 import numpy as np
 
-from functions.allocate.problem import Attendee
+from functions.allocate.problem import Attendee, Mode
+from functions.allocate.solve import NoAllocationError, allocate
 from shared.models import Event
 from tests.factories import make_event
 
@@ -32,7 +33,8 @@ class Instance:
     facts: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def mode(self) -> str:
+    def mode(self) -> Mode:
+        """How the allocator is asked."""
         return "keep" if self.previous is not None else "fresh"
 
 
@@ -250,6 +252,32 @@ def programme_faults(instance: Instance, programmes: Mapping[str, Mapping[str, s
         if dict(programmes[attendee.id]) not in personal_programmes(instance.event, attendee):
             faults.append(f"{attendee.id}: {programmes[attendee.id]}")
     return faults
+
+
+def differences(instance: Instance) -> list[str]:
+    """What the allocator does otherwise than the oracle says; nothing, if all is well.
+
+    It must find the least objective and prove it, or refuse where no allocation exists. A keep run also refuses when
+    newcomers could come only by taking a published place.
+    """
+    best = oracle(instance)
+    try:
+        allocation = allocate(instance.event, instance.attendees, mode=instance.mode, previous=instance.previous)
+    except NoAllocationError as refusal:
+        fair = best is None or "a keep run never does" in str(refusal)
+        return [] if fair else [f"refused, though {best} is possible: {refusal}"]
+    if best is None:
+        return ["allocated, though nothing is possible"]
+    found = objective(instance, allocation.programmes)
+    wrong = programme_faults(instance, allocation.programmes)
+    each = allocation.change_cost
+    if (found.changes * each + found.total) != (best.changes * each + best.total):
+        wrong.append(f"costs {found}, and {best} is possible")
+    if allocation.objective.total != found.total + each * found.changes:
+        wrong.append(f"claims {allocation.objective}, which is {found}")
+    if not allocation.optimal or allocation.bound != allocation.objective.total:
+        wrong.append(f"does not prove it: bound {allocation.bound}, {allocation.why}")
+    return wrong
 
 
 KINDS = ("even", "uneven", "absent", "pinned", "partial", "minimum", "keep", "everything")
