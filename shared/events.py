@@ -97,9 +97,20 @@ def audit(event: str, actor: str, act: str, *, now: datetime, about: str = "", w
     )
 
 
-def audit_lines(table: Table, event: str) -> Iterator[Item]:
-    """The audit list, newest first."""
-    return table.query(event_pk(event), "AUDIT#", newest_first=True)
+def audit_lines(table: Table, event: str, *, before: str = "", about: str = "", most_wanted: int = 0) -> Iterator[Item]:
+    """The audit list, newest first.
+
+    Parameters
+    ----------
+    before
+        The `sk` of a line: continues with those older than it.
+    about
+        Only the lines about this registration.
+    most_wanted
+        How many lines the caller will take; more are read only if they are asked for.
+    """
+    where = {"about": about} if about else None
+    return table.query(event_pk(event), "AUDIT#", newest_first=True, after=before, where=where, size=most_wanted)
 
 
 def task(event: str, name: str, due: str, due_at: datetime, **facts: Any) -> Write:

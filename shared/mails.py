@@ -168,11 +168,18 @@ def read_mail(table: Table, event: str, mail: str) -> Mail | None:
     return as_mail(found) if found else None
 
 
-def mails_of(table: Table, event: str, prefix: str = "") -> Iterator[Mail]:
-    """Every mail of an event, or those whose id starts with `prefix`."""
-    return map(as_mail, table.query(mails_pk(event), prefix))
+def mails_of(table: Table, event: str, prefix: str = "", *, registration: str = "") -> Iterator[Mail]:
+    """Every mail of an event, or those whose id starts with `prefix`, or those to one registration."""
+    where = {"registration": registration} if registration else None
+    return map(as_mail, table.query(mails_pk(event), prefix, where=where))
+
+
+def mail_states(table: Table, event: str) -> Iterator[tuple[MailState, bool]]:
+    """The state of every mail of an event, and whether it came back: what counting takes, and nothing more."""
+    rows = table.query(mails_pk(event), only=("state", "bounced"))
+    return ((MailState(row["state"]), bool(row["bounced"])) for row in rows)
 
 
 def as_mail(item: Item) -> Mail:
     """The mail in a stored item."""
-    return Mail.model_validate({key: value for key, value in item.items() if key in Mail.model_fields})
+    return Mail.model_validate({key: item[key] for key in Mail.model_fields if key in item})

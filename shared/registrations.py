@@ -76,7 +76,7 @@ def find_by_address(table: Table, event: str, email: str) -> Registration | None
 
 def as_registration(item: Item) -> Registration:
     """The registration in a stored item."""
-    return Registration.model_validate({key: value for key, value in item.items() if key in Registration.model_fields})
+    return Registration.model_validate({key: item[key] for key in Registration.model_fields if key in item})
 
 
 def register(
@@ -147,7 +147,8 @@ def admit(
         if 0 in error.failed:
             return None
         raise ConflictError(
-            f"All {event.capacity} places are taken. Raise registration.capacity in the event file, or withdraw somebody."
+            f"All {event.capacity} places are taken. "
+            "Raise registration.capacity in the event file, or withdraw somebody."
         ) from None
     return stored
 
@@ -402,7 +403,7 @@ def programme_of(table: Table, event: str, run: int, registration: str) -> Progr
 
 def as_programme(item: Item) -> Programme:
     """The programme in a stored item."""
-    return Programme.model_validate({key: value for key, value in item.items() if key in Programme.model_fields})
+    return Programme.model_validate({key: item[key] for key in Programme.model_fields if key in item})
 
 
 def _changed(before: Registration, changes: Mapping[str, Any], now: datetime) -> Registration:

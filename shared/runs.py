@@ -51,7 +51,7 @@ def runs_of(table: Table, event: str) -> Iterator[Run]:
 
 def as_run(item: Item) -> Run:
     """The run in a stored item."""
-    return Run.model_validate({key: value for key, value in item.items() if key in Run.model_fields})
+    return Run.model_validate({key: item[key] for key in Run.model_fields if key in item})
 
 
 def programmes_of(table: Table, event: str, number: int) -> dict[str, Programme]:
@@ -60,6 +60,12 @@ def programmes_of(table: Table, event: str, number: int) -> dict[str, Programme]
         return {}
     items = table.query(f"RUN#{event}#{number:06d}", "PROGRAMME#")
     return {one["registration"]: as_programme(one) for one in items}
+
+
+def allocated(table: Table, event: str, number: int) -> set[str]:
+    """Who has a programme under a run; nobody under run 0."""
+    pk = f"RUN#{event}#{number:06d}"
+    return {one["registration"] for one in table.query(pk, "PROGRAMME#", only=("registration",))} if number else set()
 
 
 def request_run(table: Table, event: Event, wish: Wish, *, actor: str, now: datetime, automatic: bool = False) -> Run:

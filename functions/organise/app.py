@@ -7,10 +7,12 @@ in the module named after its subject. A GET changes nothing; a POST from anothe
 from __future__ import annotations
 
 import json
+import re
 import time
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import boto3
 from aws_lambda_powertools.event_handler import Response
@@ -51,6 +53,9 @@ from shared.tokens import Keys
 COOKIE = "parcours"
 PAGE_SIZE, PROGRAM_SIZE = 100, 1000
 """People on one page, and in one JSON answer."""
+
+AUDIT_LINE = re.compile(r"[0-9-]{10}T[0-9:.]{15}Z#[0-9a-f]{8}")
+"""Where a line of the audit list stands: its time and what tells two of one time apart."""
 
 PATIENCE = 4.0
 """Seconds that the page of a draft waits for the draft, so that most people never see it unfinished."""
@@ -310,17 +315,21 @@ def retire(event_id: str) -> Answer:
 
 @app.get("/organise/<event_id>/audit")
 def show_audit(event_id: str) -> Answer:
-    """Who did what, the newest first."""
+    """Who did what, the newest first; `before` names the line after which older ones are shown."""
     event, actor = allowed(event_id)
-    number = dashboard.read_search(query(), size=PAGE_SIZE).page
-    lines = list(audit_lines(table, event.id))
-    pages = max(1, -(-len(lines) // PAGE_SIZE))
-    shown = lines[(min(number, pages) - 1) * PAGE_SIZE :][:PAGE_SIZE]
+    before = query().get("before", "")
+    if before and not AUDIT_LINE.fullmatch(before):
+        raise NotFoundError("There is no such line in the audit list. Start again at its newest.")
+    read = audit_lines(table, event.id, before=f"AUDIT#{before}" if before else "", most_wanted=PAGE_SIZE + 1)
+    lines = list(islice(read, PAGE_SIZE + 1))
+    shown = lines[:PAGE_SIZE]
+    older = shown[-1]["sk"].removeprefix("AUDIT#") if len(lines) > PAGE_SIZE else ""
     if wants_json(request()):
         keys_shown = ("at", "actor", "act", "about", "what")
-        return as_json(200, {"lines": [{key: line[key] for key in keys_shown} for line in shown], "pages": pages})
-    names = {one.id: one.name for one in registrations_of(table, event.id)}
-    return show("audit.html", event, actor, here="audit", lines=shown, names=names, number=number, pages=pages)
+        return as_json(200, {"lines": [{key: line[key] for key in keys_shown} for line in shown], "older": older})
+    names = people.names(table, event)
+    facts: dict[str, Any] = {"lines": shown, "names": names, "before": before, "older": quote(older)}
+    return show("audit.html", event, actor, here="audit", **facts)
 
 
 def done(event: Event, where: str, message: str) -> Answer:
@@ -340,9 +349,8 @@ def list_people(event_id: str) -> Answer:
     program = wants_json(request())
     wanted = dashboard.read_search(query(), size=PROGRAM_SIZE if program else PAGE_SIZE)
     found = dashboard.find(list(registrations_of(table, event.id)), wanted)
-    run = read_state(table, event.id).published_run
     if program:
-        programmes = programmes_of(table, event.id, run)
+        programmes = programmes_of(table, event.id, read_state(table, event.id).published_run)
         shown = [people.as_shown(one, programmes.get(one.id)) for one in found.people]
         numbers = {"counts": found.counts, "total": found.total, "page": found.page, "pages": found.pages}
         return as_json(200, {"people": shown, **numbers})
@@ -417,8 +425,8 @@ def show_person(event_id: str, person_id: str) -> Answer:
 def person_page(event: Event, actor: str, person_id: str, error: ParcoursError | None = None, **facts: Any) -> Answer:
     """A person with everything an organiser may change, and what was refused of it."""
     person = people.find_person(table, event, person_id)
-    mails = [mail for mail in mails_of(table, event.id) if mail.registration == person.id]
-    lines = [line for line in audit_lines(table, event.id) if line["about"] == person.id]
+    mails = list(mails_of(table, event.id, registration=person.id))
+    lines = list(islice(audit_lines(table, event.id, about=person.id), 20))
     return show(
         "person.html",
         event,
@@ -428,7 +436,7 @@ def person_page(event: Event, actor: str, person_id: str, error: ParcoursError |
         person=person,
         programme=_programme(event, person.id),
         mails=outbox.newest_first(mails, ""),
-        lines=lines[:20],
+        lines=lines,
         error=error,
         typed=facts.get("typed") or people.as_typed(person),
     )
@@ -687,7 +695,7 @@ def list_mails(event_id: str) -> Answer:
     pages = max(1, -(-len(found) // PAGE_SIZE))
     number = min(dashboard.read_search(query(), size=PAGE_SIZE).page, pages)
     shown = found[(number - 1) * PAGE_SIZE :][:PAGE_SIZE]
-    counts = dashboard.mail_counts(everything)
+    counts = dashboard.mail_counts((mail.state, mail.bounced) for mail in everything)
     if wants_json(request()):
         return as_json(200, {"mails": list(outbox.as_shown(shown)), "counts": counts, "page": number, "pages": pages})
     facts: dict[str, Any] = {
@@ -696,7 +704,7 @@ def list_mails(event_id: str) -> Answer:
         "wanted": wanted,
         "number": number,
         "pages": pages,
-        "names": {one.id: one for one in registrations_of(table, event.id)},
+        "names": people.names(table, event),
         "state": read_state(table, event.id),
     }
     return show("mails.html", event, actor, here="mails", **facts)

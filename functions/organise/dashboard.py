@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,11 +11,11 @@ from typing import Any
 from functions.organise.drafts import UNDER_WAY
 from functions.organise.people import matches
 from shared.events import REMINDED_AT
-from shared.mails import mails_of
-from shared.models import Event, EventState, Mail, MailState, Programme, Registration, RegistrationState, Run, RunState
+from shared.mails import mail_states
+from shared.models import Event, EventState, MailState, Registration, RegistrationState, Run, RunState
 from shared.models import moment as moment_of
 from shared.registrations import HOLDS_A_PLACE, read_state, registrations_of
-from shared.runs import programmes_of, runs_of
+from shared.runs import allocated, runs_of
 from shared.table import Table
 
 TABS = {
@@ -125,10 +125,9 @@ def read_overview(table: Table, event: Event, now: datetime) -> Overview:
     """Read and count what stands in the table now."""
     state = read_state(table, event.id)
     people = list(registrations_of(table, event.id))
-    mails = list(mails_of(table, event.id))
     runs = list(runs_of(table, event.id))
-    programmes = programmes_of(table, event.id, state.published_run)
-    counted = mail_counts(mails)
+    counted = mail_counts(mail_states(table, event.id))
+    with_programme = allocated(table, event.id, state.published_run)
     return Overview(
         state=state,
         counts=tab_counts(people),
@@ -139,7 +138,7 @@ def read_overview(table: Table, event: Event, now: datetime) -> Overview:
         bounced=[one for one in people if in_tab(one, "bounced")],
         runs=runs,
         coming=coming(event, state, now),
-        attention=list(attention(event, state, people, programmes, counted, runs, now)),
+        attention=list(attention(event, state, people, with_programme, counted, runs, now)),
     )
 
 
@@ -207,12 +206,12 @@ def forecast(event: Event, state: EventState, people: Iterable[Registration], no
     }
 
 
-def mail_counts(mails: Iterable[Mail]) -> dict[str, int]:
-    """How many mails stand in each state, and how many came back."""
+def mail_counts(mails: Iterable[tuple[MailState, bool]]) -> dict[str, int]:
+    """How many mails stand in each state, and how many came back; each mail as `shared.mails.mail_states` tells it."""
     counts: Counter[str] = Counter()
-    for mail in mails:
-        counts[mail.state.value] += 1
-        counts["bounced"] += mail.bounced
+    for state, bounced in mails:
+        counts[state.value] += 1
+        counts["bounced"] += bounced
     return {name: counts[name] for name in [*(state.value for state in MailState), "bounced"]}
 
 
@@ -242,7 +241,7 @@ def attention(
     event: Event,
     state: EventState,
     people: Iterable[Registration],
-    programmes: Mapping[str, Programme],
+    with_programme: Collection[str],
     mails: Mapping[str, int],
     runs: Sequence[Run],
     now: datetime,
@@ -256,7 +255,7 @@ def attention(
     if runs and runs[0].state is RunState.DRAFT and runs[0].compared_with == state.published_run:
         yield {"what": f"Draft {runs[0].number} waits for you", "link": f"{home}/allocations/{runs[0].number}"}
     if state.published_run and now < event.ends_at:
-        without = sum(one.state is RegistrationState.CONFIRMED and one.id not in programmes for one in people)
+        without = sum(one.state is RegistrationState.CONFIRMED and one.id not in with_programme for one in people)
         if without:
             yield {
                 "what": f"{_people(without)} without a programme: start a draft that keeps what is published",

@@ -19,6 +19,7 @@ from shared.models import Address, Event, MailKind, Model, Programme, Registrati
 from shared.registrations import (
     admit,
     change_address,
+    event_pk,
     find_by_address,
     new_id,
     programme_of,
@@ -117,6 +118,12 @@ def find_person(table: Table, event: Event, registration: str) -> Registration:
     if found is None:
         raise NotFoundError("There is no such person at this event. They may have been erased.")
     return found
+
+
+def names(table: Table, event: Event) -> dict[str, str]:
+    """Everyone's name by id: nothing more is read of them."""
+    found = table.query(event_pk(event.id), "REGISTRATION#", only=("id", "name"))
+    return {one["id"]: one["name"] for one in found}
 
 
 def read_new_person(event: Event, fields: Fields) -> NewPerson:
