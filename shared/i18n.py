@@ -33,7 +33,8 @@ def day(when: date | datetime, language: str) -> str:
     """A date in words, with its weekday: "Wednesday 6 November 2024"."""
     from babel.dates import format_date  # 30 ms that a request without a date need not pay
 
-    return format_date(when, format="EEEE d MMMM y", locale=language)
+    first = "'er'" if language == "fr" and when.day == 1 else ""  # le 1er avril, le 2 avril
+    return format_date(when, format=f"EEEE d{first} MMMM y", locale=language)
 
 
 def clock(when: time | datetime) -> str:

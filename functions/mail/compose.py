@@ -11,7 +11,7 @@ import re
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.errors import HeaderParseError
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -31,7 +31,7 @@ from shared.i18n import N_, day, language_for, translations
 from shared.mails import mail_id, read_mail
 from shared.models import Event, Mail, MailKind, MailState, Programme, Registration, RegistrationState, moment
 from shared.pages import environment
-from shared.registrations import programme_of, read_registration, read_state
+from shared.registrations import OFFER, programme_of, read_registration, read_state
 from shared.runs import read_run
 from shared.table import Table
 from shared.tokens import SIGN_IN_FOR, SIGN_IN_SALT, Keys, sign, sign_link
@@ -148,6 +148,7 @@ def _facts(
         "closes_at": event.closes_at.astimezone(event.zone),
         "allocates_at": event.allocates_at.astimezone(event.zone),
         "is_open": event.is_open(now),
+        "offer_hours": OFFER // timedelta(hours=1),
         "is_allocated": now >= event.allocates_at,
         "published_run": 0,
         "programme": None,

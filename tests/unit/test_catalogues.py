@@ -110,6 +110,7 @@ def test_dates_are_written_as_the_language_writes_them() -> None:
         "woensdag 6 november 2024",
         "mercredi 6 novembre 2024",
     ]
+    assert day(date(2026, 4, 1), "fr") == "mercredi 1er avril 2026"
 
 
 def test_a_language_without_a_catalogue_is_english() -> None:
