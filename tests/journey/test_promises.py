@@ -1,0 +1,102 @@
+"""The promises on the deployed template: real HTTP, real event sources, the functions' own permissions."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+
+from infra.crowd import make_crowd
+from infra.embedded import client
+from infra.running import Running
+from infra.site import Answer
+from shared.models import Event
+from shared.registrations import read_state, registrations_of
+from tests.journey.conftest import Open, settle
+
+AT_ONCE = 40
+WORKERS = 4
+LAST = {"opens": "2026-03-01 09:00", "closes": "2026-04-01 12:00"}
+TURNS = int(os.environ.get("PARCOURS_TURNS", "1"))
+"""How often forty arrive at once; 25 in the sweep."""
+
+
+@pytest.fixture
+def few_workers(stage: Running) -> Iterator[None]:
+    """As the template reserves on AWS, but fewer: each is a process here. Who comes beyond them gets a 429."""
+    functions = client("lambda", stage.cloud.endpoint_url)
+    name = stage.stack.outputs["RegisterFunction"]
+    functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=WORKERS)
+    yield
+    functions.delete_function_concurrency(FunctionName=name)
+
+
+def together(count: int, ask: Callable[[int], Answer]) -> list[Answer]:
+    """Ask so many times at the same moment."""
+    barrier, ends = Barrier(count), time.monotonic() + 60
+
+    def one(number: int) -> Answer:
+        barrier.wait()
+        while (answer := ask(number)).status == 429 and time.monotonic() < ends:
+            time.sleep(random.uniform(0.05, 0.3))  # as browsers and people do
+        return answer
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(one, range(count)))
+
+
+def register_all_at_once(stage: Running, event: Event, *, one_address: bool) -> list[Answer]:
+    """Forty forms, for forty people or all for the first one's address."""
+    people = make_crowd(event, AT_ONCE, event.id)
+
+    def ask(number: int) -> Answer:
+        form = people[number].form()
+        if one_address:
+            form["email"] = people[0].email
+        return stage.site.post(f"/events/{event.id}/registrations", form)
+
+    return together(AT_ONCE, ask)
+
+
+@pytest.mark.usefixtures("few_workers")
+@pytest.mark.parametrize("turn", range(TURNS))
+def test_forty_at_once_for_the_last_seats(stage: Running, open_event: Open, turn: int) -> None:
+    """P1: exactly as many are confirmed as there are seats, everybody else waits, nobody is lost."""
+    event = open_event(registration={**LAST, "capacity": 1 + turn % 3})
+
+    answers = register_all_at_once(stage, event, one_address=False)
+
+    answered = Counter(answer.status for answer in answers)
+    states = Counter(one.state.value for one in registrations_of(stage.table, event.id))
+    assert set(answered) <= {202, 409}, answered  # 409: so many at once; the form comes back and is sent again
+    assert states["confirmed"] == event.capacity
+    assert sum(states.values()) == answered[202]
+    assert (read_state(stage.table, event.id).confirmed, read_state(stage.table, event.id).waiting) == (
+        states["confirmed"],
+        states["waiting"],
+    )
+    settle(stage, event, answered[202])
+    assert Counter(mail.kind for mail in stage.mails(event.id)) == Counter(
+        {"confirmation": states["confirmed"], "waiting-list": states["waiting"]}
+    )
+
+
+@pytest.mark.usefixtures("few_workers")
+@pytest.mark.parametrize("turn", range(TURNS))
+def test_forty_at_once_with_one_address(stage: Running, open_event: Open, turn: int) -> None:
+    """P1: one registration, and one mail of each kind to its holder."""
+    event = open_event()
+
+    answers = register_all_at_once(stage, event, one_address=True)
+
+    assert {(answer.status, answer.body) for answer in answers} == {(202, answers[0].body)}
+    assert len(list(registrations_of(stage.table, event.id))) == 1
+    settle(stage, event, 2)
+    kinds = Counter(mail.kind for mail in stage.mails(event.id))
+    assert kinds == {"confirmation": 1, "already-registered": 1}
