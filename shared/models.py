@@ -39,7 +39,7 @@ def _listed(value: object) -> object:
 class Model(BaseModel):
     """Frozen, and unknown fields are faults: a misspelled key never passes silently."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, defer_build=True)
 
 
 # --------------------------------------------------------------------------- the event file
@@ -121,7 +121,7 @@ class AllocationRules(Model):
 
     at: datetime
     rank_costs: list[Cost] | None = None
-    balance: Balance = Balance()
+    balance: Balance = Field(default_factory=Balance)
     change_cost: Cost | None = None
     seed: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
     publish: Literal["automatic", "after_review"] = "automatic"
