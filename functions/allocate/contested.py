@@ -100,7 +100,7 @@ class Crowd:
 
     def margins(self, reduced: Costs) -> tuple[Costs, Costs]:
         """The dearest wanted and the cheapest unwanted reduced cost of each person."""
-        top = np.iinfo(reduced.dtype).max
+        top = np.iinfo(reduced.dtype).max // 2  # whoever wants every theme there is leaves none: nothing is near
         lowest = np.full((self.most_units + 1, len(self)), top, dtype=reduced.dtype)
         for row in reduced:
             carry = row
@@ -109,8 +109,8 @@ class Crowd:
         if (self.units == self.most_units).all() and self.most_units:
             return lowest[self.most_units - 1], lowest[self.most_units]
         everyone = np.arange(len(self))
-        wanted = np.where(self.units > 0, lowest[np.maximum(self.units - 1, 0), everyone], -top // 2)
-        unwanted = np.where(self.units > 0, lowest[self.units, everyone], top // 2)
+        wanted = np.where(self.units > 0, lowest[np.maximum(self.units - 1, 0), everyone], -top)
+        unwanted = np.where(self.units > 0, lowest[self.units, everyone], top)
         return wanted, unwanted
 
 
@@ -172,9 +172,9 @@ def _settle_crowd(crowd: Crowd, supply: ThemeSupply, prices: Prices, *, tries: i
         wanted, unwanted = crowd.margins(reduced)
         gap = unwanted - wanted
         if window < 0:
-            window = _window(gap)
+            window = min(_window(gap), crowd.far)
         elif attempt % PATIENCE == 0:
-            window, most_edges = 2 * window + 1, 2 * most_edges
+            window, most_edges = min(2 * window + 1, crowd.far), 2 * most_edges
         contest = _Contest(crowd, reduced, wanted, unwanted, gap, window)
         while contest.edges > most_edges and window > 1:
             window = window * 2 // 3
