@@ -13,12 +13,12 @@ help: ## List the targets
 
 setup: ## Set up everything that running takes, and nothing twice
 	@$(MAKE) --silent --no-print-directory -j2 $(VENV)/.runtime .tools/cloud/.ready
+	@$(VENV)/bin/python -m infra.build catalogues
 
 demo: setup ## Run a whole meeting day on this machine; ARGS="--once --out DIR"
 	@exec $(VENV)/bin/parcours demo $(ARGS)
 
 test: setup $(VENV)/.dev ## Run the whole test suite; ARGS="-k sentence"
-	@$(VENV)/bin/python -m infra.build catalogues
 	$(VENV)/bin/python -m pytest --numprocesses auto --dist loadgroup $(ARGS)
 
 check: setup $(VENV)/.dev ## Lint, types, and the template as written and as translated
