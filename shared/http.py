@@ -192,7 +192,7 @@ def invalid(error: ValidationError, words: Mapping[str, str] | None = None) -> I
     fields: dict[str, str] = {}
     for fault in error.errors(include_url=False, include_context=False, include_input=False):
         name = ".".join(map(str, fault["loc"])) or "body"
-        fields.setdefault(name, (words or {}).get(fault["type"], fault["msg"]))
+        fields.setdefault(name, (words or {}).get(fault["type"], fault["msg"].removeprefix("Value error, ")))
     return InvalidError("Some fields need another look.", fields)
 
 

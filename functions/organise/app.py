@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 import boto3
 from aws_lambda_powertools.event_handler import Response
@@ -46,7 +47,7 @@ from shared.mails import mails_of
 from shared.models import Event, Run
 from shared.observability import logger
 from shared.registrations import erase, programme_of, read_state, registrations_of
-from shared.runs import programmes_of, runs_of
+from shared.runs import programmes_of, read_run, runs_of
 from shared.table import Table
 from shared.tokens import Keys
 
@@ -88,8 +89,8 @@ def request() -> APIGatewayProxyEventV2:
 
 
 def query() -> dict[str, str]:
-    """What stands behind the question mark."""
-    return request().query_string_parameters or {}
+    """What stands behind the question mark, read as a browser's form writes it."""
+    return dict(parse_qsl(request().raw_query_string, keep_blank_values=True))
 
 
 # --------------------------------------------------------------------------- who is asking
@@ -174,8 +175,10 @@ def ask_for_link() -> Answer:
 @app.get("/organise/sign-in/<token>")
 def show_link(token: str) -> Answer:
     """What a mailed link shows: a button. Mail scanners follow links and do not press buttons."""
-    if not sessions.is_open(table, sessions.nonce_in(keys, token), clock()):
-        raise NotFoundError("This sign-in link was used or is too old. Ask for a new one.")
+    try:
+        sessions.refuse_closed(table, sessions.nonce_in(keys, token), clock())
+    except NotFoundError as error:
+        return ask_again(error)
     if wants_json(request()):
         return as_json(200, {"message": "POST here to sign in."})
     return page(200, render("sign_in.html", token=token))
@@ -185,11 +188,21 @@ def show_link(token: str) -> Answer:
 def use_link(token: str) -> Answer:
     """Open a session: a cookie for browsers, a bearer token for programs."""
     refuse_other_sites(request())
-    session = sessions.open_session(table, sessions.nonce_in(keys, token), clock())
+    try:
+        session = sessions.open_session(table, sessions.nonce_in(keys, token), clock())
+    except NotFoundError as error:
+        return ask_again(error)
     seconds = int(sessions.SESSION_FOR.total_seconds())
     if wants_json(request()):
         return as_json(200, {"token": session, "seconds": seconds})
     return see_other("/organise", cookies=[_cookie(session, seconds)])
+
+
+def ask_again(error: NotFoundError) -> Answer:
+    """What a link that opens nothing shows: the form for another."""
+    if wants_json(request()):
+        raise error
+    return page(error.status, render("sign_in.html", notice=error.message))
 
 
 @app.post("/organise/sign-out")
@@ -422,7 +435,9 @@ def show_person(event_id: str, person_id: str) -> Answer:
     return person_page(event, actor, person_id)
 
 
-def person_page(event: Event, actor: str, person_id: str, error: ParcoursError | None = None, **facts: Any) -> Answer:
+def person_page(
+    event: Event, actor: str, person_id: str, error: ParcoursError | None = None, typed: Fields | None = None
+) -> Answer:
     """A person with everything an organiser may change, and what was refused of it."""
     person = people.find_person(table, event, person_id)
     mails = list(mails_of(table, event.id, registration=person.id))
@@ -438,7 +453,7 @@ def person_page(event: Event, actor: str, person_id: str, error: ParcoursError |
         mails=outbox.newest_first(mails, ""),
         lines=lines,
         error=error,
-        typed=facts.get("typed") or people.as_typed(person),
+        typed=typed or people.as_typed(person),
     )
 
 
@@ -502,11 +517,16 @@ def send_again(event_id: str, person_id: str) -> Answer:
 def erase_person(event_id: str, person_id: str) -> Answer:
     """Delete everything kept of a person who asked for it."""
     event, actor = allowed(event_id)
-    if not ticked(read_fields(request()).get("sure")):
-        raise InvalidError("Erasing cannot be undone.", {"sure": "Tick the box to say that you are sure"})
-    person = people.find_person(table, event, person_id)
-    erase(table, person, now=clock(), extra=[audit(event.id, actor, "erase", now=clock())])
-    return done(event, "people", "Everything kept of this person is erased.")
+    sure = ticked(read_fields(request()).get("sure"))
+
+    def erase_for_good() -> None:
+        person = people.find_person(table, event, person_id)
+        if not sure:
+            raise InvalidError("Erasing cannot be undone.", {"sure": "Tick the box to say that you are sure"})
+        erase(table, person, now=clock(), extra=[audit(event.id, actor, "erase", now=clock())])
+
+    told = "Everything kept of this person is erased."
+    return on_person(event, actor, person_id, erase_for_good, told, then="people")
 
 
 @app.post("/organise/<event_id>/people/<person_id>/check-in")
@@ -532,7 +552,16 @@ def check_in(event_id: str, person_id: str) -> Answer:
     return see_other(f"/organise/{event.id}/door?{told}")
 
 
-def on_person(event: Event, actor: str, person_id: str, change: Any, message: str, **facts: Any) -> Answer:
+def on_person(
+    event: Event,
+    actor: str,
+    person_id: str,
+    change: Callable[[], None],
+    message: str,
+    *,
+    then: str = "",
+    typed: Fields | None = None,
+) -> Answer:
     """Make a change of a person; what is refused is shown on the person's page, with nothing typed lost."""
     try:
         change()
@@ -541,8 +570,8 @@ def on_person(event: Event, actor: str, person_id: str, change: Any, message: st
     except ParcoursError as error:
         if wants_json(request()):
             raise
-        return person_page(event, actor, person_id, error, **facts)
-    return done(event, f"people/{person_id}", message)
+        return person_page(event, actor, person_id, error, typed)
+    return done(event, then or f"people/{person_id}", message)
 
 
 # --------------------------------------------------------------------------- allocations
@@ -797,8 +826,8 @@ def show_badges(event_id: str) -> Answer:
 def list_exports(event_id: str) -> Answer:
     """What can be taken away."""
     event, actor = allowed(event_id)
-    published = read_state(table, event.id).published_run
-    return show("exports.html", event, actor, here="exports", published=published)
+    run = read_run(table, event.id, read_state(table, event.id).published_run)
+    return show("exports.html", event, actor, here="exports", run=run)
 
 
 @app.get("/organise/<event_id>/PEOPLE.csv")

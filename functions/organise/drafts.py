@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, ValidationError
 
-from shared.errors import ConflictError, NotFoundError, StaleError
+from shared.errors import ConflictError, InvalidError, NotFoundError, StaleError
 from shared.http import Fields, invalid
 from shared.models import (
     Event,
@@ -50,13 +50,23 @@ class Publication(Model):
     expected_mails: Annotated[int, Field(ge=0, le=10_000_000)]
 
 
+_EXPECTED = {
+    "mode": "Choose fresh or keep",
+    "seed": "Use at most 200 letters, digits and ordinary signs",
+    "weight": "Enter a whole number from 0 to 1000000",
+    "tolerance": "Enter a number from 0 to 1, like 0.25, with at most six digits after the point",
+}
+
+
 def read_wish(fields: Fields) -> Wish:
     """A wish from a form or JSON. Raises InvalidError."""
     given = {name: value for name, value in fields.items() if value not in ("", None)}
     try:
         draft = NewDraft.model_validate(given)
     except ValidationError as error:
-        raise invalid(error) from None
+        refused = invalid(error)
+        words = {name: _EXPECTED.get(name, told) for name, told in refused.fields.items()}
+        raise InvalidError(refused.message, words) from None
     tolerance = format(draft.tolerance.normalize(), "f") if draft.tolerance is not None else ""
     return Wish(mode=draft.mode, seed=draft.seed, weight=draft.weight, tolerance=tolerance)
 

@@ -72,6 +72,8 @@ WORDS = {
     "missing": "Fill this in",
     "extra_forbidden": "There is no such field",
     "string_too_short": "Fill this in",
+    "too_short": "Fill this in",
+    "too_long": "This is too long",
     "string_too_long": "This is too long",
     "string_pattern_mismatch": "Enter an email address, like name@example.org",
 }

@@ -119,9 +119,10 @@ def nonce_in(keys: Keys, token: str) -> str:
     raise _no_link()
 
 
-def is_open(table: Table, nonce: str, now: datetime) -> bool:
-    """Whether a mailed link may still be used."""
-    return _address_behind(table, nonce, now) is not None
+def refuse_closed(table: Table, nonce: str, now: datetime) -> None:
+    """Raise NotFoundError when a mailed link may no longer be used."""
+    if _address_behind(table, nonce, now) is None:
+        raise _no_link()
 
 
 def open_session(table: Table, nonce: str, now: datetime) -> str:

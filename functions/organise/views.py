@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -73,7 +74,30 @@ def render_error(request: APIGatewayProxyEventV2, error: ParcoursError) -> str: 
     """The page that says what went wrong and what to do; the sign-in form for who is not signed in."""
     if isinstance(error, NotSignedInError):
         return render("sign_in.html", notice=error.message)
-    return render("problem.html", error=error)
+    return render("problem.html", error=error, linked=False)
+
+
+LABELS = {
+    "name": ("name", "Full name"),
+    "email": ("email", "Email"),
+    "organisation": ("organisation", "Organisation"),
+    "partner_type": ("partner_type", "Kind of organisation"),
+    "choices": ("choices", "Ranking"),
+    "pinned": ("pinned", "Rounds"),
+    "absent": ("pinned", "Rounds"),
+    "answers": ("answers", "Answers"),
+    "sure": ("sure", "Erase"),
+    "csv": ("csv", "File"),
+    "weight": ("weight", "Weight of the mix"),
+    "tolerance": ("tolerance", "Tolerance of the mix"),
+    "seed": ("seed", "Seed of the lottery"),
+}
+"""Fields by the names that faults have: where on the page they stand, and what they are called there."""
+
+
+def counted(number: int, one: str, several: str = "") -> str:
+    """1 mail, 2 mails; 1 person, 2 people."""
+    return f"{number} {one if number == 1 else several or one + 's'}"
 
 
 def ordinal(number: int) -> str:
@@ -123,7 +147,8 @@ def curve_points(curve: Sequence[Mapping[str, Any]], width: int = 440, height: i
         {
             "weights": weights,
             "x": round(60 + (width - 120) * outside / most, 1),
-            "y": round(40 + (height - 80) * (mean - best) / spread, 1),
+            "y": round(50 + (height - 90) * (mean - best) / spread, 1),
+            "anchor": "middle" if most / 8 < outside < most * 7 / 8 else "start" if outside <= most / 8 else "end",
         }
         for (outside, mean), weights in at.items()
     ]
@@ -181,6 +206,8 @@ _pages.globals |= {
     "run_states": RUN_STATES,
     "mail_states": MAIL_STATES,
     "acts": ACTS,
+    "labels": LABELS,
+    "counted": counted,
     "bar": bar,
     "stack": stack,
     "fill_label": fill_label,
@@ -193,4 +220,4 @@ _pages.globals |= {
     "state_words": state_words,
     "answer_words": answer_words,
 }
-_pages.filters |= {"short_moment": short_moment}
+_pages.filters |= {"short_moment": short_moment, "quoted": shlex.quote}
