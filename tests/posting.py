@@ -228,7 +228,7 @@ def rows(event: str) -> dict[str, dict[str, Any]]:
 
 
 def _deserialized(value: Any) -> Any:
-    plain = _deserialize(value.to_json())
+    plain = _deserialize(value.to_regular_json())
     return int(plain) if isinstance(plain, Decimal) else plain
 
 
