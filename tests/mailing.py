@@ -30,6 +30,7 @@ from shared.tokens import Keys
 from tests.factories import NOW, make_registration
 
 FIRST = {"first": "governance", "second": "wildlife"}
+REASON = "Governance (your 2nd choice) and Wildlife (your 4th choice)."
 SECOND = {"first": "governance", "second": "vision"}
 
 
@@ -58,7 +59,7 @@ class Letters:
         for person, workshops in programmes.items():
             keys = {"pk": f"RUN#{self.event.id}#{number:06d}", "sk": f"PROGRAMME#{person}"}
             facts = {"event": self.event.id, "run": number, "registration": person, "workshops": dict(workshops)}
-            self.table.write(put({**keys, **facts, "reason": "Governance (your 1st choice). It had seats left."}))
+            self.table.write(put({**keys, **facts, "reason": REASON}))
         self.table.write(update(event_pk(self.event.id), "STATE", assign={"published_run": number, "runs": number}))
 
     def tell(self, kind: MailKind, person: str, *, run: int = 0) -> EmailMessage:

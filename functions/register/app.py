@@ -54,6 +54,7 @@ from shared.limits import network_of, within_cap
 from shared.models import Event, Programme, Registration, RegistrationState
 from shared.observability import logger
 from shared.pages import read_asset
+from shared.reasons import told
 from shared.registrations import (
     CHANGED_MEANWHILE,
     accept_offer,
@@ -392,9 +393,10 @@ def own_page(
     programme, ahead, now = programme_for(event, one), people_ahead(event, one), clock()
     if wants_json(request()):
         return as_json(200, views.own_registration(event, one, programme, ahead=ahead, now=now))
+    language = views.language_of(request(), one.language)
     return show(
         "own.html",
-        views.language_of(request(), one.language),
+        language,
         status=status,
         token=token,
         event=event,
@@ -404,6 +406,7 @@ def own_page(
         fields=field_names(event, trap=False),
         programme=programme,
         workshops=views.workshops(event, programme) if programme else [],
+        reason=told(programme.reason, event, language) if programme else ("", language),
         position=ahead + 1,
         offer_ends=views.offer_ends(event, one),
         offer_hours=views.OFFER_HOURS,

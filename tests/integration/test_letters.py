@@ -184,7 +184,7 @@ def test_the_link_in_a_mail_follows_the_person_to_a_new_address(mails: Mails) ->
 
 
 def test_no_english_is_left_in_another_language(mails: Mails, language: str) -> None:
-    """Whatever the catalogue translates is translated; only what organisers wrote, and the reason, stay."""
+    """Whatever the catalogue translates is translated; only what organisers wrote stays."""
     english = [one for one, _ in pairs("nl") if len(one) > 12 and not SLOT.search(one)]
 
     for name, mail in mails.items():
@@ -336,4 +336,5 @@ def test_a_programme_that_changed_names_what_was_and_what_is(mails: Mails, langu
 
     assert f"{say('Now:')} Vision, Room vision" in text
     assert f"{say('Before:')} Wildlife, Room wildlife" in text
+    assert {"en": "(your 2nd choice)", "nl": "(je 2e keuze)", "fr": "(votre 2e choix)"}[language] in text
     assert text.index(say("Now:")) < text.index(say("The whole day as it is now:"))
