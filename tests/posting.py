@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from decimal import Decimal
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from io import BytesIO
@@ -17,7 +16,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import boto3
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from boto3.dynamodb.types import TypeSerializer
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ReadTimeoutError
 from moto.core.models import botocore_stubber
@@ -35,7 +34,6 @@ CONTEXT: Any = SimpleNamespace(
 )
 
 _serialize = TypeSerializer().serialize
-_deserialize = TypeDeserializer().deserialize
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,13 +221,20 @@ def ses_event(kind: str, sent: Sent, **details: Any) -> dict[str, Any]:
 def rows(event: str) -> dict[str, dict[str, Any]]:
     """Every mail row as moto stores it, by id; asked of DynamoDB it would take fifty times longer."""
     stored = stored_table().items.get(DynamoType({"S": mails_pk(event)}), {})
-    found = [{name: _deserialized(value) for name, value in row.attrs.items()} for row in stored.values()]
+    found = [{name: _plain(value) for name, value in row.attrs.items()} for row in stored.values()]
     return {row["sk"]: row for row in sorted(found, key=itemgetter("sk"))}
 
 
-def _deserialized(value: Any) -> Any:
-    plain = _deserialize(value.to_regular_json())
-    return int(plain) if isinstance(plain, Decimal) else plain
+def _plain(value: Any) -> Any:
+    """A value as moto keeps it, as plain Python."""
+    match value.type:
+        case "N":
+            return int(value.value)
+        case "M":
+            return {name: _plain(one) for name, one in value.value.items()}
+        case "L":
+            return [_plain(one) for one in value.value]
+    return value.value
 
 
 def stored_table() -> Any:
