@@ -305,9 +305,19 @@ def change_person(
 
 
 def differing(before: Registration, wanted: Correction) -> dict[str, Any]:
-    """The corrected fields that differ from what stands."""
+    """The corrected fields that differ from what stands.
+
+    A box left empty and a question not answered say the same: a form that was only looked at corrects nothing.
+    """
     asked = {key: getattr(wanted, key) for key in CORRECTED if getattr(wanted, key) is not None}
-    return {key: value for key, value in asked.items() if value != getattr(before, key)}
+    changed = {key: value for key, value in asked.items() if value != getattr(before, key)}
+    if _given(changed.get("answers", {})) == _given(before.answers):
+        changed.pop("answers", None)
+    return changed
+
+
+def _given(answers: Mapping[str, str | bool]) -> dict[str, str | bool]:
+    return {question: answer for question, answer in answers.items() if answer}
 
 
 def _changes(event: Event, before: Registration, wanted: Correction, now: datetime) -> dict[str, Any]:
