@@ -23,10 +23,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from functions.allocate.problem import Attendee, attendee_faults, programme_faults
-from functions.allocate.report import report_page
 from functions.allocate.result import Allocation
 from functions.allocate.solve import NoAllocationError, allocate
-from functions.allocate.verify import Check, verify
+from infra.report import report_page
+from infra.verify import Check, verify
 from shared.allocations import checksum
 from shared.event_file import EventFileError, load_event
 from shared.models import Event

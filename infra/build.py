@@ -174,7 +174,7 @@ def _zip(archive: Path, prefix: str, files: Mapping[str, Path], dependencies: Pa
 def _add(file: zipfile.ZipFile, name: str, path: Path, compression: int) -> None:
     entry = zipfile.ZipInfo(name, _EPOCH)
     entry.external_attr = 0o644 << 16
-    file.writestr(entry, path.read_bytes(), compress_type=compression)
+    file.writestr(entry, path.read_bytes(), compress_type=compression, compresslevel=9)
 
 
 def _yaml() -> YAML:

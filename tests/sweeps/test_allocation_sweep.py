@@ -18,7 +18,7 @@ import pytest
 from functions.allocate import contested, flow
 from functions.allocate.result import Allocation
 from functions.allocate.solve import NoAllocationError
-from functions.allocate.verify import verify
+from infra.verify import verify
 from tests.unit.allocate.instances import (
     KINDS,
     Instance,
