@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime, time, timedelta
 from typing import Any
 
-from shared.errors import ConflictError
+from shared.errors import ConflictError, StaleError
 from shared.models import Event, EventState, RegistrationState, utc
 from shared.registrations import event_pk, read_state, registrations_of
 from shared.table import Absent, ConditionFailedError, Item, Table, Write, put, update
@@ -25,6 +26,8 @@ SENSITIVE_KEPT = timedelta(days=7)
 
 REMINDED_AT = time(9, 0)
 
+CHANGED_MEANWHILE = "The event file was changed by somebody else meanwhile. Reload it and make the change again."
+
 
 def read_event(table: Table, event: str, *, retired_too: bool = False) -> Event | None:
     """An event as its organisers described it, or None (also when it was retired, unless `retired_too`)."""
@@ -37,15 +40,28 @@ def events(table: Table) -> Iterator[Event]:
     return (_event(item) for item in table.query("EVENTS") if not item.get("retired"))
 
 
-def put_event(table: Table, event: Event, *, actor: str, now: datetime) -> EventState:
+def put_event(table: Table, event: Event, *, actor: str, now: datetime, made_from: Event | None = None) -> EventState:
     """Store an event file, new or changed, and what is to be done for it and when.
 
-    Raises ConflictError when the change would break registrations already made, saying what stands in the way.
+    Parameters
+    ----------
+    made_from
+        The file as it stood when the change was made; left out, whatever stands is replaced.
+
+    Raises
+    ------
+    ConflictError
+        The change would break registrations already made, saying what stands in the way.
+    StaleError
+        The file is no longer what the change was made from, or is being changed at this moment.
     """
     with suppress(ConditionFailedError):
         table.write(put(_fresh_state(event.id), expect={"pk": Absent()}))
     state = read_state(table, event.id)
-    before = read_event(table, event.id)
+    stored = table.get("EVENTS", event.id)
+    before = _event(stored) if stored and not stored.get("retired") else None
+    if made_from is not None and before != made_from:
+        raise StaleError(CHANGED_MEANWHILE)
     faults = _broken_promises(table, before, event, state) if before else []
     if faults:
         raise ConflictError("This change would break registrations already made: " + "; ".join(faults) + ".")
@@ -57,12 +73,15 @@ def put_event(table: Table, event: Event, *, actor: str, now: datetime) -> Event
         "updated_at": utc(now),
     }
     seed = event.allocation.seed or state.seed or secrets.token_hex(16)
-    table.write(
-        put(document),
-        update(event_pk(event.id), "STATE", assign={"seed": seed, "retired": False}),
-        *_tasks(event, state, now),
-        audit(event.id, actor, "put-event", now=now),
-    )
+    try:
+        table.write(
+            put(document, expect={"updated_at": stored["updated_at"]} if stored else {"pk": Absent()}),
+            update(event_pk(event.id), "STATE", assign={"seed": seed, "retired": False}),
+            *_tasks(event, state, now),
+            audit(event.id, actor, "put-event", now=now),
+        )
+    except ConditionFailedError:
+        raise StaleError(CHANGED_MEANWHILE) from None
     return read_state(table, event.id)
 
 
@@ -75,7 +94,7 @@ def retire_event(table: Table, event: Event, *, actor: str, now: datetime) -> No
     if state.confirmed and now < event.ends_at:
         raise ConflictError(f"{state.confirmed} people hold a place. Withdraw them, or wait until the day is over.")
     table.write(
-        update("EVENTS", event.id, assign={"retired": True}),
+        update("EVENTS", event.id, assign={"retired": True, "updated_at": utc(now)}),
         update(event_pk(event.id), "STATE", assign={"retired": True}),
         audit(event.id, actor, "retire-event", now=now),
     )
@@ -148,10 +167,10 @@ def _broken_promises(table: Table, before: Event, after: Event, state: EventStat
     pinned = {slot for one in people for slot in [*one.pinned, *one.absent]}
     for gone in sorted(({slot.id for slot in before.rounds} if state.published_run else pinned) - rounds):
         faults.append(f"rounds: {gone!r} is gone and programmes, pins or absences use it")
-    for one in people:
-        for slot, theme in one.pinned.items():
-            if theme in themes and slot in rounds and not after.seats(theme, slot):
-                faults.append(f"capacities: {theme!r} is closed in round {slot!r} and somebody is pinned to it")
+    pins = Counter((theme, slot) for one in people for slot, theme in one.pinned.items())
+    for (theme, slot), heads in sorted(pins.items()):
+        if theme in themes and slot in rounds and heads > (seats := after.seats(theme, slot)):
+            faults.append(f"capacities: {theme!r} has {seats} seats in round {slot!r} and {heads} are pinned to it")
     if state.confirmed > after.capacity:
         faults.append(f"registration.capacity: {after.capacity} places and {state.confirmed} people hold one")
     return faults

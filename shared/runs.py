@@ -269,16 +269,16 @@ def write_programme_mails(
     Repeating it, after a crash or twice at once, writes each mail once: its id names the run and the person.
     Who withdrew meanwhile gets none.
     """
-    state = read_state(table, event.id)
     before = programmes_of(table, event.id, run.compared_with)
     owed = owed_mails(people, before, programmes_of(table, event.id, run.number))
     for start in range(0, len(owed), PEOPLE_A_WRITE):
         group = owed[start : start + PEOPLE_A_WRITE]
+        held = read_state(table, event.id).mail_held  # anew for each: a hold shall stop what is still to be written
         try:
-            table.write(*(one for person in group for one in _told(person, run, now, held=state.mail_held)))
+            table.write(*(one for person in group for one in _told(person, run, now, held=held)))
         except ConditionFailedError:
             for person in group:
-                _tell_alone(table, person, run, now, held=state.mail_held)
+                _tell_alone(table, person, run, now, held=held)
     with suppress(ConditionFailedError):  # another hand closed it
         table.write(
             update(event_pk(event.id), "STATE", assign={"publishing_run": 0}, expect={"publishing_run": run.number}),

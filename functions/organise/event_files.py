@@ -71,7 +71,7 @@ def put_again(table: Table, before: Event, text: object, *, actor: str, now: dat
             "The event file has mistakes; nothing was changed.",
             {"id": f"must stay {before.id!r}; put a new event to have another id"},
         )
-    put_event(table, event, actor=actor, now=now)
+    put_event(table, event, actor=actor, now=now, made_from=before)
     return event
 
 

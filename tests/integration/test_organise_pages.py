@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from types import ModuleType
 
@@ -28,35 +27,6 @@ PAGES = [
     "/workshops/vision/first", "/people.csv", "/people.xlsx", "/programmes.csv", "/programmes.xlsx", "/workshops.csv",
     "/workshops.xlsx", "/audit.csv", "/audit.xlsx", "/PEOPLE.csv", "/EVENT.yaml",
 ]  # fmt: skip
-
-
-@pytest.fixture
-def app(table: Table, keys: Keys) -> Iterator[ModuleType]:
-    from functions.organise import app
-
-    before = app.clock, app.PATIENCE
-    app.table, app.keys, app.PATIENCE = table, keys, 0.0
-    at(app, NOW)
-    yield app
-    app.clock, app.PATIENCE = before
-
-
-@pytest.fixture
-def organiser(app: ModuleType, table: Table, keys: Keys, event: Event) -> Client:
-    return Client(app, table, keys).sign_in(event)
-
-
-@pytest.fixture
-def browser(app: ModuleType, table: Table, keys: Keys, event: Event) -> Client:
-    return Client(app, table, keys).sign_in_browser(event)
-
-
-@pytest.fixture
-def allocate(table: Table) -> ModuleType:
-    from functions.allocate import app
-
-    app.table = table
-    return app
 
 
 def fields(number: int, **changes: str) -> dict[str, str]:

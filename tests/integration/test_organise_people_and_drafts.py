@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from types import ModuleType
 
@@ -14,35 +13,8 @@ from shared.models import Event
 from shared.registrations import read_state
 from shared.runs import programmes_of, read_run
 from shared.table import Table
-from shared.tokens import Keys
 from tests.factories import NOW, make_event
 from tests.organising import CONTEXT, Client, at
-
-
-@pytest.fixture
-def app(table: Table, keys: Keys) -> Iterator[ModuleType]:
-    """The function on the table of this test."""
-    from functions.organise import app
-
-    before = app.clock
-    app.table, app.keys = table, keys
-    at(app, NOW)
-    yield app
-    app.clock = before
-
-
-@pytest.fixture
-def organiser(app: ModuleType, table: Table, keys: Keys, event: Event) -> Client:
-    return Client(app, table, keys).sign_in(event)
-
-
-@pytest.fixture
-def allocate(table: Table) -> ModuleType:
-    """The allocator on the same table; nobody wakes it but the test."""
-    from functions.allocate import app
-
-    app.table = table
-    return app
 
 
 def person(number: int, **changes: object) -> dict[str, object]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from types import ModuleType
 from typing import Any
@@ -16,18 +15,6 @@ from shared.table import Table
 from shared.tokens import SIGN_IN_SALT, Keys, sign
 from tests.factories import NOW, make_event
 from tests.organising import Client, at, sign_in_mails
-
-
-@pytest.fixture
-def app(table: Table, keys: Keys) -> Iterator[ModuleType]:
-    """The function on the table of this test, at a moment when registration is open."""
-    from functions.organise import app
-
-    before = app.clock
-    app.table, app.keys = table, keys
-    at(app, NOW)
-    yield app
-    app.clock = before
 
 
 @pytest.fixture
