@@ -14,14 +14,17 @@ import pytest
 
 from infra.crowd import make_crowd
 from infra.embedded import client
+from infra.organiser import sign_in
 from infra.running import Running
 from infra.site import Answer
 from shared.models import Event
 from shared.registrations import read_state, registrations_of
-from tests.journey.conftest import Open, settle
+from shared.runs import runs_of
+from tests.journey.conftest import Open, close, mails_of_kind, register_crowd, settle
 
 AT_ONCE = 40
 WORKERS = 4
+SCHEDULE_SECONDS = 150.0
 LAST = {"opens": "2026-03-01 09:00", "closes": "2026-04-01 12:00"}
 TURNS = int(os.environ.get("PARCOURS_TURNS", "1"))
 """How often forty arrive at once; 25 in the sweep."""
@@ -100,3 +103,39 @@ def test_forty_at_once_with_one_address(stage: Running, open_event: Open, turn: 
     settle(stage, event, 2)
     kinds = Counter(mail.kind for mail in stage.mails(event.id))
     assert kinds == {"confirmation": 1, "already-registered": 1}
+
+
+@pytest.mark.sweep  # five copies of the allocator; the schedule's ten triggers are in test_allocating
+def test_the_schedule_and_an_organiser_at_once_make_one_programme_each(stage: Running, open_event: Open) -> None:
+    """P5: five triggers of the schedule and five wishes of an organiser in the same moment, nobody mailed twice."""
+    event = open_event(registration={**LAST, "capacity": 8})
+    register_crowd(stage, event, 8)
+    session = sign_in(stage, event.organiser_emails[0])
+    event = close(stage, event)
+    functions = client("lambda", stage.cloud.endpoint_url)
+    name = stage.stack.outputs["AllocateFunction"]
+
+    def ask(number: int) -> Answer:
+        if number % 2:
+            wish = {"mode": "fresh", "seed": "a seed"}
+            return stage.site.post(f"/organise/{event.id}/allocations", wish, headers=session)
+        told = functions.invoke(FunctionName=name, Payload=b'{"trigger": "schedule"}')
+        return Answer(200 if "FunctionError" not in told else 500, {}, told["Payload"].read())
+
+    answers = together(10, ask)
+
+    assert {answer.status for answer in answers} <= {200, 202, 409}, [answer.text for answer in answers]
+    stage.wait_for("the publication", lambda: is_published(stage, event), SCHEDULE_SECONDS)
+    stage.wait_for("its mails", lambda: len(stage.mails(event.id, "programme")) == 8, SCHEDULE_SECONDS)
+    settle(stage, event, 16)
+    published = [run for run in runs_of(stage.table, event.id) if run.published_at]
+    assert len(published) == 1
+    assert Counter(mail.to for mail in mails_of_kind(stage, event, "programme")) == dict.fromkeys(
+        {one.email for one in registrations_of(stage.table, event.id)}, 1
+    )
+    assert stage.mails(event.id, "programme-changed") == []
+
+
+def is_published(stage: Running, event: Event) -> bool:
+    state = read_state(stage.table, event.id)
+    return state.published_run > 0 and not state.publishing_run
