@@ -25,22 +25,16 @@ class Prices:
     seats: Ints
 
 
-def theme_prices(
-    demand: ThemeDemand, supply: ThemeSupply, given: Ints, near: Prices | None = None, settled: Ints | None = None
-) -> Prices:
-    """Prices from an optimal flow of network 1. `settled` heads, by theme and type, come on top of those given.
+def theme_prices(demand: ThemeDemand, supply: ThemeSupply, given: Ints) -> Prices:
+    """Prices from an optimal flow of network 1.
 
     They are shortest-path distances in the residual network, condensed to heads, themes and room: groups become the
-    cost of the cheapest swap between two themes. Of all prices that prove the flow, `near` picks close ones.
+    cost of the cheapest swap between two themes.
     """
-    themes, types = supply.lower.shape
+    types = supply.lower.shape[1]
     swaps = cheapest_swaps(demand, given, types)
-    heads = np.zeros((themes, types), dtype=np.int64) if settled is None else settled.copy()
-    for g in range(types):
-        heads[:, g] += given[demand.partner_type == g].sum(axis=0)
-    if near is None:
-        near = Prices(np.zeros((themes, types), dtype=np.int64), np.zeros(themes, dtype=np.int64))
-    return residual_prices(swaps, marginal_costs(supply, heads), supply.seat_margins(heads.sum(axis=1)), near)
+    heads = np.stack([given[demand.partner_type == g].sum(axis=0) for g in range(types)], axis=1)
+    return residual_prices(swaps, marginal_costs(supply, heads), supply.seat_margins(heads.sum(axis=1)))
 
 
 def cheapest_swaps(demand: ThemeDemand, given: Ints, types: int) -> Ints:
@@ -66,16 +60,16 @@ def marginal_costs(supply: ThemeSupply, heads: Ints) -> tuple[Ints, Ints]:
     return up, np.where(heads > 0, down, FAR)
 
 
-def residual_prices(swaps: Ints, balance: tuple[Ints, Ints], seats: tuple[Ints, Ints], near: Prices) -> Prices:
+def residual_prices(swaps: Ints, balance: tuple[Ints, Ints], seats: tuple[Ints, Ints]) -> Prices:
     """Bellman-Ford on the condensed residual network; a price is the distance of the room less that of the node.
 
-    `balance` and `seats` are the costs of one more and one less. Every node starts at its price in `near`, so that
-    distances are finite, reduced costs of residual edges are not negative, and what need not change does not.
+    `balance` and `seats` are the costs of one more and one less. Every node starts at 0, so that distances are finite
+    and reduced costs of residual edges are not negative.
 
     Raises AssertionError when the flow was not optimal: the network then has a negative cycle.
     """
     (more, less), (seat_more, seat_less) = balance, seats
-    heads, theme, room = -near.heads, -near.seats, 0
+    heads, theme, room = np.zeros_like(more), np.zeros_like(seat_more), 0
     for _ in range(heads.size + len(theme) + 2):
         before = (heads, theme, room)
         heads = np.minimum(heads, (heads.T[:, :, None] + swaps).min(axis=1).T)

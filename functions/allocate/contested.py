@@ -1,47 +1,52 @@
-"""Network 1 for crowds in which hardly two people are alike: prices tell what is contested, the flow settles it.
+"""Network 1 for crowds in which hardly two people are alike: prices tell what is contested, a flow settles it.
 
-1. A sample is solved with seats scaled down; its prices are a first guess for everyone.
-2. At these prices everyone's themes have a reduced cost. Clearly among the cheapest: *sure*. Clearly not: *out*. The
-   rest is *contested*. People of one type with the same contested themes, relative costs and seats still open are one
-   group, so the network stays small whatever the crowd.
-3. The contested part is solved as network 1, in which a seat too many or too few costs about its present price, so
-   that prices move a step and not a leap (Marsten's boxstep). The new prices are tried on everyone: if nobody would
-   rather have what was ruled out, and no seat is too many, primal equals dual and the answer is exact. If not, these
-   prices are the next guess.
+Prices are all that the dual of network 1 knows: `D(prices)` adds what everyone pays for their cheapest themes to what
+the workshops pay back, and the largest D is the least cost (`certificate.py`). D is concave with bends at whole numbers
+only, and L♮-concave: it is at its largest where no set of prices can be raised by 1, or lowered by 1, together to gain
+(K. Murota, Discrete Convex Analysis, SIAM 2003).
+
+1. A sample with seats scaled down gives a first guess, theme by theme.
+2. At these prices everyone has themes they are *sure* of, clearly among the cheapest, and themes that are *out*.
+   Whoever has several as dear as the dearest they want is *contested*. People of one type with the same contested
+   themes and as many seats open are one group, so there are few, whatever the crowd.
+3. A maximum flow (NetworkX) seats what is contested. If seats and bands hold for all, primal equals dual and the answer
+   is exact. If not, its minimum cut names the prices to move: those gain most. Go on at 2. A step gains at least 1, so
+   the end is reached; there are about as many steps as the guess was wrong by (Murota and Shioura, 2014).
 """
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+import networkx as nx  # type: ignore[import-untyped]  # its stubs are a package of their own
 import numpy as np
 from numpy.typing import NDArray
 
-from functions.allocate.certificate import Prices, theme_prices
-from functions.allocate.groups import group_columns
-from functions.allocate.problem import NOWHERE, Bools, Ints, Places
+from functions.allocate.certificate import Prices
+from functions.allocate.groups import Groups, group_columns
+from functions.allocate.problem import NOWHERE, Bools, Ints, NoAllocationError, Places
 from functions.allocate.shares import share_themes
-from functions.allocate.themes import ThemeDemand, ThemeSupply, assign_themes, without
+from functions.allocate.themes import ThemeSupply
 
-SAMPLE = 200
-"""People in the first sample; each further stage has `GROWTH` times as many."""
+SAMPLE = 2_000
+"""People in the sample that gives the first guess."""
 
-GROWTH = 32
+SWEEPS = 100
+"""Times that the first guess goes through all themes, at most; it stops when nothing moves."""
 
-NEAREST = 4
-"""Themes beyond the wanted ones that the first sample looks at, per person."""
+BLUR = 8
+"""Parts of a unit of cost in which the first guess reckons."""
 
-CONTESTED_SHARE = 0.3
-"""Share of people whose wanted and unwanted themes are held to be close."""
+PACE = 4
+"""Steps after which prices are tried further along the way they have come; steps often repeat in turn."""
 
-MOST_EDGES = 6_000
-"""Edges of a contested network that NetworkX solves without being felt; above, the window is narrowed."""
+BLOCK = 1 << 15
+"""People looked at together: few enough for the processor's cache."""
 
-PATIENCE = 3
-"""Tries with one window, before it is widened."""
-
-MOST_TRIES = 40
-"""Guesses at one crowd, before the whole network is solved as it stands."""
+ENDLESS = 1 << 40
+"""Capacity of an edge without a limit."""
 
 Costs = NDArray[np.int64] | NDArray[np.int32]
 
@@ -59,59 +64,80 @@ class Settled:
     prices: Prices
     tied: Ints
     margin: Bools
-    exact: bool
-    demand_value: int = 0
+    demand_value: int
 
 
 class Crowd:
-    """People by column: cost of each theme (theme by person), units wanted, partner type."""
+    """People by column, one partner type after another: cost of each theme (theme by person) and units wanted."""
 
-    def __init__(self, cost: Costs, allowed: Bools | None, units: Ints, partner_type: Ints, types: int) -> None:
+    def __init__(
+        self, cost: Costs, allowed: Bools | None, units: Ints, partner_type: Ints, types: int, weight: int
+    ) -> None:
         """`cost` and `allowed` by theme and person; without `allowed` everyone may take everything."""
-        self.span = int(cost.max(initial=0)) + 1
-        self.cost = cost
+        self.order = np.argsort(partner_type, kind="stable")
+        self.units = units[self.order]
+        self.types, self.most_units = types, int(units.max(initial=0))
+        nodes = len(cost) * (types + 1) + 2
+        self.far = 4 * nodes * (int(cost.max(initial=0)) + 2 * weight + 1)
+        """A cost that no price makes good: prices are paths in a network of so many nodes."""
+        ordered = cost[:, self.order]
+        self.cost: Costs = ordered.astype(np.int32) if self.far < 1 << 28 else ordered.astype(np.int64)
         if allowed is not None:
-            self.cost = np.where(allowed, cost, cost.dtype.type(self.far))
-        self.units, self.partner_type, self.types = units, partner_type, types
-        self.most_units = int(units.max(initial=0))
-
-    @property
-    def far(self) -> int:
-        """A cost that no price makes good."""
-        return min(1 << 28, self.span * 1000)
+            self.cost[~allowed[:, self.order]] = self.far
+        self.ends = np.concatenate([[0], np.cumsum(np.bincount(partner_type, minlength=types))])
+        self.alike = bool((self.units == self.most_units).all())
 
     def __len__(self) -> int:
         return len(self.units)
 
-    def subset(self, people: Ints) -> Crowd:
-        """The same for some of the people."""
+    def part(self, people: Ints) -> Crowd:
+        """The same for some of the people, by their place in `order`."""
         part = object.__new__(Crowd)
-        part.span, part.most_units, part.types = self.span, self.most_units, self.types
-        part.cost, part.units, part.partner_type = self.cost[:, people], self.units[people], self.partner_type[people]
+        part.types, part.most_units, part.far, part.alike = self.types, self.most_units, self.far, self.alike
+        part.order, part.units, part.cost = self.order[people], self.units[people], self.cost[:, people]
+        part.ends = np.searchsorted(people, self.ends)
         return part
 
-    def reduced(self, prices: Ints) -> Costs:
-        """Cost plus price, by theme and person."""
-        table = prices.astype(self.cost.dtype)
-        reduced = np.empty_like(self.cost)
-        for t in range(len(table)):
-            np.add(self.cost[t], table[t][self.partner_type], out=reduced[t])
+    def blurred(self) -> Crowd:
+        """The same at `BLUR` times the cost and a little more, by chance: hardly anything is tied any more."""
+        part = self.part(np.arange(len(self)))
+        part.far = self.far * BLUR
+        chance = np.random.default_rng(0).integers(0, BLUR, size=self.cost.shape)
+        part.cost = self.cost.astype(np.int64) * BLUR + chance
+        return part
+
+    def blocks(self) -> Iterator[tuple[int, int, int]]:
+        """Yield (type, begin, end) of people to look at together."""
+        for g in range(self.types):
+            for begin in range(int(self.ends[g]), int(self.ends[g + 1]), BLOCK):
+                yield g, begin, min(begin + BLOCK, int(self.ends[g + 1]))
+
+    def reduced(self, heads: Ints, g: int, begin: int, end: int) -> Costs:
+        """Cost plus price, by theme and person, for people of type g."""
+        reduced: Costs = self.cost[:, begin:end].copy()
+        reduced += heads[:, g, None].astype(reduced.dtype)
         return reduced
 
-    def margins(self, reduced: Costs) -> tuple[Costs, Costs]:
-        """The dearest wanted and the cheapest unwanted reduced cost of each person."""
-        top = np.iinfo(reduced.dtype).max // 2  # whoever wants every theme there is leaves none: nothing is near
-        lowest = np.full((self.most_units + 1, len(self)), top, dtype=reduced.dtype)
+    def margins(self, reduced: Costs, begin: int, end: int) -> tuple[Costs, Costs, int]:
+        """The dearest wanted and the cheapest unwanted reduced cost of each, and what all that is wanted costs."""
+        top = np.iinfo(reduced.dtype).max
+        lowest = np.full((self.most_units + 1, end - begin), top, dtype=reduced.dtype)
+        higher, spare = np.empty_like(reduced[0]), np.empty_like(reduced[0])
         for row in reduced:
-            carry = row
-            for level in range(len(lowest)):
-                carry, lowest[level] = np.maximum(lowest[level], carry), np.minimum(lowest[level], carry)
-        if (self.units == self.most_units).all() and self.most_units:
-            return lowest[self.most_units - 1], lowest[self.most_units]
-        everyone = np.arange(len(self))
-        wanted = np.where(self.units > 0, lowest[np.maximum(self.units - 1, 0), everyone], -top)
-        unwanted = np.where(self.units > 0, lowest[self.units, everyone], top)
-        return wanted, unwanted
+            carry: Costs = row
+            for level in lowest:
+                np.maximum(level, carry, out=higher)
+                np.minimum(level, carry, out=level)
+                carry, higher, spare = higher, spare, higher
+        wanted_levels = lowest[:-1]
+        if self.alike and self.most_units:
+            return lowest[-2], lowest[-1], int(wanted_levels.sum(dtype=np.int64))
+        units = self.units[begin:end]
+        everyone = np.arange(end - begin)
+        wants = np.arange(self.most_units)[:, None] < units
+        wanted = np.where(units > 0, lowest[np.maximum(units - 1, 0), everyone], -top)
+        unwanted = np.where(units > 0, lowest[units, everyone], 1 - top)
+        return wanted, unwanted, int(wanted_levels.sum(where=wants, dtype=np.int64))
 
 
 def settle(crowd: Crowd, supply: ThemeSupply) -> Settled:
@@ -119,202 +145,320 @@ def settle(crowd: Crowd, supply: ThemeSupply) -> Settled:
 
     Raises NoAllocationError when the seats do not suffice.
     """
-    prices = _first_prices(crowd, supply)
-    size = SAMPLE * GROWTH
-    while size * 4 < len(crowd):
-        part = crowd.subset(_every(len(crowd), size))
-        prices = _settle_crowd(part, _scaled(supply, len(part) / len(crowd)), prices, tries=4).prices
-        size *= GROWTH
-    settled = _settle_crowd(crowd, supply, prices, tries=MOST_TRIES)
-    return settled if settled.exact else _settle_whole(crowd, supply)
+    supply = _from_zero(supply)
+    market = _first_guess(crowd, supply) if len(crowd) <= 8 * SAMPLE else _Market(crowd, supply, _near(crowd, supply))
+    cleared, seating = _clear(market)
+    return cleared.settled(seating.given)
 
 
-def _every(people: int, size: int) -> Ints:
-    """`size` people spread evenly over the order of ids, so that the sample depends on nothing else."""
-    return np.unique(np.linspace(0, people - 1, min(size, people)).astype(np.int64))
+def _near(crowd: Crowd, supply: ThemeSupply) -> Prices:
+    """Prices that clear a sample of the crowd."""
+    market = _first_guess(*_sample(crowd, supply))
+    try:
+        return _clear(market)[0].prices
+    except NoAllocationError:  # not all wishes of just these people can be met; of all people they may
+        return market.prices
 
 
-def _scaled(supply: ThemeSupply, share: float) -> ThemeSupply:
-    """Seats and bands for a part of the crowd."""
+def _clear(market: _Market) -> tuple[_Market, _Seating]:
+    """Move prices until everything contested can be seated.
+
+    Raises NoAllocationError when prices would have to rise without end.
+    """
+    mark, count = market, 0
+    while not (seating := _Seating(market)).complete:
+        count += 1
+        before, market = market, _follow(market, seating.direction())
+        if market is before:
+            raise NoAllocationError("the seats of all rounds together do not suffice")
+        if count % PACE == 0:
+            market, mark = _follow(market, market.prices_since(mark)), market
+    return market, seating
+
+
+def _from_zero(supply: ThemeSupply) -> ThemeSupply:
+    """The same supply, without bounds that heads cannot be below anyway."""
     least, most, lower, upper = (
-        np.rint(counts * share).astype(np.int64) for counts in (supply.least, supply.most, supply.lower, supply.upper)
+        np.maximum(counts, 0) for counts in (supply.least, supply.most, supply.lower, supply.upper)
     )
     return replace(supply, least=least, most=most, lower=lower, upper=upper)
 
 
-def _first_prices(crowd: Crowd, supply: ThemeSupply) -> Prices:
-    """Prices of a small sample, each person with their nearest themes only."""
-    part = crowd.subset(_every(len(crowd), SAMPLE))
-    themes = len(part.cost)
-    near = np.argsort(np.argsort(part.cost, axis=0, kind="stable"), axis=0) < part.units + NEAREST
-    demand = ThemeDemand(
-        partner_type=part.partner_type,
-        size=np.ones(len(part), dtype=np.int64),
-        units=part.units,
-        cost=part.cost.T.astype(np.int64),
-        allowed=np.asarray((near & (part.cost < part.far)).T),
-    )
-    part_supply = _scaled(supply, len(part) / max(len(crowd), 1))
-    penalty = np.full(themes, 4 * (part.span + 2 * supply.weight), dtype=np.int64)
-    loose = replace(part_supply, low=-penalty, high=penalty)
-    given = assign_themes(demand, loose)
-    return theme_prices(demand, loose, given)
+def _follow(market: _Market, step: Ints) -> _Market:
+    """Move prices by a step, and on by twice as much while D grows. By heads by theme and type, seats last."""
+    while step.any():
+        moved = market.moved(step)
+        if moved.value <= market.value:
+            break
+        market, step = moved, 2 * step
+    return market
 
 
-def _settle_crowd(crowd: Crowd, supply: ThemeSupply, prices: Prices, *, tries: int) -> Settled:
-    """Guess, solve what is contested, try the prices on everyone; until they hold or the tries are used up.
+class _Market:
+    """What everyone and every workshop does at given prices: who is sure, who is contested, and D."""
 
-    Guesses that go round in circles see too little: every third try without success widens the window.
-    """
-    window, most_edges = -1, MOST_EDGES
-    for attempt in range(tries):
-        reduced = crowd.reduced(prices.heads)
-        wanted, unwanted = crowd.margins(reduced)
-        gap = unwanted - wanted
-        if window < 0:
-            window = min(_window(gap), crowd.far)
-        elif attempt % PATIENCE == 0:
-            window, most_edges = min(2 * window + 1, crowd.far), 2 * most_edges
-        contest = _Contest(crowd, reduced, wanted, unwanted, gap, window)
-        while contest.edges > most_edges and window > 1:
-            window = window * 2 // 3
-            contest = _Contest(crowd, reduced, wanted, unwanted, gap, window)
-        heads = contest.sure_heads()
-        step = max(window // 2, 1)
-        loose = replace(supply, low=prices.seats - step, high=np.maximum(prices.seats + step, 0))
-        given = assign_themes(contest.demand, without(loose, heads))
-        prices = theme_prices(contest.demand, loose, given, prices, heads)
-        if _seats_hold(supply, heads.sum(axis=1) + given.sum(axis=0), prices.seats):
-            sets = contest.sets(given)
-            reduced = crowd.reduced(prices.heads)
-            wanted, unwanted = crowd.margins(reduced)
-            value = _value_if_content(crowd, reduced, sets, wanted, unwanted)
-            if value is not None:
-                return _settled(sets, prices, reduced, wanted, unwanted, value)
-    nobody = np.zeros(0, dtype=np.int64)
-    return Settled(np.zeros((0, 0), dtype=np.int16), prices, nobody, np.zeros((0, 0), dtype=bool), exact=False)
+    def __init__(self, crowd: Crowd, supply: ThemeSupply, prices: Prices) -> None:
+        self.crowd, self.supply, self.prices = crowd, supply, prices
+        self.sure: Ints = np.zeros_like(prices.heads)
+        demand_value, beyond = 0, False
+        tied, ties, open_ = [], [], []
+        for g, begin, end in crowd.blocks():
+            reduced = crowd.reduced(prices.heads, g, begin, end)
+            wanted, unwanted, value = crowd.margins(reduced, begin, end)
+            beyond |= int(wanted.max()) >= crowd.far // 2
+            demand_value += value
+            self.sure[:, g] += np.count_nonzero(reduced < unwanted, axis=1)
+            who = np.flatnonzero(wanted == unwanted)
+            mine, margin = reduced[:, who], wanted[who]
+            tied.append(who + begin)
+            ties.append(mine == margin)
+            open_.append(crowd.units[begin:end][who] - np.count_nonzero(mine < margin, axis=0))
+        self.tied = np.concatenate(tied) if tied else np.zeros(0, dtype=np.int64)
+        self.ties = np.concatenate(ties, axis=1) if ties else np.zeros((len(crowd.cost), 0), dtype=bool)
+        self.open = np.concatenate(open_) if open_ else np.zeros(0, dtype=np.int64)
+        self.kind = np.searchsorted(crowd.ends, self.tied, side="right") - 1
+        self.demand_value = demand_value
+        self.low, self.high = _heads_range(supply, prices)
+        self.value = -ENDLESS << 30 if beyond else demand_value + self._supply_value()
+        """D; far below any other at prices that only somebody without a seat would pay."""
 
+    def moved(self, step: Ints) -> _Market:
+        """The market at other prices: heads by theme and type, seats in the last column.
 
-def _settled(sets: Places, prices: Prices, reduced: Costs, wanted: Costs, unwanted: Costs, value: int) -> Settled:
-    tied = np.flatnonzero(wanted == unwanted)
-    return Settled(sets, prices, tied, np.asarray(reduced[:, tied] == wanted[tied]), exact=True, demand_value=value)
+        A head is never worth more than the weight above or below its seat, and nobody is paid to come without need.
+        """
+        seats = self.prices.seats + step[:, -1]
+        seats = np.where(self.supply.least > 0, seats, np.maximum(seats, 0))
+        above = self.prices.heads + step[:, :-1] - seats[:, None]
+        heads = seats[:, None] + np.clip(above, -self.supply.weight, self.supply.weight)
+        return _Market(self.crowd, self.supply, Prices(heads, seats))
 
+    def _supply_value(self) -> int:
+        supply, weight = self.supply, self.supply.weight
+        seats, margin = self.prices.seats, self.prices.heads - self.prices.seats[:, None]
+        balance = weight * (np.maximum(self.low - supply.upper, 0) - np.minimum(self.low, supply.lower))
+        fill = np.where(seats > 0, supply.most, supply.least)
+        return int((balance - margin * self.low).sum() - (seats * fill).sum())
 
-def _seats_hold(supply: ThemeSupply, taken: Ints, price: Ints) -> bool:
-    """Whether no seat is too many or too few, and only what is scarce has a price."""
-    within = (taken <= supply.most) & (taken >= supply.least)
-    fair = (price == 0) | ((price > 0) & (taken == supply.most)) | ((price < 0) & (taken == supply.least))
-    return bool((within & fair).all())
+    def prices_since(self, mark: _Market) -> Ints:
+        """How prices have changed, as a step."""
+        heads, seats = self.prices.heads - mark.prices.heads, self.prices.seats - mark.prices.seats
+        return np.column_stack([heads, seats])
 
+    def groups(self) -> Groups:
+        """The contested people, by type, seats open and contested themes."""
+        columns = [self.kind, self.open]
+        for begin in range(0, len(self.ties), 62):
+            bits = self.ties[begin : begin + 62]
+            columns.append((bits * (1 << np.arange(len(bits), dtype=np.int64))[:, None]).sum(axis=0))
+        return group_columns(columns, len(self.tied))
 
-def _window(gap: Costs) -> int:
-    """How close wanted and unwanted must be for a contest: so that a fair share of the people is in one."""
-    some = gap[:: max(len(gap) // 10_000, 1)]
-    return max(int(np.quantile(some, CONTESTED_SHARE)), 1) if len(some) else 1
-
-
-def _value_if_content(crowd: Crowd, reduced: Costs, sets: Places, wanted: Costs, unwanted: Costs) -> int | None:
-    """What all sets cost at the prices, if nobody would rather have another one; else None."""
-    everyone = np.arange(len(crowd))
-    value = 0
-    for column in range(sets.shape[1]):
-        here = sets[:, column] != NOWHERE
-        got = reduced[np.where(here, sets[:, column], 0), everyone]
-        if (here & ((got > wanted) | (got >= crowd.far // 2))).any():
-            return None
-        value += int(got.sum(where=here, dtype=np.int64))
-    return value if bool((unwanted >= wanted).all()) else None
-
-
-class _Contest:
-    """Who is sure of what at the present prices, and the contested rest in groups."""
-
-    def __init__(self, crowd: Crowd, reduced: Costs, wanted: Costs, unwanted: Costs, gap: Costs, window: int) -> None:
-        self.crowd = crowd
-        self.people = np.flatnonzero(gap <= window)
-        mine = reduced[:, self.people]
-        low, high = unwanted[self.people] - window, wanted[self.people] + window
-        sure = mine < low
-        code = np.where(sure | (mine > high), -1, mine - low)
-        self.open = crowd.units[self.people] - sure.sum(axis=0)
-        kind = crowd.partner_type[self.people]
-        self.groups = group_columns([kind, self.open, *code], len(self.people))
-        first = self.groups.first
-        self.contested = (code >= 0)[:, first].T
-        self.edges = int(self.contested.sum())
-        self.sure = sure
-        self.reduced, self.wanted = reduced, wanted
-        self.demand = ThemeDemand(
-            partner_type=kind[first],
-            size=self.groups.size,
-            units=self.open[first],
-            # Costs within a group differ by a constant from person to person; the smallest is left out.
-            cost=_from_zero(crowd.cost[:, self.people[first]].T.astype(np.int64), self.contested),
-            allowed=self.contested,
-        )
-
-    def sure_heads(self) -> Ints:
-        """Heads by theme and type of what is sure."""
-        crowd = self.crowd
-        calm = np.ones(len(crowd), dtype=bool)
-        calm[self.people] = False
-        themes, types = len(crowd.cost), int(crowd.types)
-        heads = np.empty((themes, types), dtype=np.int64)
-        contested_kind = crowd.partner_type[self.people]
-        for t in range(themes):
-            settled = calm & (self.reduced[t] <= self.wanted)
-            heads[t] = np.bincount(crowd.partner_type[settled], minlength=types)
-            heads[t] += np.bincount(contested_kind[self.sure[t]], minlength=types)
-        return heads
-
-    def sets(self, given: Ints) -> Places:
+    def settled(self, given: Ints) -> Settled:
         """Everyone's themes: what they are sure of, and their share of what was contested."""
-        crowd, groups = self.crowd, self.groups
-        columns = max(crowd.most_units, 1)
-        sets = np.full((len(crowd), columns), NOWHERE, dtype=np.int16)
+        crowd, groups = self.crowd, self.groups()
+        sets = np.full((len(crowd), max(crowd.most_units, 1)), NOWHERE, dtype=np.int16)
         filled = np.zeros(len(crowd), dtype=np.int8)
-        calm = np.ones(len(crowd), dtype=bool)
-        calm[self.people] = False
-        for t in range(len(self.sure)):
-            mine = calm & (self.reduced[t] <= self.wanted)
-            mine[self.people] = self.sure[t]
-            who = np.flatnonzero(mine)
-            sets[who, filled[who]] = t
-            filled[who] += 1
-        dealt = share_themes(given, groups.size, self.demand.units, self.demand.cost)
-        owner = self.people[groups.order]
-        for column in range(dealt.shape[1]):
-            here = dealt[:, column] != NOWHERE
+        for g, begin, end in crowd.blocks():
+            reduced = crowd.reduced(self.prices.heads, g, begin, end)
+            _, unwanted, _ = crowd.margins(reduced, begin, end)
+            for t, row in enumerate(reduced):
+                who = np.flatnonzero(row < unwanted) + begin
+                sets[who, filled[who]] = t
+                filled[who] += 1
+        first = groups.first
+        dealt = share_themes(given, groups.size, self.open[first], -self.prices.heads[:, self.kind[first]].T)
+        owner = self.tied[groups.order]
+        for column in dealt.T:
+            here = column != NOWHERE
             who = owner[here]
-            sets[who, filled[who]] = dealt[here, column]
+            sets[who, filled[who]] = column[here]
             filled[who] += 1
-        return sets
+        everyone = np.empty_like(sets)
+        everyone[crowd.order] = sets
+        tied = crowd.order[self.tied]
+        by_person = np.argsort(tied)
+        return Settled(everyone, self.prices, tied[by_person], self.ties[:, by_person], self.demand_value)
 
 
-def _from_zero(cost: Ints, contested: Bools) -> Ints:
-    least = np.where(contested, cost, np.iinfo(np.int64).max).min(axis=1, keepdims=True, initial=np.iinfo(np.int64).max)
-    moved: Ints = np.where(contested, cost - least, 0)
-    return moved
+def _heads_range(supply: ThemeSupply, prices: Prices) -> tuple[Ints, Ints]:
+    """Fewest and most heads by theme and type that are best for a workshop at these prices.
 
-
-def _settle_whole(crowd: Crowd, supply: ThemeSupply) -> Settled:
-    """Network 1 with a node for each person: slow, and always right.
-
-    Raises NoAllocationError when the seats do not suffice.
+    With d what a head pays above a seat: none below −weight, the lower bound up to 0, the upper bound from there on,
+    any number at weight.
     """
-    demand = ThemeDemand(
-        partner_type=crowd.partner_type,
-        size=np.ones(len(crowd), dtype=np.int64),
-        units=crowd.units,
-        cost=crowd.cost.T.astype(np.int64),
-        allowed=np.asarray((crowd.cost < crowd.far).T),
-    )
-    given = assign_themes(demand, supply)
-    prices = theme_prices(demand, supply, given)
-    dealt = share_themes(given, demand.size, demand.units, demand.cost)
-    reduced = crowd.reduced(prices.heads)
-    wanted, unwanted = crowd.margins(reduced)
-    value = _value_if_content(crowd, reduced, dealt, wanted, unwanted)
-    if value is None:
-        raise AssertionError("network 1 and its prices do not agree")
-    return _settled(dealt, prices, reduced, wanted, unwanted, value)
+    weight = supply.weight
+    d = prices.heads - prices.seats[:, None]
+    none = np.zeros_like(supply.lower)
+    low = np.select([d <= -weight, d <= 0], [none, supply.lower], supply.upper)
+    high = np.select([d < -weight, d < 0, d < weight], [none, supply.lower, supply.upper], ENDLESS)
+    return (low, high) if weight else (none, np.where(d < 0, none, ENDLESS))
+
+
+class _Seating:
+    """The maximum flow of what is contested into seats and bands, or the cut that is in its way.
+
+    Nodes: a group supplies its open seats; a head node for each (theme, type) its sure heads; a theme; the room, which
+    takes all. Edges: group → head, at most one a person; head → theme and theme → room within what is best at the
+    prices. What an edge must carry is moved to its ends.
+    """
+
+    def __init__(self, market: _Market) -> None:
+        self.market, self.groups = market, market.groups()
+        first = self.groups.first
+        self.kind, self.ties, self.open = market.kind[first], market.ties[:, first].T, market.open[first]
+        network, total = self._network()
+        residual = nx.algorithms.flow.preflow_push(network, "supply", "demand", value_only=True)
+        self.residual = residual
+        self.missing = total - residual.graph["flow_value"]
+
+    @property
+    def complete(self) -> bool:
+        """Whether all contested seats are settled."""
+        return bool(self.missing == 0)
+
+    def _network(self) -> tuple[nx.DiGraph, int]:
+        market, supply = self.market, self.market.supply
+        seats = market.prices.seats
+        least, most = np.where(seats > 0, supply.most, supply.least), np.where(seats < 0, supply.least, supply.most)
+        excess_heads = market.sure - market.low
+        excess_themes = market.low.sum(axis=1) - least
+        room = int(least.sum() - market.sure.sum() - (self.groups.size * self.open).sum())
+        network = nx.DiGraph()
+        network.add_nodes_from(["supply", "demand"])
+        for k, (size, open_, g) in enumerate(
+            zip(self.groups.size.tolist(), self.open.tolist(), self.kind.tolist(), strict=True)
+        ):
+            network.add_edge("supply", ("group", k), capacity=size * open_)
+            for t in np.flatnonzero(self.ties[k]).tolist():
+                network.add_edge(("group", k), ("heads", t, g), capacity=size)
+        themes, types = market.sure.shape
+        for t, g in itertools.product(range(themes), range(types)):
+            _balance(network, ("heads", t, g), int(excess_heads[t, g]))
+            width = int(market.high[t, g] - market.low[t, g])
+            if width:
+                network.add_edge(("heads", t, g), ("theme", t), capacity=width)
+        for t in range(len(least)):
+            _balance(network, ("theme", t), int(excess_themes[t]))
+            if most[t] > least[t]:
+                network.add_edge(("theme", t), ("room",), capacity=int(most[t] - least[t]))
+        _balance(network, ("room",), room)
+        return network, int(sum(edge["capacity"] for edge in network["supply"].values()))
+
+    @property
+    def given(self) -> Ints:
+        """How many of each group get each theme."""
+        given = np.zeros(self.ties.shape, dtype=np.int64)
+        for k, t in zip(*np.nonzero(self.ties), strict=True):
+            given[k, t] = self.residual["group", k]["heads", t, int(self.kind[k])]["flow"]
+        return given
+
+    def direction(self) -> Ints:
+        """Which prices to raise, or which to lower, by 1: heads by theme and type, seats in the last column.
+
+        The minimum cut keeps on one side what is too much wanted; its prices rise. If the room is among it, the room's
+        price, which is 0 by definition, stays, and all others fall.
+        """
+        wanted = self._cut_off()
+        themes, types = self.market.sure.shape
+        side = np.zeros((themes, types + 1), dtype=bool)
+        for t in range(themes):
+            side[t, types] = ("theme", t) in wanted
+            for g in range(types):
+                side[t, g] = ("heads", t, g) in wanted
+        return side.astype(np.int64) - (("room",) in wanted)
+
+    def _cut_off(self) -> set[object]:
+        """The nodes from which nothing more can flow to the demand."""
+        reached, ahead = {"demand"}, ["demand"]
+        while ahead:
+            node = ahead.pop()
+            for before, edge in self.residual.pred[node].items():
+                if before not in reached and edge["flow"] < edge["capacity"]:
+                    reached.add(before)
+                    ahead.append(before)
+        return set(self.residual) - reached
+
+
+def _balance(network: nx.DiGraph, node: tuple[object, ...], excess: int) -> None:
+    """Let a node send what it has too much, or take what it lacks."""
+    network.add_node(node)
+    if excess > 0:
+        network.add_edge("supply", node, capacity=excess)
+    elif excess < 0:
+        network.add_edge(node, "demand", capacity=-excess)
+
+
+def _sample(crowd: Crowd, supply: ThemeSupply) -> tuple[Crowd, ThemeSupply]:
+    """People spread evenly over types and ids, and their part of seats and bands."""
+    people = np.unique(np.linspace(0, len(crowd) - 1, min(SAMPLE, len(crowd))).astype(np.int64))
+    share = len(people) / max(len(crowd), 1)
+    # Upwards, so that what suffices for all suffices for some.
+    most, upper = (np.ceil(counts * share).astype(np.int64) for counts in (supply.most, supply.upper))
+    least, lower = (np.floor(counts * share).astype(np.int64) for counts in (supply.least, supply.lower))
+    return crowd.part(people), replace(supply, least=least, most=most, lower=lower, upper=upper)
+
+
+def _first_guess(crowd: Crowd, supply: ThemeSupply) -> _Market:
+    """A market at prices near those that clear it: every theme's at which its seats suffice, beside the others' last.
+
+    Prices begin at 0 and rise; where two themes outbid each other, the way they have come shows how far.
+    """
+    themes, types = supply.lower.shape
+    nothing = Prices(np.zeros((themes, types), np.int64), np.zeros(themes, np.int64))
+    market = _Market(crowd.blurred(), replace(supply, weight=supply.weight * BLUR), nothing)
+    best = mark = market
+    for count in range(1, SWEEPS):
+        prices = _clearing_prices(market)
+        if (np.abs(prices.seats - market.prices.seats) <= 1).all():
+            break
+        market = _Market(market.crowd, market.supply, prices)
+        if count % PACE == 0:
+            market, mark = _follow(market, market.prices_since(mark)), market
+        best = max(best, market, key=lambda one: one.value)
+    seats = -(-best.prices.seats // BLUR)
+    above = np.clip(-(-best.prices.heads // BLUR) - seats[:, None], -supply.weight, supply.weight)
+    return _Market(crowd, supply, Prices(seats[:, None] + above, seats))
+
+
+def _clearing_prices(market: _Market) -> Prices:
+    """The lowest price of each theme, not below 0, at which its seats suffice if all other prices stay.
+
+    A type with more heads than its upper bound then pays up to the weight more, one with fewer than its lower bound up
+    to the weight less. Whoever would pay just the price does not insist.
+    """
+    crowd, supply, weight = market.crowd, market.supply, market.supply.weight
+    ends, blocks = crowd.ends, []
+    for g in range(crowd.types):
+        begin, end = int(ends[g]), int(ends[g + 1])
+        reduced = crowd.reduced(market.prices.heads, g, begin, end)
+        wanted, unwanted, _ = crowd.margins(reduced, begin, end)
+        # At this price or less they take the theme: it is then cheaper than the next best.
+        blocks.append(np.where(reduced <= wanted, unwanted, wanted) - crowd.cost[:, begin:end])
+
+    def heads_at(price: Ints) -> Ints:
+        return np.stack([np.count_nonzero(b > price[:, g, None], axis=1) for g, b in enumerate(blocks)], axis=1)
+
+    def seated(price: Ints) -> Bools:
+        base = price[:, None]
+        here, least, most = (heads_at(base + step + np.zeros_like(supply.lower)) for step in (0, weight, -weight))
+        heads = np.clip(here, np.minimum(supply.lower, most), np.maximum(supply.upper, least))
+        suffice: Bools = heads.sum(axis=1) <= supply.most
+        return suffice
+
+    dearest = max(int(block.max(initial=0)) for block in blocks)
+    top = np.full(len(supply.most), min(dearest, crowd.far) + weight)
+    seats = _lowest(seated, np.zeros_like(top), top)
+    base = np.repeat(seats[:, None], crowd.types, axis=1)
+    dearer = _lowest(lambda p: heads_at(p) <= supply.upper, base, base + weight)
+    cheaper = -_lowest(lambda p: heads_at(-p) >= supply.lower, -base, weight - base)
+    return Prices(np.where(dearer > base, dearer, cheaper), seats)
+
+
+def _lowest(enough: Callable[[Ints], Bools], low: Ints, high: Ints) -> Ints:
+    """The lowest number from `low` to `high`, each for itself, that is enough; `high` if none is."""
+    low = low - 1
+    while (high - low > 1).any():
+        middle = (low + high) // 2
+        fine = enough(middle)
+        low, high = np.where(fine, low, middle), np.where(fine, middle, high)
+    return high

@@ -64,12 +64,12 @@ def _crowd(problem: Problem) -> Crowd:
     units = problem.free.sum(axis=1)
     if problem.even:
         rank_costs = problem.rank_costs.astype(np.int32)
-        cost = np.ascontiguousarray(rank_costs[problem.rank].T)
+        cost = rank_costs[problem.rank.T]
         allowed = np.repeat((problem.seats[:, :1] > 0), problem.people, axis=1)
-        return Crowd(cost, None if allowed.all() else allowed, units, problem.partner_type, types)
+        return Crowd(cost, None if allowed.all() else allowed, units, problem.partner_type, types, problem.weight)
     everyone = np.arange(problem.people)
     demand = theme_demand(problem, everyone, np.ones_like(everyone))
-    return Crowd(demand.cost.T.copy(), np.asarray(demand.allowed.T), units, problem.partner_type, types)
+    return Crowd(demand.cost.T, demand.allowed.T, units, problem.partner_type, types, problem.weight)
 
 
 def _on_the_margin(demand: ThemeDemand, prices: Ints) -> Bools:

@@ -7,7 +7,7 @@ Here each attendee sends one unit for each round, at most one to a theme; the ti
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import networkx as nx  # type: ignore[import-untyped]  # its stubs are a package of their own
 import numpy as np
@@ -46,42 +46,10 @@ class ThemeSupply:
     lower: Ints
     upper: Ints
     weight: int
-    low: Ints | None = None
-    high: Ints | None = None
-
-    def seat_segments(self, theme: int) -> Iterator[tuple[int | None, int]]:
-        """Yield the cost of a theme's units as (width, cost of each), left to right; the last has no end.
-
-        Without `low` and `high` the units between `least` and `most` cost nothing and others cannot be. With them the
-        seats are elastic: a unit beyond `most` costs `high`, and the price of a seat cannot fall below `low`.
-        """
-        least, most = max(int(self.least[theme]), 0), max(int(self.most[theme]), 0)
-        if self.low is None or self.high is None:
-            yield most, 0
-            return
-        low = int(self.low[theme])
-        paid = most if low > 0 else least
-        if paid:
-            yield paid, low
-        if most > paid:
-            yield most - paid, 0
-        yield None, int(self.high[theme])
 
     def seat_margins(self, taken: Ints) -> tuple[Ints, Ints]:
         """Cost of one unit more and of one unit less, by theme, when `taken` units are; `FAR` where it cannot be."""
-        up, down = np.full((2, len(taken)), FAR, dtype=np.int64)
-        for t, units in enumerate(taken.tolist()):
-            begin = 0
-            for width, cost in self.seat_segments(t):
-                end = FAR if width is None else begin + width
-                if begin <= units < end:
-                    up[t] = cost
-                if begin < units <= end:
-                    down[t] = -cost
-                begin = end
-        if self.low is None:
-            down[taken <= self.least] = FAR
-        return up, down
+        return np.where(taken < self.most, 0, FAR), np.where(taken > self.least, 0, FAR)
 
     def segments(self, theme: int, kind: int) -> Iterator[tuple[int | None, int]]:
         """Yield the convex cost of heads as (width, cost of each), left to right; the last has no end.
@@ -105,21 +73,14 @@ def theme_supply(problem: Problem) -> ThemeSupply:
     who, slot = np.nonzero(problem.pinned != NOWHERE)
     placed = np.zeros((themes, types), dtype=np.int64)
     np.add.at(placed, (problem.pinned[who, slot], problem.partner_type[who]), 1)
+    taken = placed.sum(axis=1)
     lower, upper = (edge.sum(axis=1) for edge in problem.band)
-    everything = ThemeSupply(problem.minimum.sum(axis=1), problem.seats.sum(axis=1), lower, upper, problem.weight)
-    left = without(everything, placed)
-    return replace(left, least=np.maximum(left.least, 0))
-
-
-def without(supply: ThemeSupply, heads: Ints) -> ThemeSupply:
-    """What is left of the seats and bands beside these heads, by theme and type."""
-    taken = heads.sum(axis=1)
-    return replace(
-        supply,
-        least=supply.least - taken,
-        most=supply.most - taken,
-        lower=supply.lower - heads,
-        upper=supply.upper - heads,
+    return ThemeSupply(
+        least=np.maximum(problem.minimum.sum(axis=1) - taken, 0),
+        most=problem.seats.sum(axis=1) - taken,
+        lower=lower - placed,
+        upper=upper - placed,
+        weight=problem.weight,
     )
 
 
@@ -165,12 +126,9 @@ def _network(demand: ThemeDemand, supply: ThemeSupply) -> nx.MultiDiGraph:
         for key, (width, cost) in enumerate(supply.segments(t, g)):
             limit = {} if width is None else {"capacity": width}
             network.add_edge(("heads", t, g), ("theme", t), key, weight=cost, **limit)
-    elastic = supply.low is not None
     for t in range(len(supply.most)):
-        must = 0 if elastic else int(supply.least[t])
+        must = int(supply.least[t])
         network.add_node(("theme", t), demand=must)
-        for key, (width, cost) in enumerate(supply.seat_segments(t)):
-            limit = {} if width is None else {"capacity": width - must}
-            network.add_edge(("theme", t), ("room",), key, weight=cost, **limit)
-    network.add_node(("room",), demand=int(units.sum()) - (0 if elastic else int(supply.least.sum())))
+        network.add_edge(("theme", t), ("room",), 0, capacity=int(supply.most[t]) - must, weight=0)
+    network.add_node(("room",), demand=int(units.sum()) - int(supply.least.sum()))
     return network

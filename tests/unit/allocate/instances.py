@@ -98,6 +98,14 @@ class Optimum:
     changes: int
 
 
+def priced(instance: Instance, optimum: Optimum | None) -> int | tuple[int, int] | None:
+    """What an optimum costs, so that two can be compared; changes first where the event names no price for them."""
+    each = instance.event.allocation.change_cost
+    if optimum is None or instance.previous is None:
+        return optimum and optimum.total
+    return (optimum.changes, optimum.total) if each is None else optimum.total + each * optimum.changes
+
+
 def personal_programmes(event: Event, attendee: Attendee) -> list[dict[str, str]]:
     """Every programme an attendee could have, seats of others aside."""
     rounds = [slot.id for slot in event.rounds if slot.id not in attendee.absent]
