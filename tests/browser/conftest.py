@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from shared.models import Event
@@ -68,8 +68,10 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
 
 def accessibility_faults(page: Page, *rules: str) -> list[str]:
     """What axe finds wrong on the page as it stands, one line a fault: by these rules only, or by all in `RULES`."""
-    options = {"runOnly": {"type": "rule", "values": list(rules)}} if rules else RULES
-    found = Axe().run(page, options=options).response["violations"]
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE_SCRIPT)
+    options = {**({"runOnly": {"type": "rule", "values": rules}} if rules else RULES), "resultTypes": ["violations"]}
+    found = page.evaluate("options => axe.run(options).then((results) => results.violations)", options)
     return [
         f"{fault['id']}: {node['target']} {node.get('failureSummary', '')}"
         for fault in found
