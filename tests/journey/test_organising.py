@@ -1,0 +1,93 @@
+"""An organiser in Chromium on the deployed stack: every function, queue and permission behind the pages is real."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from infra.organiser import link_in
+from infra.running import Running
+from shared.events import audit_lines
+from shared.models import MailState
+from shared.registrations import find_by_address, read_state
+from shared.runs import programmes_of
+from tests.journey.conftest import Open, mails_of_kind, register_crowd, settle
+
+PEOPLE = 8
+SECONDS = 60.0
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    """Debian's Chromium on a phone-sized window."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("no chromium on PATH: apt-get install chromium")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = started.new_page(viewport={"width": 360, "height": 740})
+        page.set_default_timeout(30_000)
+        yield page
+        started.close()
+
+
+def press(page: Page, name: str) -> None:
+    page.get_by_role("button", name=name, exact=True).click()
+    page.wait_for_load_state()
+
+
+def test_from_the_mailed_link_over_a_draft_to_the_last_mail(stage: Running, open_event: Open, page: Page) -> None:
+    """Sign in, add somebody, pin them, make a draft, publish it, see the mails arrive, check in, sign out."""
+    event = open_event()
+    register_crowd(stage, event, PEOPLE)
+    organiser, home = event.organiser_emails[0], f"{stage.site.public_url}/organise/{event.id}"
+
+    page.goto(home)
+    page.get_by_label("Email").fill(organiser)
+    seen = len(stage.mailbox.to(organiser))
+    press(page, "Mail me a link")
+    stage.wait_for("the sign-in mail", lambda: len(stage.mailbox.to(organiser)) > seen, SECONDS)
+    page.goto(link_in(stage, stage.mailbox.to(organiser)[-1].text, "/organise/sign-in/"))
+    press(page, "Sign in")
+
+    page.goto(home)
+    expect(page.get_by_text(f"{PEOPLE} of {event.capacity} places taken")).to_be_visible()
+    page.goto(f"{home}/people/new")
+    page.get_by_label("Full name").fill("Person 99")
+    page.get_by_label("Email").fill("walk-in@example.org")
+    page.get_by_label("Kind of organisation").select_option(index=1)
+    page.get_by_label("Pinned at 13:00").select_option(label=event.themes[0].title)
+    press(page, "Add this person")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Person 99")
+    walk_in = find_by_address(stage.table, event.id, "walk-in@example.org")
+    assert walk_in
+    settle(stage, event, 2 + PEOPLE)
+
+    page.goto(f"{home}/allocations")
+    press(page, "Start the draft")
+
+    def is_drafted() -> bool:
+        page.reload()
+        return page.get_by_role("heading", level=1).inner_text() == "Allocation 1: draft"
+
+    stage.wait_for("the draft", is_drafted, SECONDS)
+    expect(page.get_by_text("Proven best.")).to_be_visible()
+    press(page, f"Publish and send {PEOPLE + 1} mails")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Allocation 1: published")
+    stage.wait_for("the mails", lambda: len(mails_of_kind(stage, event, "programme")) == PEOPLE + 1, SECONDS)
+    settle(stage, event, 2 + PEOPLE + PEOPLE + 1)
+    assert {mail.state for mail in stage.mails(event.id, "programme")} == {MailState.SENT}
+    assert programmes_of(stage.table, event.id, 1)[walk_in.id].workshops["first"] == event.themes[0].id
+
+    page.goto(f"{home}/door?q=person+99")
+    press(page, "Check in Person 99")
+    expect(page.get_by_role("status")).to_contain_text("Person 99 is checked in")
+    press(page, "Sign out")
+    page.goto(home)
+    expect(page.get_by_text("Sign in first")).to_be_visible()
+    assert read_state(stage.table, event.id).published_run == 1
+    acts = [line["act"] for line in audit_lines(stage.table, event.id) if line["actor"] == organiser]
+    assert acts == ["sign-out", "check-in", "publish", "request-allocation", "add-person", "sign-in"]
