@@ -171,7 +171,7 @@ def test_nobody_who_comes_later_overtakes_who_waits(visitors: Visitors, table: T
     assert visitors.states() == {2: State.CONFIRMED, 3: State.OFFERED, 4: State.WAITING}
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_never_are_more_people_confirmed_than_there_are_seats(visitors: Visitors, table: Table, seed: int) -> None:
     """Whatever people press in whatever order; and no seat stays empty while somebody waits."""
     chance = random.Random(seed)
@@ -182,7 +182,7 @@ def test_never_are_more_people_confirmed_than_there_are_seats(visitors: Visitors
         "/place": lambda number: visitors.press(number, "/place"),
         "pass": lambda _: visitors.pass_by(OFFER / 2),
     }
-    for _ in range(30):
+    for _ in range(25):
         states = visitors.states()
         possible = [("register", n) for n in range(1, 8) if n not in states] * 2 + [("pass", 0)]
         possible += [(what, n) for n in states for what in ("/withdrawal", "/erasure") if chance.random() < 0.3]
