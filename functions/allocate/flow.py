@@ -15,7 +15,7 @@ from functions.allocate.solution import Solution, evaluate
 from functions.allocate.themes import ThemeDemand, assign_themes, theme_supply
 from functions.allocate.timetable import make_timetable
 
-MOST_EDGES = 8_000
+MOST_EDGES = 2_500
 """Edges, groups times themes, up to which network 1 is solved as it stands."""
 
 _NO_COST = np.iinfo(np.int64).max
