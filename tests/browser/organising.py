@@ -12,7 +12,6 @@ from email.policy import default
 from types import SimpleNamespace
 from unittest.mock import patch
 
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page
 
 from functions.allocate import app as allocate
@@ -83,13 +82,6 @@ def mailed_sign_in_link(table: Table, keys: Keys, site: str, *, now: datetime) -
     assert text is not None
     [link] = set(re.findall(rf"{re.escape(public_url())}(/organise/sign-in/\S+)", text.get_content()))
     return site + str(link)
-
-
-def colour_and_size_faults(page: Page) -> list[str]:
-    """What axe finds wrong of all that depends on colours and the window's width; the rest it finds at any width."""
-    rules = {"runOnly": {"type": "rule", "values": ["color-contrast", "target-size", "scrollable-region-focusable"]}}
-    found = Axe().run(page, options=rules).response["violations"]
-    return [f"{fault['id']}: {node['target']}" for fault in found for node in fault["nodes"]]
 
 
 def sideways(page: Page) -> int:
