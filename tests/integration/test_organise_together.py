@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 from types import ModuleType
@@ -100,6 +101,25 @@ def test_of_one_draft_published_twice_at_once_nobody_hears_twice(
     assert statuses == {202, 409}
     assert len(list(mails_of(table, "nature", "programme"))) == PEOPLE
     assert [line["act"] for line in audit_lines(table, "nature")].count("publish") == 1
+
+
+def test_a_hold_in_the_middle_of_a_publication_stops_what_is_not_yet_written(
+    app: ModuleType,
+    organiser: Client,
+    draft: Callable[..., int],
+    table: Table,
+    allocate: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("shared.runs.PEOPLE_A_WRITE", 3)
+    number = draft()
+    assert publish(organiser, number).status == 202
+    meanwhile(app, lambda: organiser.post(f"{HOME}/mails/hold", {}))
+
+    allocate.handler({"event": "nature", "publication": number}, CONTEXT)
+
+    states = Counter(mail.state.value for mail in mails_of(table, "nature", "programme"))
+    assert states == {"pending": 3, "held": PEOPLE - 3}
 
 
 def test_two_who_ask_for_a_draft_at_once_get_the_same(
