@@ -15,15 +15,12 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from functions.allocate.result import Allocation
-from functions.allocate.solve import moved
 from infra import allocation_files
 from infra.running import Running
+from shared.allocations import allocation_document
 from shared.models import Event, Programme, Registration, RegistrationState
 from shared.registrations import read_state, registrations_of
 from shared.runs import programmes_of, read_run
-
-_NOT_OF_A_FILE = {"curve", "moved"}
-"""What a stored run has beside, or otherwise than, `allocation.json`."""
 
 
 @dataclass
@@ -83,7 +80,7 @@ def read_outcome(stage: Running, event: Event) -> Outcome:
     confirmed = [one for one in people if one.state is RegistrationState.CONFIRMED]
     number = read_state(stage.table, event.id).published_run
     programmes = programmes_of(stage.table, event.id, number)
-    allocation = read_allocation(stage, event, number, confirmed)
+    allocation = read_allocation(stage, event, number)
     missing = without_programme(stage, event, confirmed, programmes)
     verified, verification = verify(event, confirmed, allocation)
     return Outcome(
@@ -101,22 +98,13 @@ def read_outcome(stage: Running, event: Event) -> Outcome:
     )
 
 
-def read_allocation(stage: Running, event: Event, number: int, people: Iterable[Registration]) -> Allocation:
+def read_allocation(stage: Running, event: Event, number: int) -> Allocation:
     """A stored run as `allocation.json` has it."""
     run = read_run(stage.table, event.id, number)
     assert run is not None, f"run {number} is published and not stored"  # noqa: S101
-    after = _by_person(programmes_of(stage.table, event.id, number))
-    present = {one.id for one in people}
-    compared = _by_person(programmes_of(stage.table, event.id, run.compared_with))
-    before = {one: workshops for one, workshops in compared.items() if one in present}
-    figures = {key: value for key, value in run.result.items() if key not in _NOT_OF_A_FILE}
-    reasons = {one: told.reason for one, told in programmes_of(stage.table, event.id, number).items()}
-    previous = (before or None) if run.mode == "keep" else None
-    return Allocation(**figures, programmes=after, reasons=reasons, moved=moved(after, before), previous=previous)
-
-
-def _by_person(programmes: Mapping[str, Programme]) -> dict[str, dict[str, str]]:
-    return {one: dict(programme.workshops) for one, programme in programmes.items()}
+    programmes = programmes_of(stage.table, event.id, number)
+    document = allocation_document(event, run, programmes, programmes_of(stage.table, event.id, run.compared_with))
+    return Allocation.model_validate({name: value for name, value in document.items() if name != "checksum"})
 
 
 def without_programme(
@@ -163,7 +151,7 @@ def write_files(stage: Running, event: Event, out: Path) -> None:
     """Write the case as the published run leaves it, and every mail as it was sent."""
     number = read_state(stage.table, event.id).published_run
     people = [one for one in registrations_of(stage.table, event.id) if one.state is RegistrationState.CONFIRMED]
-    write_case(out, event, people, read_allocation(stage, event, number, people))
+    write_case(out, event, people, read_allocation(stage, event, number))
     mails = out / "mail"
     mails.mkdir(exist_ok=True)
     for stale in mails.glob("*.eml"):

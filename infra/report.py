@@ -6,6 +6,8 @@ reads the same in print, in the dark and without colour.
 
 from __future__ import annotations
 
+import shlex
+import textwrap
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,16 +15,19 @@ from fractions import Fraction
 from html import escape
 
 from functions.allocate.problem import Attendee
-from functions.allocate.reasons import ordinal
 from functions.allocate.result import Allocation
 from functions.allocate.solve import balance_curve
 from shared.models import Event, mirroring_band
+from shared.reasons import ordinal
 
 CURVE_WEIGHTS = (0, 1, 2, 4, 8, 16)
 MOST_IN_CURVE = 5_000
 """People up to whom the curve of balance is computed: it takes an allocation for each weight."""
 
 WORST_OFF = 10
+
+LABELS = 330
+"""Width for the names of workshops, of 960."""
 
 _COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8a6d00", "#5c5c8a")
 """Okabe and Ito's palette, which colour-blind readers tell apart, without its yellow and black."""
@@ -57,7 +62,10 @@ svg .soft{fill:var(--soft)}svg .end{text-anchor:end}svg .mid{text-anchor:middle}
 th,td{text-align:left;padding:.35rem .75rem .35rem 0;border-bottom:1px solid var(--line);vertical-align:top}
 td.n,th.n{text-align:right}code{font-size:.85rem;overflow-wrap:anywhere}.two{display:grid;gap:1.5rem;
 grid-template-columns:repeat(auto-fit,minmax(20rem,1fr))}
-@media print{body{max-width:none;padding:0;font-size:10.5pt}figure,table,.facts{break-inside:avoid}h2{break-after:avoid}
+@media screen and (max-width:40rem){.cards thead{display:none}.cards tr{display:block;padding:.5rem 0;
+border-bottom:1px solid var(--line)}.cards td{display:block;border:0;padding:.1rem 0;text-align:left}}
+@media print{svg{min-width:0!important}body{max-width:none;padding:0;font-size:10.5pt}
+figure,table,.facts{break-inside:avoid}h2{break-after:avoid}
 *{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 """
 
@@ -99,7 +107,7 @@ class _Facts:
     def title(self, theme: str) -> str:
         """A theme's title, shortened to what fits beside a picture."""
         title = self.event.theme(theme).title
-        return title if len(title) <= 34 else title[:33].rstrip() + "…"
+        return title if len(title) <= 40 else title[:39].rstrip() + "…"
 
     def time(self, slot: str) -> str:
         """When a round starts."""
@@ -149,8 +157,9 @@ def _head(facts: _Facts) -> str:
     )
     cells = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in rows)
     return (
-        f"<header><h1>{escape(facts.event.title)}</h1><p class=soft>Allocation of {facts.event.date:%d %B %Y}'s "
-        f"workshops: {proof}. {escape(run.why)}</p><dl class=facts>{cells}</dl></header>"
+        f"<header><h1>{escape(facts.event.title)}</h1><p class=soft>Allocation of the workshops on "
+        f"{facts.event.date.day} {facts.event.date:%B %Y}: {proof}. {escape(run.why)}</p>"
+        f"<dl class=facts>{cells}</dl></header>"
     )
 
 
@@ -158,7 +167,7 @@ def _fill(facts: _Facts) -> str:
     """A bar for each workshop: its seats as an outline, its heads by partner type inside."""
     workshops = list(facts.workshops())
     most = max((seats for _, _, seats in workshops), default=1)
-    left, width, step = 300, 560, 26
+    left, width, step = LABELS, 860 - LABELS, 26
     rows = []
     for n, (theme, slot, seats) in enumerate(workshops):
         y, x = n * step, float(left)
@@ -188,11 +197,11 @@ def _mix(facts: _Facts) -> str:
     kinds = facts.kinds[:8]
     if len(facts.kinds) > len(kinds) or len(workshops) > 60:
         return _mix_in_words(facts, bands)
-    left, column, step = 300, 640 / max(len(kinds), 1), 26
+    left, column, step = LABELS, (940 - LABELS) / max(len(kinds), 1), 26
     rows = [
-        f'<text class=mid x="{left + (g + 0.5) * column:.1f}" y="14">{title}</text>'
+        f'<text class=mid x="{left + (g + 0.5) * column:.1f}" y="{14 + 15 * line}">{escape(words)}</text>'
         for g, kind in enumerate(kinds)
-        for title in (escape(_short(facts.event.partner_type_title(kind), column)),)
+        for line, words in enumerate(_two_lines(facts.event.partner_type_title(kind), int(column / 7)))
     ]
     most = {
         kind: max(
@@ -203,7 +212,7 @@ def _mix(facts: _Facts) -> str:
         for kind in kinds
     }
     for n, (theme, slot, _) in enumerate(workshops):
-        y = 24 + n * step
+        y = 38 + n * step
         label = f"{escape(facts.title(theme))} <tspan class=soft>{facts.time(slot)}</tspan>"
         rows.append(f'<text class=end x="{left - 12}" y="{y + 16}">{label}</text>')
         for g, kind in enumerate(kinds):
@@ -217,7 +226,7 @@ def _mix(facts: _Facts) -> str:
         "<section><h2>Does each workshop mirror the room?</h2><p class=soft>Grey is the band around the share of the "
         "room that each partner type has; the mark is the heads that came. A filled dot lies inside, an open diamond "
         f"outside. {inside} of {len(bands)} are inside.</p>"
-        f"{_figure(rows, 960, 30 + len(workshops) * step, 'Heads of each partner type against the band')}</section>"
+        f"{_figure(rows, 960, 44 + len(workshops) * step, 'Heads of each partner type against the band')}</section>"
     )
 
 
@@ -295,8 +304,8 @@ def _worst_off(facts: _Facts) -> str:
         return f"<section><h2>Who is worst off?</h2><p>{words}</p></section>"
     return (
         "<section><h2>Who is worst off?</h2><p class=soft>Regret is spread: no exchange between two people of the same "
-        "partner type, at the same total cost, would make these numbers more equal.</p><div class=scroll><table><thead>"
-        f"<tr><th>Attendee<th class=n>Choices<th>Why</thead><tbody>{rows}</tbody></table></div></section>"
+        "partner type, at the same total cost, would make these numbers more equal.</p><div class=scroll>"
+        f"<table class=cards><thead><tr><th>Attendee<th class=n>Choices<th>Why</thead><tbody>{rows}</tbody></table></div></section>"
     )
 
 
@@ -337,33 +346,32 @@ def _curve(facts: _Facts) -> str:
 
 
 def _curve_picture(points: Sequence[Mapping[str, float]], used: int) -> str:
-    far = max(max(p["outside"] for p in points), 1)
+    """The curve; weights with the same outcome share a mark."""
+    far = max(*(p["outside"] for p in points), 1)
     low, high = min(p["mean_choice"] for p in points), max(p["mean_choice"] for p in points)
-    span = max(high - low, 0.01)
-    spots = [(50 + 340 * p["outside"] / far, 20 + 190 * (high - p["mean_choice"]) / span, p) for p in points]
+    flat = f"{low:.2f}" == f"{high:.2f}"
+    marks: dict[tuple[float, float], list[int]] = {}
+    for point in points:
+        down = 0.5 if flat else (high - point["mean_choice"]) / (high - low)
+        marks.setdefault((50 + 340 * point["outside"] / far, 44 + 166 * down), []).append(int(point["weight"]))
+    levels = [(127, high)] if flat else [(44, high), (210, low)]
     rows = [
-        '<path d="M50 12V220H410" fill="none" stroke="var(--line)"/>',
-        '<text class="mid soft" x="230" y="254">heads outside their bands</text>',
-        f'<text class=end x="44" y="24">{high:.2f}</text><text class=end x="44" y="214">{low:.2f}</text>',
-        f'<text class=mid x="390" y="236">{int(far)}</text><text class=mid x="50" y="236">0</text>',
-        '<text class=soft x="58" y="12">mean choice</text>',
-        '<path d="M'
-        + " L".join(f"{x:.1f} {y:.1f}" for x, y, _ in spots)
-        + '" fill="none" stroke="var(--strong)" stroke-width="2"/>',
+        '<path d="M50 30V220H410" fill="none" stroke="var(--line)"/>',
+        '<text class=soft x="8" y="16">mean choice</text><text class="mid soft" x="230" y="256">heads outside their '
+        "bands</text>",
+        *(f'<text class=end x="36" y="{y + 4}">{choice:.2f}</text>' for y, choice in levels),
+        f'<text class=mid x="390" y="238">{int(far)}</text><text class=mid x="50" y="238">0</text>',
+        '<path d="M' + " L".join(f"{x:.1f} {y:.1f}" for x, y in marks) + '" fill="none" stroke="var(--strong)" '
+        'stroke-width="2"/>',
     ]
-    told: set[tuple[int, int]] = set()
-    for x, y, point in spots:
-        this = point["weight"] == used
-        fill = "var(--paper)" if this else "var(--strong)"
+    for (x, y), weights in marks.items():
+        size, fill = (7, "var(--paper)") if used in weights else (4, "var(--strong)")
+        told = str(weights[0]) if len(weights) == 1 else f"{weights[0]} to {weights[-1]}"
         rows.append(
-            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{7 if this else 4}" fill="{fill}" stroke="var(--strong)" '
-            'stroke-width="2.5"/>'
+            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{size}" fill="{fill}" stroke="var(--strong)" stroke-width="2.5"/>'
+            f'<text x="{x + 8:.1f}" y="{y - 11:.1f}">{told}</text>'
         )
-        spot = (round(x / 14), round(y / 14))
-        if spot not in told:
-            told.add(spot)
-            rows.append(f'<text x="{x + 10:.1f}" y="{y - 7:.1f}">{int(point["weight"])}</text>')
-    return _figure(rows, 440, 262, "Mean choice against heads outside, by weight; the ring is this run")
+    return _figure(rows, 440, 264, "Mean choice against heads outside, by weight; the ring is this run")
 
 
 def _proof(facts: _Facts) -> str:
@@ -380,8 +388,8 @@ def _proof(facts: _Facts) -> str:
     return (
         f"<section><h2>How to check it</h2><p>The objective is {run.objective.total:,}: {parts}. {claim}</p><p>"
         "Among people with the same wishes a lottery decided. Everyone can repeat their own draw: the lowest lot goes "
-        f"first. <code>printf %s ID | openssl dgst -sha256 -hmac '{escape(run.seed)}'</code></p><p class=soft>Engine "
-        f"{run.engine}, {run.seconds:.2f} s. Input <code>{run.input_digest}</code></p></section>"
+        f"first. <code>printf %s ID | openssl dgst -sha256 -hmac {escape(shlex.quote(run.seed))}</code></p>"
+        f"<p class=soft>Engine {run.engine}, {run.seconds:.2f} s. Input <code>{run.input_digest}</code></p></section>"
     )
 
 
@@ -404,15 +412,17 @@ def _patterns(facts: _Facts) -> str:
 
 
 def _figure(rows: Sequence[str], width: int, height: int, title: str) -> str:
+    wide = f' style="min-width:{width * 4 // 5}px"' if width > 500 else ""  # else a phone would shrink its words away
     return (
-        f'<figure class=scroll><svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(title)}">'
-        f"{''.join(rows)}</svg></figure>"
+        f'<figure class=scroll{" tabindex=0" if wide else ""}><svg viewBox="0 0 {width} {height}" role="img" '
+        f'aria-label="{escape(title)}"{wide}>{"".join(rows)}</svg></figure>'
     )
 
 
-def _short(title: str, column: float) -> str:
-    fits = int(column / 7.5)
-    return title if len(title) <= fits else title[: max(fits - 1, 1)].rstrip() + "…"
+def _two_lines(title: str, fits: int) -> list[str]:
+    """A title broken after a word where it is too long, and cut where two lines are not enough."""
+    lines = textwrap.wrap(title, max(fits, 4), max_lines=2, placeholder="…")
+    return lines or [""]
 
 
 def _share(part: int, whole: int) -> str:

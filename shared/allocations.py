@@ -7,14 +7,15 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from shared.models import Programme, Run
+from shared.models import Event, Programme, Run
+from shared.reasons import Teller
 
 NOT_IN_THE_FILE = {"curve", "moved"}
 """Stored with a run for the organisers' pages; the file says who moved, not how many."""
 
 
 def allocation_document(
-    run: Run, programmes: Mapping[str, Programme], before: Mapping[str, Programme]
+    event: Event, run: Run, programmes: Mapping[str, Programme], before: Mapping[str, Programme]
 ) -> dict[str, Any]:
     """The allocation of a run as `parcours allocate` would have written it, so that `parcours verify` accepts it.
 
@@ -25,12 +26,13 @@ def allocation_document(
     before
         The programmes of the run it was compared with (`Run.compared_with`).
     """
+    tell = Teller(event)
     known = {one: dict(before[one].workshops) for one in sorted(programmes) if one in before}
     document: dict[str, Any] = {
         **{key: value for key, value in run.result.items() if key not in NOT_IN_THE_FILE},
         "moved": {one: changed for one, old in known.items() if (changed := _moved(old, programmes[one].workshops))},
         "programmes": {one: dict(programmes[one].workshops) for one in sorted(programmes)},
-        "reasons": {one: programmes[one].reason for one in sorted(programmes)},
+        "reasons": {one: tell(programmes[one].reason) for one in sorted(programmes)},
     }
     if run.mode == "keep":
         document["previous"] = known

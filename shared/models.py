@@ -5,6 +5,7 @@ Times in the event file are local to `Event.timezone`; everything stored by the 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -377,14 +378,55 @@ class Run(Model):
     updated_at: str
 
 
+class Says(StrEnum):
+    """What one statement of a reason says; `shared.reasons` has the words."""
+
+    GOT = "got"
+    EXPECTED = "expected"
+    UNRANKED = "unranked"
+    ABSENT = "absent"
+    AS_PUBLISHED = "as-published"
+    NOT_OFFERED = "not-offered"
+    PINNED = "pinned"
+    CLASH = "clash"
+    MINIMUM = "minimum"
+    KEPT = "kept"
+    EQUAL = "equal"
+    LOTTERY = "lottery"
+    DEMAND = "demand"
+    NO_SWAP = "no-swap"
+    FULL = "full"
+    MIX = "mix"
+    NOT_FOUND = "not-found"
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement of a reason: a theme somebody got, or a choice they missed and what stood between.
+
+    `rank` counts from 1. `round` and `instead` say where a missed choice still had a seat and what the person does
+    there. `others` counts who ranked it at least as high, `seats` its seats in all rounds, `heads` how many more
+    people would be outside the band.
+    """
+
+    says: Says
+    theme: str = ""
+    rank: int = 0
+    round: str = ""
+    instead: str = ""
+    others: int = 0
+    seats: int = 0
+    heads: int = 0
+
+
 class Programme(Model):
-    """What one attendee does under one run: a theme for each round attended, and why in one sentence."""
+    """What one attendee does under one run: a theme for each round attended, and why."""
 
     event: str
     run: int
     registration: str
     workshops: dict[str, str]
-    reason: str = ""
+    reason: tuple[Statement, ...] = ()
 
 
 class EventState(Model):

@@ -1,161 +1,110 @@
-"""Why somebody got these workshops, in the language they read.
-
-The allocator gives a reason in English, once for each run. Here it is read back, sentence by sentence, and said in the
-reader's language with the hours of a round instead of its id. A reason that does not read as expected, because a
-theme was renamed since, stays as it is.
-"""
+"""Why somebody got these workshops, in words: what the allocator found, in the reader's language."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 from shared.i18n import N_, translations
-from shared.models import Event
+from shared.models import Event, Says, Statement
 
 _GOT = {
-    "{theme} (your {rank} choice)": N_("%(theme)s (your %(rank)s choice)"),
-    "{theme} (where you are expected)": N_("%(theme)s (where you are expected)"),
-    "{theme} (not among your choices)": N_("%(theme)s (not among your choices)"),
-}
-
-_ALONE = {
-    "You are absent in every round, so there is no workshop for you.": N_(
-        "You are absent in every round, so there is no workshop for you."
-    ),
-    "These are the places published before, and nothing took them from you.": N_(
-        "These are the places published before, and nothing took them from you."
-    ),
+    Says.GOT: N_("%(theme)s (your %(rank)s choice)"),
+    Says.EXPECTED: N_("%(theme)s (where you are expected)"),
+    Says.UNRANKED: N_("%(theme)s (not among your choices)"),
 }
 
 _WHY = {
-    "Your {rank} choice, {theme}, is not offered in the rounds you attend.": N_(
-        "Your %(rank)s choice, %(theme)s, is not offered in the rounds you attend."
+    Says.ABSENT: N_("You are absent in every round, so there is no workshop for you."),
+    Says.AS_PUBLISHED: N_("These are the places published before, and nothing took them from you."),
+    Says.NOT_OFFERED: N_("Your %(rank)s choice, %(theme)s, is not offered in the rounds you attend."),
+    Says.PINNED: N_(
+        "Your %(rank)s choice, %(theme)s, has seats left at %(slot)s, when you are expected in %(instead)s."
     ),
-    "Your {rank} choice, {theme}, has seats left only in {slot}, where you are expected in {instead}.": N_(
-        "Your %(rank)s choice, %(theme)s, has seats left only at %(slot)s, when you are expected in %(instead)s."
-    ),
-    "Your {rank} choice, {theme}, has seats left only in {slot}, the time of {instead}, which you rank higher.": N_(
-        "Your %(rank)s choice, %(theme)s, has seats left only at %(slot)s, the time of %(instead)s, which you rank "
+    Says.CLASH: N_(
+        "Your %(rank)s choice, %(theme)s, has seats left at %(slot)s, the time of %(instead)s, which you rank "
         "higher."
     ),
-    "Your {rank} choice, {theme}, had seats left in {slot}, but {instead} needs its minimum of people then.": N_(
+    Says.MINIMUM: N_(
         "Your %(rank)s choice, %(theme)s, had seats left at %(slot)s, but %(instead)s needs its minimum of people then."
     ),
-    "Your {rank} choice, {theme}, had seats left in {slot}, but you keep {instead}, the place published before.": N_(
+    Says.KEPT: N_(
         "Your %(rank)s choice, %(theme)s, had seats left at %(slot)s, but you keep %(instead)s, the place published "
         "before."
     ),
-    "Your {rank} choice, {theme}, had seats left in {slot}, but counts no more than {instead} in the rules of this "
-    "event.": N_(
+    Says.EQUAL: N_(
         "Your %(rank)s choice, %(theme)s, had seats left at %(slot)s, but counts no more than %(instead)s in the rules "
         "of this event."
     ),
-    "Your {rank} choice, {theme}, was full: the lottery gave its last seats to people with the same wishes as "
-    "yours.": N_(
+    Says.LOTTERY: N_(
         "Your %(rank)s choice, %(theme)s, was full: the lottery gave its last seats to people with the same wishes as "
         "yours."
     ),
-    "Your {rank} choice, {theme}, was full: {others} others ranked it as high or higher, for {seats} seats.": N_(
+    Says.DEMAND: N_(
         "Your %(rank)s choice, %(theme)s, was full: %(others)s others ranked it as high or higher, for %(seats)s seats."
     ),
-    "Your {rank} choice, {theme}, was full, and no swap with anyone there would have improved the outcome as a "
-    "whole.": N_(
+    Says.NO_SWAP: N_(
         "Your %(rank)s choice, %(theme)s, was full, and no swap with anyone there would have improved the outcome as a "
         "whole."
     ),
-    "Your {rank} choice, {theme}, was full: all {seats} seats are taken.": N_(
-        "Your %(rank)s choice, %(theme)s, was full: all %(seats)s seats are taken."
-    ),
-    "Your {rank} choice, {theme}, had seats left in {slot}, but with you there instead of in {instead} the mix of "
-    "partners would be one person further out of balance.": N_(
-        "Your %(rank)s choice, %(theme)s, had seats left at %(slot)s, but with you there instead of in %(instead)s the "
-        "mix of partners would be one person further out of balance."
-    ),
-    "Your {rank} choice, {theme}, had seats left in {slot}, but with you there instead of in {instead} the mix of "
-    "partners would be {others} people further out of balance.": N_(
+    Says.FULL: N_("Your %(rank)s choice, %(theme)s, was full: all %(seats)s seats are taken."),
+    Says.MIX: N_(
         "Your %(rank)s choice, %(theme)s, had seats left at %(slot)s, but with you there instead of in %(instead)s the "
         "mix of partners would be %(others)s people further out of balance."
     ),
-    "Your {rank} choice, {theme}, had seats left in {slot}, and taking it would have been better for you; a better "
-    "allocation was not found in time.": N_(
+    Says.NOT_FOUND: N_(
         "Your %(rank)s choice, %(theme)s, had seats left at %(slot)s, and taking it would have been better for you; a "
         "better allocation was not found in time."
     ),
 }
 
+_MIX_OF_ONE = N_(
+    "Your %(rank)s choice, %(theme)s, had seats left at %(slot)s, but with you there instead of in %(instead)s the "
+    "mix of partners would be one person further out of balance."
+)
+
 _BOTH = N_("%(some)s and %(last)s")
 
 
-class _UnreadableReasonError(ValueError):
-    """A reason that the allocator of this version would not give."""
+def in_words(reason: Sequence[Statement], event: Event, language: str = "en") -> str:
+    """A reason in a language, with the titles of themes and the hours of rounds; "" for none."""
+    return Teller(event, language)(reason)
 
 
-def told(reason: str, event: Event, language: str) -> tuple[str, str]:
-    """A reason in a language, and the language it is really in: what cannot be read stays English."""
-    try:
-        return " ".join(_sentences(reason, event, language)), language
-    except _UnreadableReasonError:
-        return reason, "en"
+class Teller:
+    """Tells reasons of one event in one language."""
+
+    def __init__(self, event: Event, language: str = "en") -> None:
+        self.language, self.say = language, translations(language).gettext
+        self.titles = {theme.id: theme.title for theme in event.themes}
+        self.starts = {slot.id: f"{slot.start:%H:%M}" for slot in event.rounds}
+
+    def __call__(self, reason: Sequence[Statement]) -> str:
+        """One reason in words: what they got in one sentence, then a sentence for each choice missed."""
+        got = [self.say(_GOT[one.says]) % self._facts(one) for one in reason if one.says in _GOT]
+        sentences = [self.say(_words(one)) % self._facts(one) for one in reason if one.says not in _GOT]
+        if got:
+            some, last = ", ".join(got[:-1]), got[-1]
+            sentences.insert(0, f"{self.say(_BOTH) % {'some': some, 'last': last} if some else last}.")
+        return " ".join(sentences)
+
+    def _facts(self, one: Statement) -> dict[str, str]:
+        return {
+            "theme": self.titles.get(one.theme, one.theme),
+            "rank": ordinal(one.rank, self.language),
+            "slot": self.starts.get(one.round, one.round),
+            "instead": self.titles.get(one.instead, one.instead),
+            "others": str(one.heads if one.says is Says.MIX else one.others),
+            "seats": str(one.seats),
+        }
 
 
-def _sentences(reason: str, event: Event, language: str) -> Iterator[str]:
-    rest = reason
-    if not rest.startswith(tuple(_ALONE)):
-        got, rest = _got(rest, event, language)
-        yield got
-    while rest := rest.removeprefix(" "):
-        said, rest = _one_of(_ALONE | _WHY, rest, event, language)
-        yield said
+def ordinal(number: int, language: str = "en") -> str:
+    """1st, 2nd, 3rd, 4th … as it is written in a language: 1er in French, 1e in Dutch."""
+    if language == "en":
+        ending = "th" if 10 <= number % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+        return f"{number}{ending}"
+    return f"{number}er" if language == "fr" and number == 1 else f"{number}e"
 
 
-def _got(reason: str, event: Event, language: str) -> tuple[str, str]:
-    """The workshops somebody got, up to the full stop, and what follows it."""
-    parts, rest = [], reason
-    while True:
-        said, rest = _one_of(_GOT, rest, event, language)
-        parts.append(said)
-        after = re.match(r"\.|, | and ", rest)
-        if after is None:
-            raise _UnreadableReasonError
-        rest = rest[after.end() :]
-        if after.group() == ".":
-            break
-    some, last = ", ".join(parts[:-1]), parts[-1]
-    both = translations(language).gettext(_BOTH) % {"some": some, "last": last} if some else last
-    return f"{both}.", rest
-
-
-def _one_of(written: dict[str, str], text: str, event: Event, language: str) -> tuple[str, str]:
-    """What `text` begins with, said in a language, and what follows."""
-    for pattern, message in written.items():
-        found = re.match(_regex(pattern, event), text)
-        if found:
-            facts = {name: _fact(name, value, event, language) for name, value in found.groupdict().items()}
-            return translations(language).gettext(message) % facts, text[found.end() :]
-    raise _UnreadableReasonError
-
-
-def _regex(pattern: str, event: Event) -> str:
-    titles = sorted((theme.title for theme in event.themes), key=len, reverse=True)
-    rounds = sorted((slot.id for slot in event.rounds), key=len, reverse=True)
-    kinds = {
-        "theme": "|".join(map(re.escape, titles)),
-        "instead": "|".join(map(re.escape, titles)),
-        "slot": "|".join(map(re.escape, rounds)),
-        "rank": r"\d+(?:st|nd|rd|th)",
-        "others": r"\d+",
-        "seats": r"\d+",
-    }
-    parts = re.split(r"\{(\w+)\}", pattern)
-    return "".join(f"(?P<{part}>{kinds[part]})" if place % 2 else re.escape(part) for place, part in enumerate(parts))
-
-
-def _fact(name: str, value: str, event: Event, language: str) -> str:
-    if name == "slot":
-        slot = next(one for one in event.rounds if one.id == value)
-        return f"{slot.start:%H:%M}"
-    if name == "rank" and language != "en":
-        number = int(value[:-2])
-        return f"{number}er" if language == "fr" and number == 1 else f"{number}e"
-    return value
+def _words(one: Statement) -> str:
+    return _MIX_OF_ONE if one.says is Says.MIX and one.heads == 1 else _WHY[one.says]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -150,7 +150,8 @@ def store_programmes(table: Table, programmes: Sequence[Programme]) -> None:
             "pk": f"RUN#{one.event}#{one.run:06d}",
             "sk": f"PROGRAMME#{one.registration}",
             "type": "programme",
-            **one.model_dump(mode="json"),
+            **one.model_dump(mode="json", exclude={"reason"}),
+            "reason": [{name: fact for name, fact in asdict(said).items() if fact} for said in one.reason],
         }
         for one in programmes
     )

@@ -30,7 +30,10 @@ from shared.tokens import Keys
 from tests.factories import NOW, make_registration
 
 FIRST = {"first": "governance", "second": "wildlife"}
-REASON = "Governance (your 2nd choice) and Wildlife (your 4th choice)."
+REASON = [
+    {"says": "got", "theme": "governance", "rank": 2},
+    {"says": "got", "theme": "wildlife", "rank": 4},
+]
 SECOND = {"first": "governance", "second": "vision"}
 
 

@@ -193,9 +193,10 @@ def attendees(people: Sequence[Registration]) -> list[Attendee]:
 
 def _programmes(event: Event, run: Run, allocation: Allocation) -> list[Programme]:
     return [
-        Programme(event=event.id, run=run.number, registration=one, workshops=dict(workshops), reason=reason)
+        Programme(
+            event=event.id, run=run.number, registration=one, workshops=dict(workshops), reason=allocation.grounds[one]
+        )
         for one, workshops in allocation.programmes.items()
-        for reason in (allocation.reasons.get(one, ""),)
     ]
 
 

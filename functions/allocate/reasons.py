@@ -1,14 +1,12 @@
-"""Why did I get this? One plain statement a person, derived from ranks, seats, the mix and the lottery.
+"""Why did I get this? Plain statements for each person, derived from ranks, seats, the mix and the lottery.
 
-First the facts (`Missed`), then the words. Facts are counted from the outcome itself, so that each can be checked
-without knowing how it was found; people for whom all facts are the same share one sentence.
+They are counted from the outcome itself, so that each can be checked without knowing how it was found; people for
+whom all facts are the same share one reason. `shared.reasons` puts them into words.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,54 +16,24 @@ from functions.allocate.groups import Groups, group_attendees, group_rows
 from functions.allocate.problem import NOWHERE, Bools, Ints, Places, Problem
 from functions.allocate.solution import personal_costs
 from functions.allocate.timetable import heads_of
+from shared.models import Says, Statement
+
+Reason = tuple[Statement, ...]
 
 TOLD = 2
 """How many missed choices are explained, best first."""
 
 
-class Cause(StrEnum):
-    """What stood between a person and a choice they ranked higher than one they got."""
-
-    NOT_OFFERED = "not offered in the rounds attended"
-    FULL = "every seat taken"
-    PINNED = "seats left only in a round where the person is pinned"
-    CLASH = "seats left only at the time of a choice they prefer"
-    MINIMUM = "their present workshop would fall below its minimum"
-    MIX = "a seat left, but taking it would put more heads outside the bands than the better rank is worth"
-    KEPT = "a seat left, but the published place is kept"
-    EQUAL = "a seat left, but it costs the same as the place they have"
-
-
-@dataclass(frozen=True)
-class Missed:
-    """One choice missed, and why.
-
-    `others` counts people who ranked it at least as high, `seats` its seats in all rounds. `round` and `instead` say
-    where the cause lies (`NOWHERE` if everywhere), `heads` how many more heads would be outside their bands, `equals`
-    that the lottery gave it to people with the same wishes and a better programme.
-    """
-
-    theme: int
-    rank: int
-    cause: Cause
-    others: int = 0
-    seats: int = 0
-    round: int = NOWHERE
-    instead: int = NOWHERE
-    heads: int = 0
-    equals: bool = False
-
-
 class Outcome:
     """What reasons are derived from: the heads of every workshop, and who ranked what."""
 
-    def __init__(self, problem: Problem, places: Places) -> None:
-        self.problem, self.places = problem, places
+    def __init__(self, problem: Problem, places: Places, *, optimal: bool) -> None:
+        self.problem, self.places, self.optimal = problem, places, optimal
         self.heads = heads_of(problem, places)
         self.fill = self.heads.sum(axis=2)
         themes = len(problem.themes)
-        counts = np.stack([np.bincount(problem.rank[:, t], minlength=themes) for t in range(themes)])
-        self.as_high = np.cumsum(counts, axis=1)
+        self.partial = (problem.rank == themes - 1).sum(axis=1) > 1
+        self._as_high: dict[tuple[int, ...], Ints] = {}
         self.worst = np.zeros(problem.people, dtype=np.int64)
         self.gets = np.zeros((problem.people, themes), dtype=bool)
         for r in range(places.shape[1]):
@@ -88,45 +56,82 @@ class Outcome:
             rank[np.arange(len(people)), best] = themes
         return found
 
-    def explain(self, a: int, theme: int, equals: bool) -> Missed:
-        """Why attendee `a` missed a theme."""
+    def explain(self, a: int, theme: int, equals: bool) -> Statement:
+        """Why attendee `a` missed a theme; `equals`: someone with the same wishes and a better programme got it."""
         problem = self.problem
         rank = int(problem.rank[a, theme])
+        missed = Statement(Says.NOT_OFFERED, problem.themes[theme], rank + 1)
         attended = np.flatnonzero(problem.present[a] & (problem.seats[theme] > 0))
         if not len(attended):
-            return Missed(theme, rank, Cause.NOT_OFFERED, equals=equals)
-        seats = int(problem.seats[theme].sum())
+            return missed
+        seats = int(problem.seats[theme, attended].sum())
         open_ = attended[self.fill[theme, attended] < problem.seats[theme, attended]]
         if not len(open_):
-            others = int(self.as_high[theme, rank]) - 1
-            return Missed(theme, rank, Cause.FULL, others=others, seats=seats, equals=equals)
+            others = self._ranked_as_high(theme, rank, attended) - 1
+            return replace(missed, says=self._full(others, seats, equals), others=others, seats=seats)
         found = [self._beside(a, theme, int(r)) for r in open_]
-        cause, r, heads = min(found, key=lambda one: list(Cause).index(one[0]), default=found[0])
         # A round in which the person could really have moved tells more than one in which they could not.
-        for one in found:
-            if one[0] in {Cause.MIX, Cause.MINIMUM, Cause.KEPT, Cause.EQUAL}:
-                cause, r, heads = one
-                break
-        instead = int(self.places[a, r])
-        return Missed(theme, rank, cause, seats=seats, round=r, instead=instead, heads=heads, equals=equals)
+        says, r, heads = min(found, key=lambda one: one[0] in {Says.PINNED, Says.CLASH})
+        instead = problem.themes[int(self.places[a, r])]
+        return replace(missed, says=says, seats=seats, round=problem.rounds[r], instead=instead, heads=heads)
 
-    def _beside(self, a: int, theme: int, r: int) -> tuple[Cause, int, int]:
-        """Why a free seat of this theme in round r is not attendee a's: cause, round, heads more outside."""
+    def _ranked_as_high(self, theme: int, rank: int, rounds: Ints) -> int:
+        """How many who are there in one of these rounds ranked a theme at least so high."""
+        key = (theme, *rounds.tolist())
+        if key not in self._as_high:
+            there = self.problem.present[:, rounds].any(axis=1)
+            counts = np.bincount(self.problem.rank[there, theme], minlength=len(self.problem.themes))
+            self._as_high[key] = np.cumsum(counts)
+        return int(self._as_high[key][rank])
+
+    def _full(self, others: int, seats: int, equals: bool) -> Says:
+        """Who has the seats of a theme that is full in every round attended."""
+        if equals:
+            return Says.LOTTERY
+        if others >= seats:
+            return Says.DEMAND
+        return Says.NO_SWAP if self.optimal else Says.FULL
+
+    def _beside(self, a: int, theme: int, r: int) -> tuple[Says, int, int]:
+        """Why a free seat of this theme in round r is not attendee a's: what to say, the round, heads more outside."""
         problem = self.problem
         instead = int(self.places[a, r])
         if problem.pinned[a, r] != NOWHERE:
-            return Cause.PINNED, r, 0
+            return Says.PINNED, r, 0
         cost = problem.rank_costs[problem.rank[a]]
         if problem.rank[a, instead] < problem.rank[a, theme]:
-            return Cause.CLASH, r, 0
+            return Says.CLASH, r, 0
         if self.fill[instead, r] <= problem.minimum[instead, r]:
-            return Cause.MINIMUM, r, 0
+            return Says.MINIMUM, r, 0
         heads = self._heads_outside_after(a, instead, theme, r)
         if problem.change_cost and problem.held[a, r] == instead:
-            return Cause.KEPT, r, heads
-        if cost[theme] == cost[instead] and heads <= 0:
-            return Cause.EQUAL, r, heads
-        return Cause.MIX, r, heads
+            return Says.KEPT, r, heads
+        gain, loss = int(cost[instead] - cost[theme]), problem.weight * heads
+        if gain == loss == 0:
+            return Says.EQUAL, r, heads
+        return (Says.MIX if heads > 0 and loss >= gain else Says.NOT_FOUND), r, heads
+
+    def reason(self, a: int, missed: list[Statement]) -> Reason:
+        """What attendee `a` got, pinned places first, then best first; and why not better."""
+        problem, places = self.problem, self.places[a]
+        attended = np.flatnonzero(places != NOWHERE).tolist()
+        if not attended:
+            return (Statement(Says.ABSENT),)
+        attended.sort(key=lambda r: (problem.pinned[a, r] == NOWHERE, problem.rank[a, places[r]]))
+        got = tuple(self._standing(a, r, int(places[r])) for r in attended)
+        if problem.change_cost and all(problem.held[a, r] == places[r] for r in attended):
+            return (*got, Statement(Says.AS_PUBLISHED))
+        return (*got, *missed)
+
+    def _standing(self, a: int, r: int, theme: int) -> Statement:
+        """How a place that somebody got stands in their wishes."""
+        problem, name = self.problem, self.problem.themes[theme]
+        if problem.pinned[a, r] != NOWHERE:
+            return Statement(Says.EXPECTED, name)
+        rank, last = int(problem.rank[a, theme]), len(problem.themes) - 1
+        if rank == last and self.partial[a]:
+            return Statement(Says.UNRANKED, name)
+        return Statement(Says.GOT, name, rank + 1)
 
     def _heads_outside_after(self, a: int, leave: int, join: int, r: int) -> int:
         """How many more heads were outside their bands if attendee a changed workshop in round r."""
@@ -142,9 +147,9 @@ class Outcome:
         return outside(leave, left - 1) + outside(join, joined + 1) - before
 
 
-def reasons(problem: Problem, places: Places, titles: Mapping[str, str], *, optimal: bool) -> dict[str, str]:
-    """A sentence or two for each attendee, by id. `titles` are the themes' titles by id."""
-    outcome = Outcome(problem, places)
+def reasons(problem: Problem, places: Places, *, optimal: bool) -> dict[str, Reason]:
+    """The reason for each attendee's programme, by id; people of whom all is the same share one object."""
+    outcome = Outcome(problem, places, optimal=optimal)
     missed = outcome.missed()
     equals = _lost_to_equals(problem, places, group_attendees(problem), missed)
     ranks = np.full(places.shape, NOWHERE, dtype=np.int64)
@@ -155,17 +160,17 @@ def reasons(problem: Problem, places: Places, titles: Mapping[str, str], *, opti
     held = problem.held if problem.change_cost else np.full_like(places, NOWHERE)
     kind = problem.partner_type[:, None]
     facts: list[NDArray[Any]] = [kind, places, ranks, problem.pinned, held, missed, missed_ranks, equals]
+    facts.append(outcome.partial[:, None])
     alike = group_rows(np.concatenate([fact.astype(np.int64) for fact in facts], axis=1))
-    words = Words(problem, [titles[theme] for theme in problem.themes], optimal)
-    sentences = []
+    found = []
     for a in alike.first.tolist():
         told = [
             outcome.explain(a, t, bool(equals[a, column]))
             for column, t in enumerate(missed[a].tolist())
             if t != NOWHERE
         ]
-        sentences.append(words.sentence(a, places[a], told))
-    return dict(zip(problem.ids, (sentences[k] for k in alike.of.tolist()), strict=True))
+        found.append(outcome.reason(a, told))
+    return dict(zip(problem.ids, (found[k] for k in alike.of.tolist()), strict=True))
 
 
 def _lost_to_equals(problem: Problem, places: Places, groups: Groups, missed: Ints) -> Bools:
@@ -187,87 +192,3 @@ def _lost_to_equals(problem: Problem, places: Places, groups: Groups, missed: In
         theme = missed[people, column]
         lost[people, column] = (theme != NOWHERE) & (best[mine, np.maximum(theme, 0)] < personal)
     return lost
-
-
-@dataclass(frozen=True)
-class Words:
-    """Facts put into words."""
-
-    problem: Problem
-    titles: Sequence[str]
-    optimal: bool
-
-    def sentence(self, a: int, places: Places, told: Sequence[Missed]) -> str:
-        """What attendee `a` got, and why not better."""
-        attended = [r for r in range(len(places)) if places[r] != NOWHERE]
-        if not attended:
-            return "You are absent in every round, so there is no workshop for you."
-        attended.sort(key=lambda r: (self.problem.pinned[a, r] == NOWHERE, self.problem.rank[a, places[r]]))
-        got = _listed([f"{self.titles[places[r]]} ({self._standing(a, r, int(places[r]))})" for r in attended])
-        held = self.problem.held[a]
-        if self.problem.change_cost and (held != NOWHERE).any():
-            free = [r for r in attended if held[r] != NOWHERE]
-            if free and all(held[r] == places[r] for r in free):
-                return f"{got}. These are the places published before, and nothing took them from you."
-        return " ".join([f"{got}.", *(self._why(one) for one in told)])
-
-    def _standing(self, a: int, r: int, theme: int) -> str:
-        if self.problem.pinned[a, r] != NOWHERE:
-            return "where you are expected"
-        rank, last = int(self.problem.rank[a, theme]), len(self.titles) - 1
-        if rank == last and int((self.problem.rank[a] == last).sum()) > 1:
-            return "not among your choices"
-        return f"your {ordinal(rank + 1)} choice"
-
-    def _why(self, missed: Missed) -> str:
-        choice = f"Your {ordinal(missed.rank + 1)} choice, {self.titles[missed.theme]},"
-        slot = self.problem.rounds[missed.round] if missed.round != NOWHERE else ""
-        instead = self.titles[missed.instead] if missed.instead != NOWHERE else ""
-        match missed.cause:
-            case Cause.NOT_OFFERED:
-                return f"{choice} is not offered in the rounds you attend."
-            case Cause.FULL:
-                return self._full(choice, missed)
-            case Cause.PINNED:
-                return f"{choice} has seats left only in {slot}, where you are expected in {instead}."
-            case Cause.CLASH:
-                return f"{choice} has seats left only in {slot}, the time of {instead}, which you rank higher."
-            case Cause.MINIMUM:
-                return f"{choice} had seats left in {slot}, but {instead} needs its minimum of people then."
-            case Cause.KEPT:
-                return f"{choice} had seats left in {slot}, but you keep {instead}, the place published before."
-            case Cause.EQUAL:
-                return (
-                    f"{choice} had seats left in {slot}, but counts no more than {instead} in the rules of this event."
-                )
-            case Cause.MIX:
-                return self._mix(choice, slot, instead, missed)
-
-    def _full(self, choice: str, missed: Missed) -> str:
-        if missed.equals:
-            return f"{choice} was full: the lottery gave its last seats to people with the same wishes as yours."
-        if missed.others >= missed.seats:
-            return f"{choice} was full: {missed.others} others ranked it as high or higher, for {missed.seats} seats."
-        if self.optimal:
-            return f"{choice} was full, and no swap with anyone there would have improved the outcome as a whole."
-        return f"{choice} was full: all {missed.seats} seats are taken."
-
-    def _mix(self, choice: str, slot: str, instead: str, missed: Missed) -> str:
-        seats = f"{choice} had seats left in {slot}"
-        if missed.heads > 0:
-            more = "one person" if missed.heads == 1 else f"{missed.heads} people"
-            return (
-                f"{seats}, but with you there instead of in {instead} the mix of partners would be {more} further out "
-                "of balance."
-            )
-        return f"{seats}, and taking it would have been better for you; a better allocation was not found in time."
-
-
-def _listed(parts: Sequence[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
-
-
-def ordinal(number: int) -> str:
-    """1st, 2nd, 3rd, 4th … in English."""
-    ending = "th" if 10 <= number % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
-    return f"{number}{ending}"

@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from shared.models import Statement
+
 Engine = Literal["flow", "flow+exact", "contested-flow"]
 
 
@@ -27,7 +29,8 @@ class Allocation(BaseModel):
     seats by choice ("1" is a first choice). `moved` holds, for everyone whose workshops differ from the previous run,
     the previous theme of each round that differs. `gap` is what the total may lie above the optimum, `why` says why it
     is not 0. `previous` is what a keep run kept to, so that the run can be verified from its own file; it is written
-    to the file and left out of `model_dump`, since it is as long as the programmes.
+    to the file and left out of `model_dump`, since it is as long as the programmes. `grounds` are the reasons before
+    they were put into words; the file has the words.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -52,4 +55,5 @@ class Allocation(BaseModel):
     seconds: float
     programmes: dict[str, dict[str, str]]
     reasons: dict[str, str]
+    grounds: dict[str, tuple[Statement, ...]] = Field(default={}, exclude=True, repr=False)
     previous: dict[str, dict[str, str]] | None = Field(default=None, exclude=True, repr=False)

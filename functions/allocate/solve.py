@@ -31,11 +31,12 @@ from functions.allocate.problem import (
     build_problem,
     input_digest,
 )
-from functions.allocate.reasons import reasons
+from functions.allocate.reasons import Reason, reasons
 from functions.allocate.result import Allocation
 from functions.allocate.shares import draw, lots, spread_regret
 from functions.allocate.solution import Solution, evaluate, heads_outside, mean_choice, personal_costs, satisfaction
 from shared.models import Event
+from shared.reasons import Teller
 
 __all__ = [
     "Attendee",
@@ -144,6 +145,7 @@ def allocate(
     places = solution.found
     programmes = programmes_of(problem, places)
     report(f"explaining {problem.people} programmes")
+    grounds = reasons(problem, places, optimal=solution.optimal)
     return Allocation(
         event=event.id,
         mode=mode,
@@ -164,9 +166,17 @@ def allocate(
         moved=moved(programmes, previous or {}),
         seconds=round(time.monotonic() - begun, 3),
         programmes=programmes,
-        reasons=reasons(problem, places, {t.id: t.title for t in event.themes}, optimal=solution.optimal),
+        grounds=grounds,
+        reasons=_told(grounds, event),
         previous={who: dict(programme) for who, programme in (previous or {}).items()} if mode == "keep" else None,
     )
+
+
+def _told(grounds: Mapping[str, Reason], event: Event) -> dict[str, str]:
+    """Every reason in words; what people share is said once."""
+    tell = Teller(event)
+    said = {id(reason): tell(reason) for reason in {id(reason): reason for reason in grounds.values()}.values()}
+    return {one: said[id(reason)] for one, reason in grounds.items()}
 
 
 def programmes_of(problem: Problem, places: Places) -> dict[str, dict[str, str]]:

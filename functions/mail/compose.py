@@ -31,7 +31,7 @@ from shared.i18n import N_, day, language_for, translations
 from shared.mails import mail_id, read_mail
 from shared.models import Event, Mail, MailKind, MailState, Programme, Registration, RegistrationState, moment
 from shared.pages import environment
-from shared.reasons import told
+from shared.reasons import in_words
 from shared.registrations import OFFER, programme_of, read_registration, read_state
 from shared.runs import read_run
 from shared.table import Table
@@ -170,7 +170,7 @@ def _facts(
         facts["offer_expires_at"] = moment(person.offer_expires_at).astimezone(event.zone)
     facts |= _programme_facts(table, event, mail, person)
     if facts["programme"]:
-        facts["reason"] = told(facts["programme"].reason, event, facts["language"])
+        facts["reason"] = in_words(facts["programme"].reason, event, facts["language"])
     return facts
 
 

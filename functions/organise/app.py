@@ -364,7 +364,7 @@ def list_people(event_id: str) -> Answer:
     found = dashboard.find(list(registrations_of(table, event.id)), wanted)
     if program:
         programmes = programmes_of(table, event.id, read_state(table, event.id).published_run)
-        shown = [people.as_shown(one, programmes.get(one.id)) for one in found.people]
+        shown = [people.as_shown(event, one, programmes.get(one.id)) for one in found.people]
         numbers = {"counts": found.counts, "total": found.total, "page": found.page, "pages": found.pages}
         return as_json(200, {"people": shown, **numbers})
     link = {"q": wanted.words, "type": wanted.kind}
@@ -386,7 +386,7 @@ def add_person(event_id: str) -> Answer:
         return show("new_person.html", event, actor, status=error.status, here="people", typed=fields, error=error)
     location = f"/organise/{event.id}/people/{stored.id}"
     if wants_json(request()):
-        return as_json(201, people.as_shown(stored), headers={"Location": location})
+        return as_json(201, people.as_shown(event, stored), headers={"Location": location})
     return see_other(location)
 
 
@@ -431,7 +431,7 @@ def show_person(event_id: str, person_id: str) -> Answer:
     event, actor = allowed(event_id)
     person = people.find_person(table, event, person_id)
     if wants_json(request()):
-        return as_json(200, people.as_shown(person, _programme(event, person_id)))
+        return as_json(200, people.as_shown(event, person, _programme(event, person_id)))
     return person_page(event, actor, person_id)
 
 
@@ -472,7 +472,7 @@ def change_person(event_id: str, person_id: str) -> Answer:
     after = people.change_person(table, event, person, wanted, actor=actor, now=clock())
     if sessions.role_in(event, actor) is Role.DOOR:
         return as_json(200, {"id": after.id, "name": after.name, "checked_in_at": after.checked_in_at})
-    return as_json(200, people.as_shown(after, _programme(event, after.id)))
+    return as_json(200, people.as_shown(event, after, _programme(event, after.id)))
 
 
 @app.post("/organise/<event_id>/people/<person_id>")
@@ -664,7 +664,7 @@ def show_outbox(event_id: str, number: str) -> Answer:
     event, actor = allowed(event_id)
     reading = drafts.read_draft(table, event, drafts.find_run(table, event, number))
     if wants_json(request()):
-        return as_json(200, {"mails": list(drafts.outbox_shown(reading))})
+        return as_json(200, {"mails": list(drafts.outbox_shown(event, reading))})
     pages = max(1, -(-len(reading.owed) // PAGE_SIZE))
     at = min(dashboard.read_search(query(), size=PAGE_SIZE).page, pages)
     shown = reading.owed[(at - 1) * PAGE_SIZE :][:PAGE_SIZE]
@@ -698,7 +698,7 @@ def download_run(event_id: str, number: str) -> Answer:
     reading = drafts.read_draft(table, event, drafts.find_run(table, event, number))
     if not reading.after:
         raise NotFoundError("This allocation has no programmes to download.")
-    document = exports.allocation_json(reading.run, reading.after, reading.before)
+    document = exports.allocation_json(event, reading.run, reading.after, reading.before)
     return download(document.decode(), "application/json", "allocation.json")
 
 

@@ -26,6 +26,7 @@ from shared.models import (
     RunState,
     mirroring_band,
 )
+from shared.reasons import in_words
 from shared.registrations import basis, read_state, registrations_of
 from shared.runs import Wish, owed_mails, programmes_of, publish, read_run, request_run
 from shared.table import Table
@@ -157,7 +158,7 @@ def differences(
         if was == becomes or one.state is not RegistrationState.CONFIRMED:
             continue
         costs = cost_of(event, one, was), cost_of(event, one, becomes)
-        found.append(Difference(one, was, becomes, *costs, new.reason if new else ""))
+        found.append(Difference(one, was, becomes, *costs, in_words(new.reason, event) if new else ""))
     return sorted(found, key=lambda one: (one.before_cost - one.after_cost, one.person.id))
 
 
@@ -326,14 +327,14 @@ def worst_off(event: Event, reading: Reading, most: int = 20) -> list[dict[str, 
                 for slot in event.rounds
                 if (theme := programme.workshops.get(slot.id))
             ],
-            "reason": programme.reason,
+            "reason": in_words(programme.reason, event),
         }
         for cost, one, programme in worst
         if cost
     ]
 
 
-def outbox_shown(reading: Reading) -> Iterator[dict[str, Any]]:
+def outbox_shown(event: Event, reading: Reading) -> Iterator[dict[str, Any]]:
     """The mails a publication would write, as programs read them."""
     for person, kind in reading.owed:
         before, after = reading.before.get(person.id), reading.after.get(person.id)
@@ -344,5 +345,5 @@ def outbox_shown(reading: Reading) -> Iterator[dict[str, Any]]:
             "kind": kind,
             "before": before.workshops if before else {},
             "after": after.workshops if after else {},
-            "reason": after.reason if after else "",
+            "reason": in_words(after.reason, event) if after else "",
         }

@@ -16,6 +16,7 @@ from shared.allocations import allocation_document
 from shared.errors import NotFoundError, TooLargeError
 from shared.events import audit_lines
 from shared.models import Event, Programme, Registration, RegistrationState, Run
+from shared.reasons import Teller
 from shared.registrations import read_state, registrations_of
 from shared.runs import programmes_of, read_run
 from shared.table import Table
@@ -73,9 +74,10 @@ def people(table: Table, event: Event) -> Sheet:
 def programmes(table: Table, event: Event) -> Sheet:
     """Who does what, and why, as published."""
     shown = _published(table, event)
+    tell = Teller(event)
     header = ["id", *(f"round_{slot.id}" for slot in event.rounds), "name", "email", "organisation", "reason"]
     rows = [
-        [one.id, *_by_round(event, shown[one.id]), one.name, one.email, one.organisation, shown[one.id].reason]
+        [one.id, *_by_round(event, shown[one.id]), one.name, one.email, one.organisation, tell(shown[one.id].reason)]
         for one in registrations_of(table, event.id)
         if one.id in shown and one.state is RegistrationState.CONFIRMED
     ]
@@ -194,9 +196,11 @@ def ranked_people(event: Event, registrations: Iterable[Registration]) -> bytes:
     return text.getvalue().encode()
 
 
-def allocation_json(run: Run, programmes: Mapping[str, Programme], before: Mapping[str, Programme]) -> bytes:
+def allocation_json(
+    event: Event, run: Run, programmes: Mapping[str, Programme], before: Mapping[str, Programme]
+) -> bytes:
     """allocation.json of the contract, put together again from a run and its programmes."""
-    return json.dumps(allocation_document(run, programmes, before), ensure_ascii=False, indent=1).encode()
+    return json.dumps(allocation_document(event, run, programmes, before), ensure_ascii=False, indent=1).encode()
 
 
 def event_yaml(event: Event) -> str:

@@ -16,6 +16,7 @@ from shared.events import audit
 from shared.http import Fields, invalid
 from shared.mails import send
 from shared.models import Address, Event, MailKind, Model, Programme, Registration, RegistrationState, utc
+from shared.reasons import in_words
 from shared.registrations import (
     admit,
     change_address,
@@ -367,13 +368,13 @@ def send_again(table: Table, event: Event, person: Registration, *, actor: str, 
     return kind
 
 
-def as_shown(person: Registration, programme: Programme | None = None) -> dict[str, Any]:
+def as_shown(event: Event, person: Registration, programme: Programme | None = None) -> dict[str, Any]:
     """A person as programs of organisers read them."""
     fields = person.model_dump(mode="json", exclude={"event", "link_version", "shown_order", "offers"})
     return {
         **fields,
         "workshops": programme.workshops if programme else {},
-        "reason": programme.reason if programme else "",
+        "reason": in_words(programme.reason, event) if programme else "",
     }
 
 

@@ -17,6 +17,7 @@ from shared.errors import NotSignedInError, ParcoursError
 from shared.models import Event, Mail, Registration, Run
 from shared.models import moment as moment_of
 from shared.pages import environment
+from shared.reasons import in_words, ordinal
 
 STATES = {
     "confirmed": "Registered",
@@ -98,12 +99,6 @@ LABELS = {
 def counted(number: int, one: str, several: str = "") -> str:
     """1 mail, 2 mails; 1 person, 2 people."""
     return f"{number} {one if number == 1 else several or one + 's'}"
-
-
-def ordinal(number: int) -> str:
-    """1st, 2nd, 3rd, 4th."""
-    ending = "th" if number % 100 in {11, 12, 13} else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
-    return f"{number}{ending}"
 
 
 def local(stored: str, event: Event) -> str:
@@ -213,6 +208,7 @@ _pages.globals |= {
     "fill_label": fill_label,
     "theme_title": theme_title,
     "ordinal": ordinal,
+    "in_words": in_words,
     "satisfaction": satisfaction,
     "curve_points": curve_points,
     "local": local,

@@ -54,7 +54,7 @@ from shared.limits import network_of, within_cap
 from shared.models import Event, Programme, Registration, RegistrationState
 from shared.observability import logger
 from shared.pages import read_asset
-from shared.reasons import told
+from shared.reasons import in_words
 from shared.registrations import (
     CHANGED_MEANWHILE,
     accept_offer,
@@ -406,7 +406,7 @@ def own_page(
         fields=field_names(event, trap=False),
         programme=programme,
         workshops=views.workshops(event, programme) if programme else [],
-        reason=told(programme.reason, event, language) if programme else ("", language),
+        reason=in_words(programme.reason, event, language) if programme else "",
         position=ahead + 1,
         offer_ends=views.offer_ends(event, one),
         offer_hours=views.OFFER_HOURS,

@@ -14,6 +14,7 @@ from shared.http import read_cookie
 from shared.i18n import language_for
 from shared.models import Event, EventState, Programme, Registration, RegistrationState, moment
 from shared.pages import environment
+from shared.reasons import in_words
 from shared.registrations import OFFER
 
 LANGUAGE_COOKIE = "lang"
@@ -88,7 +89,7 @@ def own_registration(
     if one.state is RegistrationState.OFFERED:
         facts["offer_expires_at"] = one.offer_expires_at
     if programme:
-        facts["programme"] = {"workshops": workshops(event, programme), "reason": programme.reason}
+        facts["programme"] = {"workshops": workshops(event, programme), "reason": in_words(programme.reason, event)}
     return facts
 
 

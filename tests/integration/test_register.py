@@ -702,9 +702,10 @@ def test_erasing_leaves_nothing_and_frees_the_place(web: Web, table: Table, keys
     assert kept.count(first.email) == 1  # the last mail, until it is sent
 
 
-def publish(table: Table, person: Registration, workshops: dict[str, str], reason: str = "Because.") -> None:
+def publish(table: Table, person: Registration, workshops: dict[str, str]) -> None:
     keys = {"pk": "RUN#nature#000003", "sk": f"PROGRAMME#{person.id}"}
-    facts = {"event": "nature", "run": 3, "registration": person.id, "workshops": workshops, "reason": reason}
+    facts = {"event": "nature", "run": 3, "registration": person.id, "workshops": workshops}
+    facts["reason"] = [{"says": "got", "theme": "governance", "rank": 2}]
     table.write(put({**keys, **facts}), update("EVENT#nature", "STATE", assign={"published_run": 3, "runs": 3}))
 
 
@@ -720,15 +721,15 @@ def test_after_publication_the_programme_is_seen_with_rooms_times_and_the_reason
         ("13:00", "Governance", "Room governance"),
         ("14:20", "Wildlife", "Room wildlife"),
     ]
-    assert facts["reason"] == "Because."
-    for words in ("Your programme", "Room governance", "Because."):
+    assert facts["reason"] == "Governance (your 2nd choice)."
+    for words in ("Your programme", "Room governance", "Governance (your 2nd choice)."):
         assert words in page
 
 
 def test_the_reason_is_told_in_the_language_of_the_page(
     web: Web, table: Table, person: Registration, link: str
 ) -> None:
-    publish(table, person, {"first": "governance"}, reason="Governance (your 2nd choice).")
+    publish(table, person, {"first": "governance"})
 
     assert 'class="reason">Governance (je 2e keuze).' in web.visit(f"{link}?lang=nl").text
     assert web.get(link).json["programme"]["reason"] == "Governance (your 2nd choice)."

@@ -1,100 +1,73 @@
-"""The allocator's reasons in the reader's language: whatever it says is read back whole."""
+"""A reason in words: whatever the allocator says, in every language, with titles and hours."""
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any
-
-import numpy as np
 import pytest
 
-from functions.allocate.problem import NOWHERE
-from functions.allocate.reasons import Cause, Missed, Words
-from shared.models import Event
-from shared.reasons import told
-from tests.factories import event_data, make_event
+from shared.models import Event, Says, Statement
+from shared.reasons import in_words, ordinal
+from tests.factories import make_event
 
-TITLES = ["Vision", "Vision and law", "Water (and peat), round two", "Wildlife"]
-
-
-@pytest.fixture
-def event() -> Event:
-    """Themes whose titles contain what sentences are made of."""
-    themes = [{**theme, "title": title} for theme, title in zip(event_data()["themes"], TITLES, strict=True)]
-    return make_event(themes=themes)
-
-
-def words(*, optimal: bool = True, pinned: bool = False, kept: bool = False) -> Words:
-    nowhere = np.full((1, 2), NOWHERE)
-    problem: Any = SimpleNamespace(
-        rounds=["first", "second"],
-        rank=np.array([[0, 1, 2, 3]]),
-        pinned=np.array([[2, NOWHERE]]) if pinned else nowhere,
-        held=np.array([[2, 1]]) if kept else nowhere,
-        change_cost=1,
-    )
-    return Words(problem, TITLES, optimal)
-
-
-FACTS: list[dict[str, Any]] = [
-    {},
-    {"equals": True},
-    {"others": 1, "seats": 9},
-    {"others": 12, "seats": 9},
-    {"heads": 1},
-]
-
+GOT = Statement(Says.GOT, "governance", 2)
 MISSED = [
-    Missed(theme=0, rank=0, cause=cause, round=0, instead=1, **{"seats": 4, "heads": 2, **more})
-    for cause in Cause
-    for more in FACTS
-] + [Missed(theme=1, rank=1, cause=Cause.MIX, round=1, instead=3)]
+    Statement(says, "vision", 1, "second", "governance", others=12, seats=9, heads=heads)
+    for says in Says
+    if says not in {Says.GOT, Says.EXPECTED, Says.UNRANKED, Says.ABSENT, Says.AS_PUBLISHED}
+    for heads in (1, 3)
+]
+OTHERS = [Statement(Says.EXPECTED, "vision"), Statement(Says.UNRANKED, "vision"), Statement(Says.AS_PUBLISHED)]
 
 
-@pytest.mark.parametrize("optimal", [True, False])
-@pytest.mark.parametrize("missed", MISSED, ids=lambda one: f"{one.cause.name}-{one.others}-{one.heads}-{one.equals}")
-def test_every_cause_is_said_in_every_language(event: Event, missed: Missed, optimal: bool) -> None:
-    reason = words(optimal=optimal).sentence(0, np.array([2, 1]), [missed, missed])
+@pytest.mark.parametrize("said", [*MISSED, *OTHERS], ids=lambda one: f"{one.says}-{one.heads}")
+def test_every_statement_is_told_in_every_language(event: Event, said: Statement) -> None:
+    told = {in_words([GOT, said], event, language) for language in ("en", "nl", "fr")}
 
-    said = {language: told(reason, event, language) for language in ("en", "nl", "fr")}
-
-    assert {language: spoken for language, (_, spoken) in said.items()} == {"en": "en", "nl": "nl", "fr": "fr"}
-    assert len({text for text, _ in said.values()}) == 3
-    for text, _ in said.values():
-        assert "Water (and peat), round two" in text
-        assert text.count(TITLES[missed.theme]) >= 2
+    assert len(told) == 3
+    for text in told:
+        assert "Governance" in text
+        assert ("Vision" in text) == bool(said.theme)
         assert "%(" not in text
-        assert " first," not in text
+        assert "second" not in text
 
 
 def test_hours_stand_for_rounds_and_ranks_follow_the_language(event: Event) -> None:
-    clash = Missed(theme=0, rank=0, cause=Cause.CLASH, round=1, instead=1)
-    reason = words().sentence(0, np.array([2, 1]), [clash])
+    reason = [GOT, Statement(Says.GOT, "resources", 3), Statement(Says.CLASH, "vision", 1, "second", "governance")]
 
-    assert told(reason, event, "en")[0] == (
-        "Vision and law (your 2nd choice) and Water (and peat), round two (your 3rd choice). "
-        "Your 1st choice, Vision, has seats left only at 14:20, the time of Vision and law, which you rank higher."
+    assert in_words(reason, event) == (
+        "Governance (your 2nd choice) and Resources (your 3rd choice). "
+        "Your 1st choice, Vision, has seats left only at 14:20, the time of Governance, which you rank higher."
     )
-    assert told(reason, event, "nl")[0] == (
-        "Vision and law (je 2e keuze) en Water (and peat), round two (je 3e keuze). "
-        "Je 1e keuze, Vision, heeft alleen om 14:20 nog plaatsen, tegelijk met Vision and law, die je hoger rangschikt."
+    assert in_words(reason, event, "nl") == (
+        "Governance (je 2e keuze) en Resources (je 3e keuze). "
+        "Je 1e keuze, Vision, heeft alleen om 14:20 nog plaatsen, tegelijk met Governance, die je hoger rangschikt."
     )
-    assert "Votre 1er choix, Vision," in told(reason, event, "fr")[0]
+    assert "Votre 1er choix, Vision," in in_words(reason, event, "fr")
 
 
-def test_what_is_kept_expected_and_absent_is_said_too(event: Event) -> None:
-    kept = words(kept=True).sentence(0, np.array([2, 1]), [])
-    expected = words(pinned=True).sentence(0, np.array([2, 1]), [])
-    absent = words().sentence(0, np.array([NOWHERE, NOWHERE]), [])
+def test_one_person_out_of_balance_is_one_person_and_three_are_three(event: Event) -> None:
+    def said(heads: int) -> str:
+        return in_words([Statement(Says.MIX, "vision", 1, "first", "governance", heads=heads)], event)
 
-    for reason in (kept, expected, absent):
-        assert told(reason, event, "en") == (reason, "en")
-        assert told(reason, event, "nl")[1] == "nl"
-    assert "waar je verwacht wordt" in told(expected, event, "nl")[0]
+    assert "one person further out of balance" in said(1)
+    assert "3 people further out of balance" in said(3)
+
+
+def test_who_has_no_workshop_and_who_has_no_reason(event: Event) -> None:
+    assert in_words([Statement(Says.ABSENT)], event).startswith("You are absent in every round")
+    assert in_words([], event) == ""
+
+
+def test_a_theme_has_the_title_it_has_now() -> None:
+    renamed = make_event()
+    renamed = renamed.model_copy(
+        update={"themes": [theme.model_copy(update={"title": theme.title.upper()}) for theme in renamed.themes]}
+    )
+
+    assert in_words([GOT], renamed) == "GOVERNANCE (your 2nd choice)."
 
 
 @pytest.mark.parametrize(
-    "reason", ["", "Because.", "Old title (your 1st choice).", "Vision (your 1st choice), nothing."]
+    ("number", "written"), [(1, "1st"), (2, "2nd"), (3, "3rd"), (4, "4th"), (11, "11th"), (22, "22nd"), (112, "112th")]
 )
-def test_what_does_not_read_as_expected_stays_as_it_is(event: Event, reason: str) -> None:
-    assert told(reason, event, "nl") == (reason, "en")
+def test_english_ordinals(number: int, written: str) -> None:
+    assert ordinal(number) == written
