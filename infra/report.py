@@ -51,7 +51,7 @@ _STYLE = """
 color:var(--ink);font:1rem/1.5 system-ui,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif}
 h1{font-size:1.9rem;line-height:1.2;margin:0}h2{font-size:1.25rem;margin:2.75rem 0 .25rem}
 p{max-width:46rem;margin:.35rem 0}.soft,figcaption{color:var(--soft)}
-.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(10rem,1fr));gap:.75rem;margin:1.5rem 0 0;padding:0}
+.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(8.5rem,1fr));gap:.75rem;margin:1.5rem 0 0;padding:0}
 .facts div{background:var(--panel);border-radius:.5rem;padding:.7rem .9rem}.facts dt{color:var(--soft);font-size:.85rem}
 .facts dd{margin:0;font-size:1.45rem;font-weight:650;font-variant-numeric:tabular-nums}
 figure{margin:1rem 0 0}svg{display:block;width:100%;height:auto}svg text{fill:var(--ink);font-size:12.5px}
@@ -201,7 +201,7 @@ def _mix(facts: _Facts) -> str:
     rows = [
         f'<text class=mid x="{left + (g + 0.5) * column:.1f}" y="{14 + 15 * line}">{escape(words)}</text>'
         for g, kind in enumerate(kinds)
-        for line, words in enumerate(_two_lines(facts.event.partner_type_title(kind), int(column / 7)))
+        for line, words in enumerate(_lines(facts.event.partner_type_title(kind), int(column / 7.6)))
     ]
     most = {
         kind: max(
@@ -212,7 +212,7 @@ def _mix(facts: _Facts) -> str:
         for kind in kinds
     }
     for n, (theme, slot, _) in enumerate(workshops):
-        y = 38 + n * step
+        y = 52 + n * step
         label = f"{escape(facts.title(theme))} <tspan class=soft>{facts.time(slot)}</tspan>"
         rows.append(f'<text class=end x="{left - 12}" y="{y + 16}">{label}</text>')
         for g, kind in enumerate(kinds):
@@ -226,7 +226,7 @@ def _mix(facts: _Facts) -> str:
         "<section><h2>Does each workshop mirror the room?</h2><p class=soft>Grey is the band around the share of the "
         "room that each partner type has; the mark is the heads that came. A filled dot lies inside, an open diamond "
         f"outside. {inside} of {len(bands)} are inside.</p>"
-        f"{_figure(rows, 960, 44 + len(workshops) * step, 'Heads of each partner type against the band')}</section>"
+        f"{_figure(rows, 960, 58 + len(workshops) * step, 'Heads of each partner type against the band')}</section>"
     )
 
 
@@ -305,7 +305,8 @@ def _worst_off(facts: _Facts) -> str:
     return (
         "<section><h2>Who is worst off?</h2><p class=soft>Regret is spread: no exchange between two people of the same "
         "partner type, at the same total cost, would make these numbers more equal.</p><div class=scroll>"
-        f"<table class=cards><thead><tr><th>Attendee<th class=n>Choices<th>Why</thead><tbody>{rows}</tbody></table></div></section>"
+        f"<table class=cards><thead><tr><th>Attendee<th class=n>Choices<th>Why</thead><tbody>{rows}"
+        "</tbody></table></div></section>"
     )
 
 
@@ -419,10 +420,9 @@ def _figure(rows: Sequence[str], width: int, height: int, title: str) -> str:
     )
 
 
-def _two_lines(title: str, fits: int) -> list[str]:
-    """A title broken after a word where it is too long, and cut where two lines are not enough."""
-    lines = textwrap.wrap(title, max(fits, 4), max_lines=2, placeholder="…")
-    return lines or [""]
+def _lines(title: str, fits: int) -> list[str]:
+    """A title broken after a word where it is too long, and cut where three lines are not enough."""
+    return textwrap.wrap(title, max(fits, 4), max_lines=3, placeholder="…")
 
 
 def _share(part: int, whole: int) -> str:
