@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 
 from functions.allocate.problem import Attendee
 from functions.allocate.result import Allocation
-from shared.models import Event
+from shared.models import Event, Says, Statement
+from shared.reasons import Teller
 
 Cost = NDArray[np.int64]
 
@@ -80,7 +81,7 @@ def verify(
         ("the prices prove the bound", _bound),
         ("optimal is claimed only with proof", _claim),
         ("among equals the lottery decided", _lottery),
-        ("everyone has a reason that names their workshops", _reasons),
+        ("everyone has a reason that the numbers support", _reasons),
     ]
     return [Check(name, _answers(question, case)) for name, question in questions]
 
@@ -106,11 +107,13 @@ class _Case:
     ) -> None:
         self.event, self.attendees, self.allocation, self.time_limit = event, attendees, allocation, time_limit
         given = allocation.previous if previous is None else previous
+        self.compared_with = given
         self.previous: Mapping[str, Mapping[str, str]] = (given or {}) if allocation.mode == "keep" else {}
         self.rounds = [slot.id for slot in event.rounds]
         self.themes = [theme.id for theme in event.themes]
         self.types = [kind.id for kind in event.partner_types]
         self.programmes = allocation.programmes
+        self._ranked: dict[tuple[str, tuple[str, ...]], Counter[int]] = {}
 
     @cached_property
     def heads(self) -> Counter[tuple[str, str, str]]:
@@ -168,16 +171,42 @@ class _Case:
         ranking = attendee.ranking
         return ranking.index(theme) if theme in ranking else len(self.themes) - 1
 
+    def personal_cost(self, attendee: Attendee) -> int:
+        """What the ranks of somebody's themes cost."""
+        costs = self.event.rank_costs
+        return sum(costs[self.rank(attendee, theme)] for theme in self.programmes.get(attendee.id, {}).values())
+
     @cached_property
     def kinds(self) -> dict[tuple[Any, ...], list[Attendee]]:
         """Attendees who must be treated alike, by what they have in common."""
         alike = defaultdict(list)
         for one in self.attendees:
-            held = self.previous.get(one.id, {})
-            ranking = one.ranking[: len(self.themes) - 1]
-            key = (one.partner_type, ranking, frozenset(one.absent), frozenset(one.pinned.items()))
-            alike[(*key, frozenset(item for item in held.items() if item[0] not in one.absent))].append(one)
+            alike[self.kind_of(one)].append(one)
         return alike
+
+    def kind_of(self, one: Attendee) -> tuple[Any, ...]:
+        """What an attendee has in common with those who must be treated alike."""
+        held = self.previous.get(one.id, {})
+        ranking = one.ranking[: len(self.themes) - 1]
+        there = frozenset(item for item in held.items() if item[0] not in one.absent)
+        return one.partner_type, ranking, frozenset(one.absent), frozenset(one.pinned.items()), there
+
+    def ranked_as_high(self, theme: str, rank: int, slots: tuple[str, ...]) -> int:
+        """How many who are there in one of these rounds ranked a theme at least so high."""
+        if (theme, slots) not in self._ranked:
+            self._ranked[theme, slots] = Counter(
+                self.rank(one, theme) for one in self.attendees if not one.absent or set(slots) - set(one.absent)
+            )
+        return sum(count for as_high, count in self._ranked[theme, slots].items() if as_high <= rank)
+
+    def outside_after(self, kind: str, leave: str, join: str, slot: str) -> int:
+        """How many more heads were outside the bands if one of a type went from one workshop to another."""
+        found = 0
+        for theme, step in ((leave, -1), (join, 1)):
+            low, high = self.band[theme, slot, kind]
+            heads = self.heads[theme, slot, kind]
+            found += max(low - heads - step, heads + step - high, 0) - max(low - heads, heads - high, 0)
+        return found
 
 
 def _digest(case: _Case) -> Iterator[str]:
@@ -280,13 +309,14 @@ def _satisfaction(case: _Case) -> Iterator[str]:
 
 
 def _moved(case: _Case) -> Iterator[str]:
-    if case.allocation.mode == "fresh":
-        return
+    """A fresh run does not keep what it was compared with; without it, whoever moved must at least be elsewhere now."""
+    told = case.allocation.moved
     for one, programme in case.programmes.items():
-        before = case.previous.get(one, {})
+        before = told.get(one, {}) if case.compared_with is None else case.compared_with.get(one, {})
         differs = {r: t for r, t in before.items() if r in programme and programme[r] != t}
-        if differs != case.allocation.moved.get(one, {}):
-            yield f"{one} moved from {differs}, not from {case.allocation.moved.get(one, {})}"
+        if differs != told.get(one, {}):
+            yield f"{one} moved from {differs}, not from {told.get(one, {})}"
+    yield from (f"{one} moved and has no programme" for one in sorted(told.keys() - case.programmes.keys()))
 
 
 def _bound(case: _Case) -> Iterator[str]:
@@ -318,11 +348,9 @@ def _claim(case: _Case) -> Iterator[str]:
 
 def _lottery(case: _Case) -> Iterator[str]:
     """In a group of equals, costs must grow with the lots: HMAC-SHA256(seed, id)."""
-    costs, seed = case.event.rank_costs, case.allocation.seed.encode()
+    seed = case.allocation.seed.encode()
     for people in case.kinds.values():
-        personal = [
-            sum(costs[case.rank(one, theme)] for theme in case.programmes.get(one.id, {}).values()) for one in people
-        ]
+        personal = [case.personal_cost(one) for one in people]
         if min(personal) == max(personal):
             continue
         drawn = [hmac.digest(seed, one.id.encode(), "sha256") for one in people]
@@ -333,11 +361,106 @@ def _lottery(case: _Case) -> Iterator[str]:
 
 
 def _reasons(case: _Case) -> Iterator[str]:
-    titles = {theme.id: theme.title for theme in case.event.themes}
-    for one, programme in case.programmes.items():
-        reason = case.allocation.reasons.get(one, "")
-        if not reason or not all(titles[theme] in reason for theme in programme.values()):
-            yield f"{one}: {reason!r}"
+    """What somebody got, word for word, and then only sentences that the numbers support."""
+    tell = Teller(case.event)
+    for one in case.attendees:
+        reason = case.allocation.reasons.get(one.id, "")
+        rest = reason.removeprefix(tell(_got(case, one)))
+        if rest == reason or (_missed(case, one) and not rest):
+            yield f"{one.id}: {reason!r}"
+            continue
+        true = {f" {tell([statement])}" for theme in _missed(case, one) for statement in _true_of(case, one, theme)}
+        if case.previous.get(one.id):
+            true |= {f" {tell([statement])}" for statement in _as_published(case, one)}
+        while rest:
+            sentence = next((words for words in true if rest.startswith(words)), None)
+            if sentence is None:
+                yield f"{one.id}: the numbers do not support {rest.strip()!r}"
+                break
+            rest = rest.removeprefix(sentence)
+
+
+def _got(case: _Case, one: Attendee) -> list[Statement]:
+    """What somebody got: where they are pinned first, then best first."""
+    programme = case.programmes.get(one.id, {})
+    if not programme:
+        return [Statement(Says.ABSENT)]
+    unranked = set(case.themes) - set(one.ranking)
+    found = []
+    for slot, theme in sorted(
+        programme.items(),
+        key=lambda item: (item[0] not in one.pinned, case.rank(one, item[1]), case.rounds.index(item[0])),
+    ):
+        if slot in one.pinned:
+            found.append(Statement(Says.EXPECTED, theme))
+        elif theme in unranked and len(unranked) > 1:
+            found.append(Statement(Says.UNRANKED, theme))
+        else:
+            found.append(Statement(Says.GOT, theme, case.rank(one, theme) + 1))
+    return found
+
+
+def _missed(case: _Case, one: Attendee) -> list[str]:
+    """The themes that somebody ranked above the last of those they got, pins aside, and did not get."""
+    programme = case.programmes.get(one.id, {})
+    worst = max((case.rank(one, theme) for slot, theme in programme.items() if slot not in one.pinned), default=0)
+    return [t for t in case.themes if case.rank(one, t) < worst and t not in programme.values()]
+
+
+def _as_published(case: _Case, one: Attendee) -> Iterator[Statement]:
+    programme, before = case.programmes.get(one.id, {}), case.previous[one.id]
+    if case.change_cost and all(before.get(slot) == theme for slot, theme in programme.items()):
+        yield Statement(Says.AS_PUBLISHED)
+
+
+def _true_of(case: _Case, one: Attendee, theme: str) -> Iterator[Statement]:
+    """Everything that can truly be said of why somebody missed a theme."""
+    rank = case.rank(one, theme)
+    attended = [r for r in case.rounds if r not in one.absent and case.event.seats(theme, r)]
+    free = [r for r in attended if case.fill[theme, r] < case.event.seats(theme, r)]
+    if not attended:
+        yield Statement(Says.NOT_OFFERED, theme, rank + 1)
+    elif not free:
+        yield from _full(case, one, theme, attended)
+    for slot in free:
+        yield from _beside(case, one, theme, slot)
+
+
+def _full(case: _Case, one: Attendee, theme: str, attended: Sequence[str]) -> Iterator[Statement]:
+    """What can be said of a theme that is full in the rounds somebody attends."""
+    rank = case.rank(one, theme)
+    seats = sum(case.event.seats(theme, slot) for slot in attended)
+    others = case.ranked_as_high(theme, rank, tuple(attended)) - 1
+    yield Statement(Says.FULL, theme, rank + 1, others=others, seats=seats)
+    if case.allocation.optimal:
+        yield Statement(Says.NO_SWAP, theme, rank + 1, others=others, seats=seats)
+    if others >= seats:
+        yield Statement(Says.DEMAND, theme, rank + 1, others=others, seats=seats)
+    if any(
+        theme in case.programmes.get(equal.id, {}).values() and case.personal_cost(equal) < case.personal_cost(one)
+        for equal in case.kinds[case.kind_of(one)]
+    ):
+        yield Statement(Says.LOTTERY, theme, rank + 1, others=others, seats=seats)
+
+
+def _beside(case: _Case, one: Attendee, theme: str, slot: str) -> Iterator[Statement]:
+    """What can be said of a free seat of a theme in a round that somebody attends."""
+    costs, instead = case.event.rank_costs, case.programmes[one.id][slot]
+    gain = costs[case.rank(one, instead)] - costs[case.rank(one, theme)]
+    before = case.previous.get(one.id, {})
+    heads = case.outside_after(one.partner_type, instead, theme, slot)
+    says = {
+        Says.PINNED: slot in one.pinned,
+        Says.CLASH: case.rank(one, instead) < case.rank(one, theme),
+        Says.MINIMUM: case.fill[instead, slot] <= case.event.theme(instead).minimum,
+        Says.KEPT: bool(case.change_cost) and before.get(slot) == instead,
+        Says.EQUAL: gain == 0 and case.allocation.weight * heads == 0,
+        Says.MIX: heads > 0 and case.allocation.weight * heads >= gain,
+        Says.NOT_FOUND: case.allocation.weight * heads < gain and not case.allocation.optimal,
+    }
+    for one_of, true in says.items():
+        if true:
+            yield Statement(one_of, theme, case.rank(one, theme) + 1, slot, instead, heads=heads)
 
 
 def _price_bound(case: _Case) -> int:
