@@ -35,11 +35,11 @@ def test_hours_stand_for_rounds_and_ranks_follow_the_language(event: Event) -> N
 
     assert in_words(reason, event) == (
         "Governance (your 2nd choice) and Resources (your 3rd choice). "
-        "Your 1st choice, Vision, has seats left only at 14:20, the time of Governance, which you rank higher."
+        "Your 1st choice, Vision, has seats left at 14:20, the time of Governance, which you rank higher."
     )
     assert in_words(reason, event, "nl") == (
         "Governance (je 2e keuze) en Resources (je 3e keuze). "
-        "Je 1e keuze, Vision, heeft alleen om 14:20 nog plaatsen, tegelijk met Governance, die je hoger rangschikt."
+        "Je 1e keuze, Vision, heeft om 14:20 nog plaatsen, tegelijk met Governance, die je hoger rangschikt."
     )
     assert "Votre 1er choix, Vision," in in_words(reason, event, "fr")
 
