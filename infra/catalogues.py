@@ -1,7 +1,8 @@
 """Bring the gettext catalogues in line with the words in code, pages and mails: `python -m infra.catalogues`.
 
 What is new stands untranslated in shared/locale/*/LC_MESSAGES/parcours.po afterwards, what is gone is gone. Headers
-hold neither a date nor a name, so that the same words make the same file.
+hold neither a date nor a name, and messages stand in the order of the alphabet: the same words make the same file,
+wherever they stand.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ msgstr ""
 
 
 def extract(root: Path = ROOT) -> Catalog:
-    """Every message that an attendee may see, in the order of the files they stand in."""
+    """Every message that an attendee may see."""
     with (root / "shared" / "locale" / "babel.cfg").open(encoding="utf-8") as mapping:
         methods, options = parse_mapping_cfg(mapping)  # type: ignore[no-untyped-call]
     keywords = {**DEFAULT_KEYWORDS, "N_": None}
@@ -60,7 +61,7 @@ def catalogue_text(path: Path, template: Catalog) -> str:
 
 def _body(catalogue: Catalog) -> str:
     text = BytesIO()
-    write_po(text, catalogue, no_location=True, omit_header=True, width=0, ignore_obsolete=True)
+    write_po(text, catalogue, no_location=True, omit_header=True, width=0, ignore_obsolete=True, sort_output=True)
     return text.getvalue().decode("utf-8")
 
 
