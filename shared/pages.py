@@ -1,8 +1,9 @@
 """Pages: the templates' environment and the files beside them, for every function that shows pages.
 
-A function's own templates stand in its folder `pages`; what all pages share (`base.html`, the stylesheet, the small
-script) stands in `shared/pages`. Words go through gettext: a template says `{{ _("Register") }}` and is rendered with
-`language=…`; without one it stays English.
+They stand together in `shared/pages`: a folder for attendees (`register`) and one for organisers (`organise`), beside
+what both share (`base.html`, stylesheets, scripts). So they travel in the layer, and a function's zip is its code.
+Words go through gettext: a template says `{{ _("Register") }}` and is rendered with `language=…`; without one it stays
+English.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from jinja2.runtime import Context
 
 from shared import i18n
 
-SHARED = Path(__file__).parent / "pages"
+PAGES = Path(__file__).parent / "pages"
 
 MEDIA_TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
 
@@ -29,9 +30,9 @@ FOR_A_MINUTE = {"Cache-Control": "public, max-age=60"}
 
 
 def environment(folder: Path) -> Environment:
-    """The environment of a function's templates in `folder`, with everything `shared/pages` offers."""
+    """The environment of the templates in `folder`, with everything `shared/pages` offers to all of them."""
     pages = Environment(
-        loader=FileSystemLoader([folder, SHARED]),
+        loader=FileSystemLoader([folder, PAGES]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -57,17 +58,17 @@ def read_asset(hashed_name: str) -> tuple[bytes, str, dict[str, str]] | None:
     if name not in _asset_names():
         return None
     caching = FOR_EVER if asset(name) == f"/assets/{hashed_name}" else FOR_A_MINUTE
-    return (SHARED / "assets" / name).read_bytes(), MEDIA_TYPES[f".{suffix}"], caching
+    return (PAGES / "assets" / name).read_bytes(), MEDIA_TYPES[f".{suffix}"], caching
 
 
 @cache
 def _asset_names() -> frozenset[str]:
-    return frozenset(path.name for path in (SHARED / "assets").iterdir() if path.suffix in MEDIA_TYPES)
+    return frozenset(path.name for path in (PAGES / "assets").iterdir() if path.suffix in MEDIA_TYPES)
 
 
 @cache
 def _digest(name: str) -> str:
-    return hashlib.sha256((SHARED / "assets" / name).read_bytes()).hexdigest()[:10]
+    return hashlib.sha256((PAGES / "assets" / name).read_bytes()).hexdigest()[:10]
 
 
 @pass_context

@@ -6,7 +6,6 @@ import math
 import shlex
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
@@ -16,7 +15,7 @@ from functions.organise.dashboard import TABS, fill_label
 from shared.errors import NotSignedInError, ParcoursError
 from shared.models import Event, Mail, Registration, Run
 from shared.models import moment as moment_of
-from shared.pages import environment
+from shared.pages import PAGES, environment
 from shared.reasons import in_words, ordinal
 
 STATES = {
@@ -194,7 +193,7 @@ def state_words(person: Registration) -> str:
     return STATES[person.state.value]
 
 
-_pages = environment(Path(__file__).parent / "pages")
+_pages = environment(PAGES / "organise")
 _pages.globals |= {
     "tabs": TABS,
     "states": STATES,

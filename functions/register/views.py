@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
@@ -13,13 +12,13 @@ from shared.errors import ParcoursError
 from shared.http import read_cookie
 from shared.i18n import language_for
 from shared.models import Event, EventState, Programme, Registration, RegistrationState, moment
-from shared.pages import environment
+from shared.pages import PAGES, environment
 from shared.reasons import in_words
 from shared.registrations import OFFER
 
 LANGUAGE_COOKIE = "lang"
 
-_pages = environment(Path(__file__).parent / "pages")
+_pages = environment(PAGES / "register")
 
 
 def language_of(request: APIGatewayProxyEventV2, *otherwise: str) -> str:
