@@ -16,7 +16,9 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import takewhile
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -201,6 +203,12 @@ class _Header:
     pinned: int
     width: int
 
+    @cached_property
+    def told(self) -> Callable[[Sequence[str]], tuple[str, ...]]:
+        """Takes from a row all that counts, without the id."""
+        columns = [self.partner_type, *self.choices, *(one for one in (self.absent, self.pinned) if one >= 0)]
+        return itemgetter(*columns)
+
 
 def read_people(path: Path, event: Event) -> list[Attendee]:
     """Read PEOPLE.csv. Raises FileFaultsError with every mistake as `FILE:LINE: message`."""
@@ -231,6 +239,8 @@ class _PeopleReader:
         self.themes = {theme.id for theme in event.themes}
         self.rounds = {slot.id for slot in event.rounds}
         self.types = {kind.id for kind in event.partner_types}
+        # People who want the same share what they want, checked once: of a million there are few.
+        self._alike: dict[tuple[str, ...], tuple[Attendee, list[str]]] = {}
 
     def rows(self) -> Iterator[tuple[int, Attendee | None, list[str]]]:
         """Yield (line, attendee or None, faults)."""
@@ -271,20 +281,28 @@ class _PeopleReader:
         )
 
     def _attendee(self, row: list[str], header: _Header) -> tuple[Attendee | None, list[str]]:
-        faults = []
-        if any(cell.strip() for cell in row[header.width :]):
-            faults.append(f"{len(row)} fields for {header.width} columns")
+        surplus = any(cell.strip() for cell in row[header.width :])
+        faults = [f"{len(row)} fields for {header.width} columns"] if surplus else []
         row = [cell.strip() for cell in row] + [""] * (header.width - len(row))
+        told = header.told(row)
+        if told not in self._alike:
+            self._alike[told] = self._wishes(row, header)
+        attendee, more = self._alike[told]
+        who = row[header.id]
+        if not who:
+            return None, [*faults, "the id is empty", *more]
+        return Attendee(who, attendee.partner_type, attendee.ranking, attendee.absent, attendee.pinned), faults + more
+
+    def _wishes(self, row: list[str], header: _Header) -> tuple[Attendee, list[str]]:
+        """All of a row but the id, and what is wrong with it."""
         choices = [row[column] for column in header.choices]
         ranking = tuple(takewhile(bool, choices))
-        if any(choices[len(ranking) :]):
-            faults.append(f"choice_{len(ranking) + 1} is empty and a later choice is not")
+        gap = any(choices[len(ranking) :])
+        faults = [f"choice_{len(ranking) + 1} is empty and a later choice is not"] if gap else []
         pinned, pin_faults = _pins(row[header.pinned] if header.pinned >= 0 else "")
         absent = frozenset((row[header.absent] if header.absent >= 0 else "").split())
-        attendee = Attendee(row[header.id], row[header.partner_type], ranking, absent, pinned)
-        faults += pin_faults
-        faults += attendee_faults(attendee, self.themes, self.rounds, self.types)
-        return (attendee if attendee.id else None), faults
+        attendee = Attendee("somebody", row[header.partner_type], ranking, absent, pinned)
+        return attendee, faults + pin_faults + list(attendee_faults(attendee, self.themes, self.rounds, self.types))
 
 
 def _decoded(path: Path) -> str:

@@ -1,0 +1,246 @@
+"""`parcours allocate` and `verify` on files: bad input is named by file and line, and nothing is written."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.cli import main
+from tests.factories import event_data
+
+HEADER = "id,partner_type,choice_1,choice_2,choice_3,choice_4,absent,pinned\n"
+ANN = "ann,ngo,vision,governance,resources,wildlife,,\n"
+BOB = "bob,research,governance,vision,,,second,first:wildlife\n"
+FILES = {"allocation.json", "programmes.csv", "workshops.csv", "report.html"}
+
+MANY = 1_000_000
+LIMIT_SECONDS = 60
+LIMIT_MEGABYTES = 2_000
+
+Run = Callable[..., tuple[int, list[str]]]
+
+
+@pytest.fixture
+def event_file(tmp_path: Path) -> Path:
+    """Four themes, two rounds, three partner types. JSON is YAML."""
+    path = tmp_path / "event.yaml"
+    path.write_text(json.dumps(event_data(), indent=1), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def run(tmp_path: Path, event_file: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Allocate people from a file of this content. Returns the exit code and the lines of complaint."""
+
+    def allocate(content: str | bytes, *options: str) -> tuple[int, list[str]]:
+        people = tmp_path / "people.csv"
+        people.write_bytes(content.encode() if isinstance(content, str) else content)
+        code = main(["allocate", str(event_file), str(people), "--out", str(tmp_path / "out"), *options])
+        return code, capsys.readouterr().err.splitlines()
+
+    return allocate
+
+
+def previous_file(folder: Path, programmes: Any) -> str:
+    """An allocation.json of which only the programmes matter."""
+    path = folder / "previous.json"
+    path.write_text(json.dumps({"programmes": programmes}, indent=1), encoding="utf-8")
+    return str(path)
+
+
+def test_four_files_are_written_and_verify_agrees(
+    tmp_path: Path, event_file: Path, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(HEADER + ANN + BOB) == (0, [])
+
+    out = tmp_path / "out"
+    assert {path.name for path in out.iterdir()} == FILES
+    with (out / "programmes.csv").open(encoding="utf-8", newline="") as file:
+        programmes = {row["id"]: row for row in csv.DictReader(file)}
+    assert programmes["bob"] == {"id": "bob", "round_first": "wildlife", "round_second": ""}
+    assert {programmes["ann"]["round_first"], programmes["ann"]["round_second"]} == {"vision", "governance"}
+    assert main(["verify", str(event_file), str(tmp_path / "people.csv"), str(out / "allocation.json")]) == 0
+    assert capsys.readouterr().out.count("ok  ") == 14
+
+
+def test_a_byte_order_mark_semicolons_blank_lines_and_other_columns_do_not_matter(tmp_path: Path, run: Run) -> None:
+    """What spreadsheets make of the same people."""
+    run(HEADER + ANN + BOB, "--seed", "same")
+    plain = (tmp_path / "out" / "programmes.csv").read_text(encoding="utf-8")
+    lines = (HEADER + BOB + ANN).replace(",", ";").splitlines()
+    sheet = "\r\n".join([lines[0] + ";remark", "", *(f"{line};hello" for line in lines[1:])])
+
+    assert run(b"\xef\xbb\xbf" + sheet.encode(), "--seed", "same") == (0, [])
+
+    assert (tmp_path / "out" / "programmes.csv").read_text(encoding="utf-8") == plain
+
+
+@pytest.mark.parametrize(
+    ("content", "faults"),
+    [
+        ("", ["1: the file is empty"]),
+        ("  \n\n", ["1: the file is empty"]),
+        (HEADER, ["1: there are no people in the file"]),
+        ("id,choice_1\n", ["1: the column 'partner_type' is missing"]),
+        ("id,partner_type,choice_1,choice_3\n", ["1: the column 'choice_2' is missing"]),
+        ("id,id,partner_type,choice_1\n", ["1: the column 'id' appears twice"]),
+        (HEADER + ANN + BOB + ANN, ["4: id 'ann' appears twice, first on line 2"]),
+        (HEADER + ",ngo,vision,,,,,\n", ["2: the id is empty"]),
+        (HEADER + "ann,farmers,vision,,,,,\n", ["2: 'farmers' is no partner type of the event"]),
+        (HEADER + "ann,ngo,vison,,,,,\n", ["2: 'vison' is no theme of the event"]),
+        (HEADER + "ann,ngo,vision,vision,,,,\n", ["2: ranks 'vision' more than once"]),
+        (HEADER + "ann,ngo,vision,,resources,,,\n", ["2: choice_2 is empty and a later choice is not"]),
+        (HEADER + "ann,ngo,vision,,,,third,\n", ["2: absent in 'third', which is no round of the event"]),
+        (HEADER + "ann,ngo,vision,,,,first,first:vision\n", ["2: absent in 'first' and pinned there"]),
+        (HEADER + "ann,ngo,vision,,,,,first:vision first:wildlife\n", ["2: pinned: two pins in 'first'"]),
+        (HEADER + "ann,ngo,vision,,,,,first:vision second:vision\n", ["2: pinned: the same theme in two rounds"]),
+        (HEADER + "ann,ngo,vision,,,,,first=vision\n", ["2: pinned: 'first=vision' is not round:theme"]),
+        (HEADER + "ann,ngo,vision,,,,,first:vison\n", ["2: pinned: 'vison' is no theme of the event"]),
+        (HEADER + "ann,ngo,vision,,,,,third:vision\n", ["2: pinned: 'third' is no round of the event"]),
+        (HEADER + "ann,ngo,vision,,,,,,,surplus\n", ["2: 10 fields for 8 columns"]),
+        (HEADER + ANN + '"bob,ngo,vision\n', ["3: this is no CSV: unexpected end of data"]),
+        ((HEADER + ANN).encode() + b"zo\xeb,ngo,vision,,,,,\n", ["3: byte 0xeb is not UTF-8; save the file as UTF-8"]),
+        ((HEADER + ANN).encode("utf-16"), ["1: the file is UTF-16; save the file as UTF-8"]),
+        (
+            HEADER + "ann,ngo,vision,vision,,,,\n\nbob,farmers,vison,,,,,\n",
+            [
+                "2: ranks 'vision' more than once",
+                "4: 'farmers' is no partner type of the event",
+                "4: 'vison' is no theme of the event",
+            ],
+        ),
+    ],
+)  # fmt: skip
+def test_every_fault_of_people_is_named_by_file_and_line(
+    tmp_path: Path, run: Run, content: str | bytes, faults: list[str]
+) -> None:
+    """All faults at once, exit 2, nothing written."""
+    code, said = run(content)
+
+    assert (code, said) == (2, [f"{tmp_path / 'people.csv'}:{fault}" for fault in faults])
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("programmes", "fault"),
+    [
+        ({"ann": {"first": "vison"}}, "4: ann: 'vison' is no theme of the event"),
+        ({"ann": {"first": "vision"}, "bob": {"third": "vision"}}, "7: bob: 'third' is no round of the event"),
+        ({"ann": {"first": "vision", "second": "vision"}}, "3: ann: the same theme in two rounds"),
+        (["ann"], "1: it holds no `programmes` by attendee and round"),
+        ({"ann": ["vision"]}, "1: it holds no `programmes` by attendee and round"),
+    ],
+)
+def test_a_previous_allocation_that_no_longer_fits_the_event_is_named_by_file_and_line(
+    tmp_path: Path, run: Run, programmes: Any, fault: str
+) -> None:
+    previous = previous_file(tmp_path, programmes)
+
+    code, said = run(HEADER + ANN, "--mode", "keep", "--previous", previous)
+
+    assert (code, len(said)) == (2, 1)
+    # The line of the person, whose programme may go on for some lines.
+    assert re.sub(r":\d+:", ":", said[0]) == re.sub(r":\d+:", ":", f"{previous}:{fault}")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_keep_run_without_a_past_is_bad_input(tmp_path: Path, run: Run) -> None:
+    code, said = run(HEADER + ANN, "--mode", "keep")
+
+    assert (code, len(said)) == (2, 1)
+    assert "--mode keep needs --previous" in said[0]
+
+
+def test_a_previous_file_that_is_no_json_names_its_line(tmp_path: Path, run: Run) -> None:
+    broken = tmp_path / "previous.json"
+    broken.write_text('{\n "programmes": {\n  "ann": }\n', encoding="utf-8")
+
+    code, said = run(HEADER + ANN, "--mode", "keep", "--previous", str(broken))
+
+    assert code == 2
+    assert said[0].startswith(f"{broken}:3: this is no JSON")
+
+
+def test_files_that_are_not_there_are_bad_input(tmp_path: Path, event_file: Path, run: Run) -> None:
+    assert run(HEADER + ANN, "--previous", str(tmp_path / "none.json"))[0] == 2
+    assert main(["allocate", str(event_file), str(tmp_path / "none.csv"), "--out", str(tmp_path / "out")]) == 2
+    assert main(["allocate", str(tmp_path / "none.yaml"), str(event_file), "--out", str(tmp_path / "out")]) == 2
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_mistake_in_the_event_is_named_by_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    event = tmp_path / "event.yaml"
+    event.write_text(json.dumps(event_data(timezone="Europe/Brusels"), indent=1), encoding="utf-8")
+    (tmp_path / "people.csv").write_text(HEADER + ANN, encoding="utf-8")
+
+    assert main(["allocate", str(event), str(tmp_path / "people.csv"), "--out", str(tmp_path / "out")]) == 2
+
+    line = next(n for n, text in enumerate(event.read_text("utf-8").splitlines(), 1) if "Brusels" in text)
+    assert capsys.readouterr().err.startswith(f"{event}:{line}: timezone: ")
+
+
+def test_too_few_seats_are_told_in_numbers_and_nothing_is_written(tmp_path: Path, run: Run) -> None:
+    """Forty seats a round for forty-one people."""
+    crowd = "".join(f"person-{n},ngo,vision,governance,resources,wildlife,,\n" for n in range(41))
+
+    code, said = run(HEADER + crowd)
+
+    assert code == 3
+    assert "first has 40 seats for 41 people present: 1 seats are missing." in said[0]
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_altered_file_fails_verification(
+    tmp_path: Path, event_file: Path, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One number in one sentence is enough: the checksum covers every character that counts."""
+    run(HEADER + ANN + BOB)
+    file = tmp_path / "out" / "allocation.json"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("your 1st choice", "your 2nd choice", 1), encoding="utf-8")
+
+    assert main(["verify", str(event_file), str(tmp_path / "people.csv"), str(file)]) == 1
+
+    said = capsys.readouterr().out
+    assert "FAIL  the file is as it was written (checksum)" in said
+    assert "FAIL  everyone has a reason that the numbers support: ann" in said
+
+
+def test_a_million_rows_with_one_bad_line_are_refused_in_reasonable_time_and_memory(
+    tmp_path: Path, event_file: Path
+) -> None:
+    """In a process of its own, so that its peak memory is its own."""
+    people, bad = tmp_path / "people.csv", 765_432
+    with people.open("w", encoding="utf-8") as file:
+        file.write(HEADER)
+        file.writelines(
+            f"person-{n},ngo,vision,governance,{'resurces' if n == bad else 'resources'},wildlife,,\n"
+            for n in range(2, MANY + 2)
+        )
+    command = (
+        "import sys, infra.cli; code = infra.cli.main(sys.argv[1:]); "
+        "print([line for line in open('/proc/self/status') if line.startswith('VmHWM')][0].split()[1]); sys.exit(code)"
+    )
+
+    begun = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", command, "allocate", str(event_file), str(people), "--out", str(tmp_path / "out")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.stderr.splitlines() == [f"{people}:{bad}: 'resurces' is no theme of the event"]
+    assert done.returncode == 2
+    assert not (tmp_path / "out").exists()
+    assert time.monotonic() - begun < LIMIT_SECONDS
+    assert int(done.stdout) < LIMIT_MEGABYTES * 1024
