@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from shared.models import Event
+from shared.models import IN_WORDS, Event
 
 LARGEST_FILE = 256 * 1024
 """Bytes; a day with a hundred themes is a tenth of it."""
@@ -78,7 +78,7 @@ def check_event(raw: object) -> Event:
     try:
         event = Event.model_validate(raw)
     except ValidationError as error:
-        faults += [Fault(_path(fault["loc"]), _words(fault["type"], fault["msg"])) for fault in error.errors()]
+        faults += [Fault(_path(fault["loc"]), _words(fault)) for fault in error.errors()]
     known = {fault.path for fault in faults}
     faults += [fault for fault in _cross_checks(raw) if fault.path not in known]
     if faults or event is None:
@@ -97,12 +97,15 @@ def _path(location: tuple[int | str, ...]) -> str:
     return path
 
 
-def _words(kind: str, message: str) -> str:
-    if kind == "missing":
-        return "is missing"
-    if kind == "extra_forbidden":
-        return "is not a key of the event file; check its spelling"
-    return message[:1].lower() + message[1:]
+def _words(fault: Mapping[str, Any]) -> str:
+    match fault["type"]:
+        case "missing":
+            return "is missing"
+        case "extra_forbidden":
+            return "is not a key of the event file; check its spelling"
+        case "string_pattern_mismatch":
+            return f"{str(fault['input'])[:60]!r} will not do; {IN_WORDS[fault['ctx']['pattern']]}"
+    return str(fault["msg"][:1].lower() + fault["msg"][1:])
 
 
 def _cross_checks(raw: Mapping[str, Any]) -> Iterator[Fault]:

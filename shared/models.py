@@ -15,7 +15,22 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=60)]
+_SLUG = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
+_KEY = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+_ADDRESS = r"^[^@\s<>,;:\"]{1,64}@[^@\s<>,;:\"]+\.[^@\s<>,;:\"]+$"
+_URL = r"^(https?://\S+)?$"
+_LANGUAGE = r"^[a-z]{2}$"
+
+IN_WORDS = {
+    _SLUG: "write small letters, digits and hyphens, such as nature-day",
+    _KEY: "write letters, digits, dots, hyphens and underscores, and begin with a letter or digit",
+    _ADDRESS: "write an email address, such as name@example.org",
+    _URL: "write an address that begins with https:// or http://",
+    _LANGUAGE: "write a language by its two letters, such as en",
+}
+"""What a text must look like, by the pattern that it did not match."""
+
+Slug = Annotated[str, StringConstraints(pattern=_SLUG, max_length=60)]
 
 
 def _text(value: object) -> object:
@@ -23,11 +38,9 @@ def _text(value: object) -> object:
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
-Key = Annotated[str, BeforeValidator(_text), StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=60)]
+Key = Annotated[str, BeforeValidator(_text), StringConstraints(pattern=_KEY, max_length=60)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
-Address = Annotated[
-    str, StringConstraints(pattern=r"^[^@\s<>,;:\"]{1,64}@[^@\s<>,;:\"]+\.[^@\s<>,;:\"]+$", max_length=254)
-]
+Address = Annotated[str, StringConstraints(pattern=_ADDRESS, max_length=254)]
 SeatCount = Annotated[int, Field(ge=0, le=1_000_000, strict=True)]
 Cost = Annotated[int, Field(ge=0, le=1_000_000, strict=True)]
 
@@ -59,7 +72,7 @@ class Organiser(Model):
 
     name: Text
     about: str = ""
-    url: Annotated[str, StringConstraints(pattern=r"^(https?://\S+)?$")] = ""
+    url: Annotated[str, StringConstraints(pattern=_URL)] = ""
 
 
 class AgendaItem(Model):
@@ -146,7 +159,7 @@ class Event(Model):
     id: Slug
     title: Text
     summary: Text
-    language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")] = "en"
+    language: Annotated[str, StringConstraints(pattern=_LANGUAGE)] = "en"
     timezone: str
     date: date
     venue: Venue

@@ -127,3 +127,15 @@ def test_an_event_survives_its_own_json() -> None:
 
     assert check_event(event.model_dump(mode="json")) == event
     assert type(event).model_validate_json(event.model_dump_json(exclude_defaults=True)) == event
+
+
+@pytest.mark.parametrize(
+    ("changes", "path", "example"),
+    [
+        ({"id": "Nature Day!"}, "id", "nature-day"),
+        ({"organiser_emails": ["nobody"]}, "organiser_emails[0]", "name@example.org"),
+        ({"language": "English"}, "language", "such as en"),
+    ],
+)
+def test_what_a_text_should_look_like_is_said_by_example(changes: dict[str, Any], path: str, example: str) -> None:
+    assert example in faults(**changes)[path]
