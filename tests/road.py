@@ -215,7 +215,8 @@ class Road:
             return False
         for one in batch:
             one.received, one.visible_at = one.received + 1, self.clock.now + VISIBILITY
-        self._misbehave()
+        for _mail in batch:
+            self._misbehave()
         records = [queue_record(one.body, number) for number, one in enumerate(batch)]
         answer = self._call(self.mail, {"Records": records})
         failed = {one["itemIdentifier"] for one in answer["batchItemFailures"]} if answer else None
@@ -229,7 +230,7 @@ class Road:
         return True
 
     def _misbehave(self) -> None:
-        """SES takes the next mail and its answer is lost, takes it not, or fails without saying which."""
+        """For one of the coming mails: SES takes it and its answer is lost, takes it not, or fails without a word."""
         ills = [
             (self.chaos.lost_answers, self.ses.lose_answer),
             (self.chaos.refusals, lambda: self.ses.next_answers((429, "TooManyRequestsException"))),
