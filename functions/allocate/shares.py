@@ -3,6 +3,12 @@
 Inside a group the counts of network 1 become one set of themes a person. Swaps between people of one type, at equal
 total cost, then spread regret until no swap lowers the sum of squared personal costs. Last, among equals, whoever
 draws the lower lot gets the better programme.
+
+The draw can be checked. A lot is made of the seed, which the organiser may fix and announce before registration
+closes and which every result names, and of the attendee's id, and of nothing else: nobody's name, hour of registration
+or row counts, and nobody can choose their lot without choosing the seed. Anyone can compute their own with the command
+that `lots` gives. Of any two people of one partner type with the same ranking and absences, the one with the lower lot
+(compared as hexadecimal text) has the programme of the lower cost; `parcours verify` checks that for everyone.
 """
 
 from __future__ import annotations
@@ -184,8 +190,8 @@ def draw(places: Places, personal: Ints, groups: Groups, lots_of: Callable[[Ints
     contested[of[1:][differs]] = True
     drawing = people[contested[of]]
     if len(drawing):
-        drawn_lots = np.array([int.from_bytes(lot[:8], "big") for lot in lots_of(drawing)], dtype=np.uint64)
-        lucky = drawing[np.lexsort((drawn_lots, groups.of[drawing]))]
+        halves = np.frombuffer(b"".join(lots_of(drawing)), dtype=">u8").reshape(len(drawing), -1)
+        lucky = drawing[np.lexsort((halves[:, 1], halves[:, 0], groups.of[drawing]))]  # 128 bits: no two are equal
         drawn[lucky] = drawn[drawing]
     return drawn
 
