@@ -83,6 +83,7 @@ def claim(table: Table, mail: Mail, *, now: datetime) -> Mail | None:
         mail,
         {**fields, "due_at": utc(now + WINDOW)},
         expect={"state": MailState.PENDING.value, "attempt": mail.attempt},
+        remove=("nudges",),  # it has arrived: what is lost on the way to another attempt is counted anew
     )
     return mail.model_copy(update=fields) if taken else None
 

@@ -120,6 +120,20 @@ def test_a_mail_the_stream_lost_is_carried_again_at_growing_distances(road: Road
     assert road.measured["MailsLostOnTheWay"] == MOST_NUDGES
 
 
+def test_what_was_lost_before_an_attempt_does_not_count_after_it(road: Road, enter: Callable[..., None]) -> None:
+    """Else a mail that is lost now and then between attempts would be left alone for good (chaos, seed 2000)."""
+    enter(1)
+    at(road, NOW + LOST_AFTER + MINUTE)
+    assert rows("nature")[MAIL]["nudges"] == 1
+    mail = read_mail(road.table, "nature", MAIL)
+    assert mail is not None
+    claim(road.table, mail, now=road.clock.now)
+    at(road, road.clock.now + WINDOW)
+    assert (rows("nature")[MAIL]["state"], rows("nature")[MAIL].get("nudges", 0)) == ("pending", 0)
+
+    assert at(road, road.clock.now + LOST_AFTER)["mails"] == 1
+
+
 def test_a_mail_that_waits_for_its_time_is_not_lost(road: Road, enter: Callable[..., None]) -> None:
     """SES refused it, and the queue holds it until it is due."""
     enter(1)

@@ -41,7 +41,7 @@ def chaos(seed: int, *, late: bool) -> Chaos:
         seed=seed,
         duplicated=odds(0.5),
         reordered=dice.random() < 0.5,
-        lost_records=odds(0.3),
+        lost_records=odds(0.2),  # seven lost in a row are left to whom the alarm has called: see upkeep.MOST_NUDGES
         lost_answers=odds(0.4),
         refusals=odds(0.3),
         failures=odds(0.2),
