@@ -270,10 +270,15 @@ def works(bench: Bench, role: str) -> bool:
     return bool(getattr(bench, function.lower())())
 
 
+def works_in_the_end(bench: Bench, role: str) -> bool:
+    """Up to three tries: the stack's own schedule may be at the same event in the same second, and one gives way."""
+    return any(works(bench, role) for _ in range(3))
+
+
 @pytest.mark.parametrize("role", sorted({role for role, _ in statements()}))
 def test_with_all_it_may_do_a_function_does_its_work(bench: Bench, role: str) -> None:
     """Else the tests below would prove nothing."""
-    assert works(bench, role)
+    assert works_in_the_end(bench, role)
 
 
 @pytest.mark.parametrize("taken", WHOLE, ids="-".join)
@@ -285,7 +290,7 @@ def test_without_one_of_its_statements_it_does_not(bench: Bench, taken: Taken) -
     finally:
         give_back()
         bench.clean()
-    assert works(bench, taken[0])  # so it was the permission, and nothing else
+    assert works_in_the_end(bench, taken[0])  # so it was the permission, and nothing else
 
 
 @pytest.mark.parametrize("taken", SINGLE, ids="-".join)
@@ -293,8 +298,11 @@ def test_without_one_of_its_actions_it_does_not(bench: Bench, taken: Taken) -> N
     """No action could be left out, but those that the embedded cloud does not judge."""
     give_back = bench.without(taken)
     try:
-        assert works(bench, taken[0]) != is_judged(taken[1], taken[2])
+        if is_judged(taken[1], taken[2]):
+            assert not works(bench, taken[0])
+        else:
+            assert works_in_the_end(bench, taken[0])
     finally:
         give_back()
         bench.clean()
-    assert works(bench, taken[0])
+    assert works_in_the_end(bench, taken[0])
