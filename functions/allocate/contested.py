@@ -42,6 +42,9 @@ BLUR = 8
 PACE = 4
 """Steps after which prices are tried further along the way they have come; steps often repeat in turn."""
 
+FEW = 4
+"""Contested themes of a group that a flow begins with; more are added where the cut says that they could help."""
+
 BLOCK = 1 << 15
 """People looked at together: few enough for the processor's cache."""
 
@@ -306,15 +309,29 @@ class _Seating:
         self.market, self.groups = market, market.groups()
         first = self.groups.first
         self.kind, self.ties, self.open = market.kind[first], market.ties[:, first].T, market.open[first]
-        network, total = self._network()
-        residual = nx.algorithms.flow.preflow_push(network, "supply", "demand", value_only=True)
-        self.residual = residual
-        self.missing = total - residual.graph["flow_value"]
+        self.edges = _some_of_each(self.ties, np.zeros_like(self.ties))
+        self._flow()
+        while not self.complete and (lacking := self._lacking()).any():
+            self.edges |= _some_of_each(lacking, self.edges)
+            self._flow()
 
-    @property
-    def complete(self) -> bool:
+    def _flow(self) -> None:
+        network, total = self._network()
+        self.residual = nx.algorithms.flow.preflow_push(network, "supply", "demand", value_only=True)
+        self.complete = bool(total == self.residual.graph["flow_value"])
         """Whether all contested seats are settled."""
-        return bool(self.missing == 0)
+        self.cut_off = set() if self.complete else self._cut_off()
+
+    def _lacking(self) -> Bools:
+        """Edges left out so far that would lead across the cut: without any, it is the cut of all edges."""
+        groups = np.array([("group", k) in self.cut_off for k in range(len(self.ties))], dtype=bool)
+        heads = self._heads_cut_off()
+        lacking: Bools = self.ties & ~self.edges & groups[:, None] & ~heads.T[self.kind]
+        return lacking
+
+    def _heads_cut_off(self) -> Bools:
+        themes, types = self.market.sure.shape
+        return np.array([[("heads", t, g) in self.cut_off for g in range(types)] for t in range(themes)])
 
     def _network(self) -> tuple[nx.DiGraph, int]:
         market, supply = self.market, self.market.supply
@@ -329,7 +346,7 @@ class _Seating:
             zip(self.groups.size.tolist(), self.open.tolist(), self.kind.tolist(), strict=True)
         ):
             network.add_edge("supply", ("group", k), capacity=size * open_)
-            for t in np.flatnonzero(self.ties[k]).tolist():
+            for t in np.flatnonzero(self.edges[k]).tolist():
                 network.add_edge(("group", k), ("heads", t, g), capacity=size)
         themes, types = market.sure.shape
         for t, g in itertools.product(range(themes), range(types)):
@@ -348,7 +365,7 @@ class _Seating:
     def given(self) -> Ints:
         """How many of each group get each theme."""
         given = np.zeros(self.ties.shape, dtype=np.int64)
-        for k, t in zip(*np.nonzero(self.ties), strict=True):
+        for k, t in zip(*np.nonzero(self.edges), strict=True):
             given[k, t] = self.residual["group", k]["heads", t, int(self.kind[k])]["flow"]
         return given
 
@@ -358,14 +375,9 @@ class _Seating:
         The minimum cut keeps on one side what is too much wanted; its prices rise. If the room is among it, the room's
         price, which is 0 by definition, stays, and all others fall.
         """
-        wanted = self._cut_off()
-        themes, types = self.market.sure.shape
-        side = np.zeros((themes, types + 1), dtype=bool)
-        for t in range(themes):
-            side[t, types] = ("theme", t) in wanted
-            for g in range(types):
-                side[t, g] = ("heads", t, g) in wanted
-        return side.astype(np.int64) - (("room",) in wanted)
+        themes = np.array([("theme", t) in self.cut_off for t in range(len(self.market.sure))])
+        side = np.column_stack([self._heads_cut_off(), themes])
+        return side.astype(np.int64) - (("room",) in self.cut_off)
 
     def _cut_off(self) -> set[object]:
         """The nodes from which nothing more can flow to the demand."""
@@ -377,6 +389,15 @@ class _Seating:
                     reached.add(before)
                     ahead.append(before)
         return set(self.residual) - reached
+
+
+def _some_of_each(wanted: Bools, have: Bools) -> Bools:
+    """Up to `FEW` of what each row wants and has not, not the same ones in every row."""
+    new = wanted & ~have
+    place = np.cumsum(new, axis=1) - 1
+    turn = np.arange(len(new))[:, None] % np.maximum(new.sum(axis=1, keepdims=True), 1)
+    some: Bools = new & ((place - turn) % np.maximum(new.sum(axis=1, keepdims=True), 1) < FEW)
+    return some
 
 
 def _balance(network: nx.DiGraph, node: tuple[object, ...], excess: int) -> None:
@@ -435,6 +456,8 @@ def _clearing_prices(market: _Market) -> Prices:
         # At this price or less they take the theme: it is then cheaper than the next best.
         blocks.append(np.where(reduced <= wanted, unwanted, wanted) - crowd.cost[:, begin:end])
 
+    everyone = np.concatenate(blocks, axis=1)
+
     def heads_at(price: Ints) -> Ints:
         return np.stack([np.count_nonzero(b > price[:, g, None], axis=1) for g, b in enumerate(blocks)], axis=1)
 
@@ -446,9 +469,11 @@ def _clearing_prices(market: _Market) -> Prices:
         return suffice
 
     dearest = max(int(block.max(initial=0)) for block in blocks)
-    top = np.full(len(supply.most), min(dearest, crowd.far) + weight)
-    seats = _lowest(seated, np.zeros_like(top), top)
-    base = np.repeat(seats[:, None], crowd.types, axis=1)
+    top = np.full(len(supply.most), min(dearest, crowd.far))
+    # Without bands first, which is quicker: types pay the weight more or less at most, so the price is not further off.
+    rough = _lowest(lambda p: np.count_nonzero(everyone > p[:, None], axis=1) <= supply.most, np.zeros_like(top), top)
+    seats = _lowest(seated, np.maximum(rough - weight, 0), rough + weight)
+    base: Ints = np.repeat(seats[:, None], crowd.types, axis=1)
     dearer = _lowest(lambda p: heads_at(p) <= supply.upper, base, base + weight)
     cheaper = -_lowest(lambda p: heads_at(-p) >= supply.lower, -base, weight - base)
     return Prices(np.where(dearer > base, dearer, cheaper), seats)
