@@ -456,7 +456,7 @@ def _clearing_prices(market: _Market) -> Prices:
         # At this price or less they take the theme: it is then cheaper than the next best.
         blocks.append(np.where(reduced <= wanted, unwanted, wanted) - crowd.cost[:, begin:end])
 
-    everyone = np.concatenate(blocks, axis=1)
+    everyone: Ints = np.concatenate(blocks, axis=1)
 
     def heads_at(price: Ints) -> Ints:
         return np.stack([np.count_nonzero(b > price[:, g, None], axis=1) for g, b in enumerate(blocks)], axis=1)
@@ -471,7 +471,7 @@ def _clearing_prices(market: _Market) -> Prices:
     dearest = max(int(block.max(initial=0)) for block in blocks)
     top = np.full(len(supply.most), min(dearest, crowd.far))
     # Without bands first, which is quicker: types pay the weight more or less at most, so the price is not further off.
-    rough = _lowest(lambda p: np.count_nonzero(everyone > p[:, None], axis=1) <= supply.most, np.zeros_like(top), top)
+    rough = _lowest(lambda p: (everyone > p[:, None]).sum(axis=1) <= supply.most, np.zeros_like(top), top)
     seats = _lowest(seated, np.maximum(rough - weight, 0), rough + weight)
     base: Ints = np.repeat(seats[:, None], crowd.types, axis=1)
     dearer = _lowest(lambda p: heads_at(p) <= supply.upper, base, base + weight)
