@@ -23,13 +23,17 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
-from functions.allocate.problem import Attendee, attendee_faults, programme_faults
+from functions.allocate.problem import NoAllocationError
 from functions.allocate.result import Allocation
-from functions.allocate.solve import NoAllocationError, allocate
+from functions.allocate.solve import allocate
+from infra.compare import compare
 from infra.report import report_page
 from infra.verify import Check, verify
 from shared.allocations import checksum
+from shared.attendees import Attendee, attendee_faults, programme_faults
 from shared.event_file import EventFileError, load_event
 from shared.models import Event
 
@@ -92,6 +96,8 @@ def run_allocate(args: argparse.Namespace) -> int:
         return NO_ALLOCATION
     write_files(args.out, event, attendees, allocation)
     print(_summary(allocation, args.out))
+    if previous is not None:
+        print(f"Against {args.previous}: {compare(previous, allocation.programmes, attendees, len(event.themes))}.")
     return DONE
 
 
@@ -130,9 +136,8 @@ def _progress() -> Callable[[str], None] | None:
 
 def _summary(allocation: Allocation, out: Path) -> str:
     proof = "proven optimal" if allocation.optimal else f"at most {allocation.gap} above the optimum: {allocation.why}"
-    moved = f", {len(allocation.moved)} moved" if allocation.mode == "keep" else ""
     return (
-        f"{len(allocation.programmes)} programmes, objective {allocation.objective.total} ({proof}){moved}, "
+        f"{len(allocation.programmes)} programmes, objective {allocation.objective.total} ({proof}), "
         f"{allocation.engine}, {allocation.seconds:.2f} s. Written to {out}."
     )
 
@@ -147,49 +152,29 @@ def read_inputs(event_file: Path, people_file: Path) -> tuple[Event, list[Attend
     except OSError as error:
         raise FileFaultsError([f"{event_file}:1: {error.strerror}"]) from None
     except EventFileError as error:
-        lines = _yaml_lines(event_file)
-        raise FileFaultsError([f"{event_file}:{_line_of(lines, f.path)}: {f}" for f in error.faults]) from None
+        document = _document(event_file)
+        raise FileFaultsError([f"{event_file}:{_line_of(f.path, document)}: {f}" for f in error.faults]) from None
     return event, read_people(people_file, event)
 
 
-def _yaml_lines(path: Path) -> list[str]:
-    return path.read_text(encoding="utf-8", errors="replace").splitlines()
-
-
-def _line_of(lines: Sequence[str], path: str) -> int:
-    """The line of a YAML file at which a path like `themes[2].capacity` stands, as far down as it can be followed.
-
-    Followed by indentation, which is enough for the block style that event files are written in; 1 if lost.
-    """
-    at, indent = 0, -1
+def _line_of(path: str, document: Any) -> int:
+    """The line of a YAML document at which a path like `themes[2].capacity` stands, as far down as it leads."""
+    line = 0
     for key, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", path):
-        found = _item_line(lines, at, int(index)) if index else _key_line(lines, at, indent, key)
-        if found is None:
+        try:
+            line = (document.lc.item(int(index)) if index else document.lc.key(key))[0]
+            document = document[int(index) if index else key]
+        except (AttributeError, KeyError, IndexError, TypeError):
             break
-        at, indent = found
-    return at + 1
+    return line + 1
 
 
-def _key_line(lines: Sequence[str], at: int, indent: int, key: str) -> tuple[int, int] | None:
-    pattern = re.compile(rf"^(\s*(?:-\s+)*)['\"]?{re.escape(key)}['\"]?\s*:")
-    for n in range(at, len(lines)):
-        match = pattern.match(lines[n])
-        if match and len(match[1]) > indent:
-            return n, len(match[1])
-        inner = len(lines[n]) - len(lines[n].lstrip())
-        if n > at and lines[n].strip() and inner <= indent and not lines[n].lstrip().startswith(("#", "-")):
-            return None
-    return None
-
-
-def _item_line(lines: Sequence[str], at: int, index: int) -> tuple[int, int] | None:
-    items = [n for n in range(at + 1, len(lines)) if re.match(r"^\s*-(\s|$)", lines[n])]
-    block = [n for n in items if len(lines[n]) - len(lines[n].lstrip()) == _depth(lines, items)]
-    return (block[index], _depth(lines, items)) if index < len(block) else None
-
-
-def _depth(lines: Sequence[str], items: Sequence[int]) -> int:
-    return len(lines[items[0]]) - len(lines[items[0]].lstrip()) if items else 0
+def _document(path: Path) -> Any:
+    """An event file with the lines of its parts; None where it is no YAML."""
+    try:
+        return YAML().load(path.read_bytes())
+    except (YAMLError, ValueError, RecursionError):
+        return None
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from html import escape
 
-from functions.allocate.problem import Attendee
 from functions.allocate.result import Allocation
 from functions.allocate.solve import balance_curve
+from shared.attendees import Attendee
 from shared.models import Event, mirroring_band
 from shared.reasons import ordinal
 

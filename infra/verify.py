@@ -22,8 +22,8 @@ import highspy
 import numpy as np
 from numpy.typing import NDArray
 
-from functions.allocate.problem import Attendee
 from functions.allocate.result import Allocation
+from shared.attendees import Attendee
 from shared.models import Event, Says, Statement
 from shared.reasons import Teller
 

@@ -21,8 +21,7 @@ _WHY = {
         "Your %(rank)s choice, %(theme)s, has seats left at %(slot)s, when you are expected in %(instead)s."
     ),
     Says.CLASH: N_(
-        "Your %(rank)s choice, %(theme)s, has seats left at %(slot)s, the time of %(instead)s, which you rank "
-        "higher."
+        "Your %(rank)s choice, %(theme)s, has seats left at %(slot)s, the time of %(instead)s, which you rank higher."
     ),
     Says.MINIMUM: N_(
         "Your %(rank)s choice, %(theme)s, had seats left at %(slot)s, but %(instead)s needs its minimum of people then."

@@ -18,10 +18,11 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 from pydantic import Field
 
-from functions.allocate.problem import Attendee
+from functions.allocate.problem import NoAllocationError
 from functions.allocate.result import Allocation
-from functions.allocate.solve import BadInputError, NoAllocationError, allocate, balance_curve
+from functions.allocate.solve import allocate, balance_curve
 from shared import settings
+from shared.attendees import BadInputError, attendees
 from shared.errors import ConflictError, NotFoundError, StaleError
 from shared.events import ALLOCATE_DUE, read_event
 from shared.models import Event, Model, Programme, Registration, RegistrationState, Run, RunState, utc
@@ -175,20 +176,6 @@ def _allocate(event: Event, run: Run, people: Sequence[Registration], before: di
         weight=run.weight,
         tolerance=Fraction(run.tolerance) if run.tolerance else None,
     )
-
-
-def attendees(people: Sequence[Registration]) -> list[Attendee]:
-    """The registrations as the solver knows them: without a name."""
-    return [
-        Attendee(
-            id=one.id,
-            partner_type=one.partner_type,
-            ranking=tuple(one.choices),
-            absent=frozenset(one.absent),
-            pinned=dict(one.pinned),
-        )
-        for one in people
-    ]
 
 
 def _programmes(event: Event, run: Run, allocation: Allocation) -> list[Programme]:

@@ -13,42 +13,19 @@ from fractions import Fraction
 from functools import partial
 from typing import Literal
 
-from functions.allocate.compare import compare
 from functions.allocate.cut import full_cut, plain_cuts
 from functions.allocate.exact import close_gap
 from functions.allocate.flow import solve_flow
 from functions.allocate.groups import Groups, group_attendees
 from functions.allocate.keep import solve_keeping
-from functions.allocate.problem import (
-    NOWHERE,
-    Attendee,
-    BadInputError,
-    Ints,
-    Mode,
-    NoAllocationError,
-    Places,
-    Problem,
-    build_problem,
-    input_digest,
-)
+from functions.allocate.problem import NOWHERE, Ints, NoAllocationError, Places, Problem, build_problem
 from functions.allocate.reasons import Reason, reasons
 from functions.allocate.result import Allocation
 from functions.allocate.shares import draw, lots, spread_regret
 from functions.allocate.solution import Solution, evaluate, heads_outside, mean_choice, personal_costs, satisfaction
+from shared.attendees import Attendee, Mode, input_digest
 from shared.models import Event
 from shared.reasons import Teller
-
-__all__ = [
-    "Attendee",
-    "BadInputError",
-    "NoAllocationError",
-    "Solution",
-    "allocate",
-    "balance_curve",
-    "compare",
-    "input_digest",
-    "solve",
-]
 
 Progress = Callable[[str], None]
 EngineChoice = Literal["auto", "flow", "exact"]

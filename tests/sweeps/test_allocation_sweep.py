@@ -16,8 +16,8 @@ from math import prod
 import pytest
 
 from functions.allocate import contested, flow
+from functions.allocate.problem import NoAllocationError
 from functions.allocate.result import Allocation
-from functions.allocate.solve import NoAllocationError
 from infra.verify import verify
 from tests.unit.allocate.instances import (
     KINDS,

@@ -16,9 +16,10 @@ from typing import Any
 import highspy
 import numpy as np
 
-from functions.allocate.problem import Attendee, Mode
+from functions.allocate.problem import NoAllocationError
 from functions.allocate.result import Allocation
-from functions.allocate.solve import NoAllocationError, allocate
+from functions.allocate.solve import allocate
+from shared.attendees import Attendee, Mode
 from shared.models import Event
 from tests.factories import make_event
 

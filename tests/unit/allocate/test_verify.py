@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from functions.allocate.problem import Attendee
+from functions.allocate.problem import NoAllocationError
 from functions.allocate.result import Allocation
-from functions.allocate.solve import NoAllocationError
 from infra.verify import verify
+from shared.attendees import Attendee
 from shared.models import Event
 from tests.unit.allocate.instances import Instance, allocated, crowd, event_of, random_instance
 

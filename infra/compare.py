@@ -1,0 +1,51 @@
+"""Two allocations of the same people side by side: who moved, who gains, who loses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from shared.attendees import Attendee
+
+Programmes = Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What changes from one allocation to another.
+
+    `moved` lists the attendees who are in both and whose workshops differ; `gained` and `lost` say by how many ranks,
+    all rounds added, they are better or worse off. `newcomers` are in the second only, `gone` in the first only.
+    """
+
+    moved: list[str]
+    gained: dict[str, int]
+    lost: dict[str, int]
+    newcomers: list[str]
+    gone: list[str]
+
+    def __str__(self) -> str:
+        better, worse = (sum(one in steps for one in self.moved) for steps in (self.gained, self.lost))
+        alike = len(self.moved) - better - worse
+        told = f"{len(self.moved)} moved"
+        if self.moved:
+            told += f" ({better} to better choices, {worse} to worse, {alike} to equal ones)"
+        return f"{told}, {len(self.newcomers)} newcomers, {len(self.gone)} gone"
+
+
+def compare(before: Programmes, after: Programmes, attendees: Sequence[Attendee], themes: int) -> Comparison:
+    """Compare two allocations by attendee and round; a theme nobody ranked counts as the last of so many `themes`."""
+
+    def ranks(one: Attendee, programmes: Programmes) -> int:
+        got = programmes[one.id].values()
+        return sum(one.ranking.index(theme) if theme in one.ranking else themes - 1 for theme in got)
+
+    both = [one for one in attendees if one.id in before and one.id in after]
+    gain = {one.id: ranks(one, before) - ranks(one, after) for one in both}
+    return Comparison(
+        moved=[one.id for one in both if dict(before[one.id]) != dict(after[one.id])],
+        gained={one: step for one, step in gain.items() if step > 0},
+        lost={one: -step for one, step in gain.items() if step < 0},
+        newcomers=sorted(after.keys() - before.keys()),
+        gone=sorted(before.keys() - after.keys()),
+    )
