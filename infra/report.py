@@ -347,7 +347,7 @@ def _curve(facts: _Facts) -> str:
 
 
 def _curve_picture(points: Sequence[Mapping[str, float]], used: int) -> str:
-    """The curve; weights with the same outcome share a mark."""
+    """The curve; weights with the same outcome share a mark. Names stand above and below in turn: marks may touch."""
     far = max(*(p["outside"] for p in points), 1)
     low, high = min(p["mean_choice"] for p in points), max(p["mean_choice"] for p in points)
     flat = f"{low:.2f}" == f"{high:.2f}"
@@ -365,12 +365,12 @@ def _curve_picture(points: Sequence[Mapping[str, float]], used: int) -> str:
         '<path d="M' + " L".join(f"{x:.1f} {y:.1f}" for x, y in marks) + '" fill="none" stroke="var(--strong)" '
         'stroke-width="2"/>',
     ]
-    for (x, y), weights in marks.items():
+    for number, ((x, y), weights) in enumerate(marks.items()):
         size, fill = (7, "var(--paper)") if used in weights else (4, "var(--strong)")
         told = str(weights[0]) if len(weights) == 1 else f"{weights[0]} to {weights[-1]}"
         rows.append(
             f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{size}" fill="{fill}" stroke="var(--strong)" stroke-width="2.5"/>'
-            f'<text x="{x + 8:.1f}" y="{y - 11:.1f}">{told}</text>'
+            f'<text x="{x + 8:.1f}" y="{y + (20 if number % 2 else -11):.1f}">{told}</text>'
         )
     return _figure(rows, 440, 264, "Mean choice against heads outside, by weight; the ring is this run")
 
