@@ -246,14 +246,11 @@ def test_another_event_or_other_people_are_noticed(instance: Instance, allocatio
         assert digest in failed(changed, allocation)
 
 
-@pytest.mark.parametrize("seed", range(6, 46, 8))
+@pytest.mark.parametrize("seed", [6, 14, 22, 38, 46])
 def test_a_keep_run_is_verified_from_its_own_record_and_notices_another_past(seed: int) -> None:
     """What was kept to is part of the input: altered, the digest no longer fits."""
     instance = random_instance(seed, "keep")
-    try:
-        allocation = allocated(instance)
-    except NoAllocationError:
-        pytest.skip("no allocation exists under this seed")
+    allocation = allocated(instance)
     past = {who: dict(programme) for who, programme in (instance.previous or {}).items()}
     forgotten = next(who for who, programme in past.items() if programme)
     own_record = replace(instance, previous=None)
