@@ -201,7 +201,7 @@ def _mix(facts: _Facts) -> str:
     rows = [
         f'<text class=mid x="{left + (g + 0.5) * column:.1f}" y="{14 + 15 * line}">{escape(words)}</text>'
         for g, kind in enumerate(kinds)
-        for line, words in enumerate(_lines(facts.event.partner_type_title(kind), int(column / 7.6)))
+        for line, words in enumerate(_lines(facts.event.partner_type_title(kind), int(column / 7)))
     ]
     most = {
         kind: max(
@@ -422,7 +422,7 @@ def _figure(rows: Sequence[str], width: int, height: int, title: str) -> str:
 
 def _lines(title: str, fits: int) -> list[str]:
     """A title broken after a word where it is too long, and cut where three lines are not enough."""
-    return textwrap.wrap(title, max(fits, 4), max_lines=3, placeholder="…")
+    return textwrap.wrap(title, max(fits, 4), max_lines=3, placeholder="…", break_long_words=False)
 
 
 def _share(part: int, whole: int) -> str:
