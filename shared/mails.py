@@ -26,6 +26,10 @@ DONE_WITH = ("due", "due_at", "to", "facts")
 """What a row loses when nothing is left to do: its place in the index, and everything personal it carried."""
 
 
+UNSETTLED = (MailState.SENDING, MailState.PENDING, MailState.CANCELLED)
+"""States in which SES may turn out to have taken a mail: its answer was lost, and the mail was put back or given up."""
+
+
 def mails_pk(event: str) -> str:
     """Partition that holds the mails of an event."""
     return f"MAIL#{event}"
@@ -115,7 +119,7 @@ def mark_sent(table: Table, mail: Mail, message_id: str, *, now: datetime, error
         table,
         mail,
         {"state": MailState.SENT, "message_id": message_id, "error": error, "updated_at": utc(now)},
-        expect={"state": OneOf((MailState.SENDING.value, MailState.PENDING.value))},
+        expect={"state": OneOf(tuple(state.value for state in UNSETTLED))},
         remove=DONE_WITH,
     )
 

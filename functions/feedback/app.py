@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from shared import settings
 from shared.errors import StaleError
-from shared.mails import give_up, mark_bounced, mark_sent, read_mail, tagged_mail
+from shared.mails import UNSETTLED, give_up, mark_bounced, mark_sent, read_mail, tagged_mail
 from shared.models import Mail, MailState
 from shared.observability import logger, metrics
 from shared.registrations import mark_bounced as mark_person_bounced
@@ -110,7 +110,7 @@ def _tagged(event: SesEvent) -> Mail | None:
 
 def _settle_sent(mail: Mail, event: SesEvent) -> None:
     """SES took it: a row that does not know yet learns it; one that was sent before was sent twice."""
-    if mail.state in {MailState.SENDING, MailState.PENDING}:
+    if mail.state in UNSETTLED:
         if mark_sent(table, mail, event.mail.message_id, now=clock()):
             metrics.add_metric("MailsSettled", MetricUnit.Count, 1)
     elif event.kind == "Send" and mail.message_id not in {"", event.mail.message_id}:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from functions.feedback.app import UnreadableEventError
-from shared.mails import claim, put_back, read_mail
+from shared.mails import claim, give_up, put_back, read_mail
 from shared.models import Event, Mail, MailState, Registration
 from shared.registrations import erase, mark_bounced, read_registration, register, save
 from shared.table import Table
@@ -88,6 +88,16 @@ def test_a_mail_that_was_put_back_already_is_not_sent_again_once_its_event_comes
     road.mail.handler(queue_event(*naming("nature", MAIL)), CONTEXT)
 
     assert (row()["state"], len(road.ses.sent)) == ("sent", 1)
+
+
+def test_a_mail_given_up_as_pointless_that_had_gone_out_after_all_counts_as_sent(road: Road) -> None:
+    """Its answer was lost, and before its event came there was nothing left to tell (chaos, seed 2784)."""
+    mail = unsettled(road)
+    assert give_up(road.table, mail, MailState.CANCELLED, "the registration is offered", now=NOW)
+
+    hear(road, "Send")
+
+    assert (row()["state"], row()["error"]) == ("sent", "")
 
 
 def test_an_event_that_comes_after_the_second_attempt_is_counted_as_a_mail_sent_twice(road: Road) -> None:
