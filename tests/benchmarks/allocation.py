@@ -41,7 +41,7 @@ HOPELESS_PROGRAMMES = 500_000
 
 @dataclass(frozen=True)
 class Case:
-    """One size, and the goal of issue 3 for it: seconds, a share of OR-Tools' time, megabytes."""
+    """One size, and the goal set for it: seconds, a share of OR-Tools' time, megabytes."""
 
     people: int
     themes: int
