@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Iterator
 
 # Before any import of boto3 or a handler: no test may reach a real account, and moto must be there first.
@@ -28,6 +29,7 @@ for leftover in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
 import boto3
 import moto
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from shared.events import put_event
 from shared.models import Event
@@ -83,6 +85,18 @@ def event(table: Table) -> Event:
     event = make_event()
     put_event(table, event, actor="test", now=NOW)
     return event
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium, without a window: one a session, as Playwright allows no second."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("no chromium on PATH: apt-get install chromium")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield started
+        started.close()
 
 
 PERSONAL = re.compile(r"[Pp]erson ?\d+|@example\.org|\.[A-Za-z0-9_-]{43}\b")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from infra.organiser import link_in
 from infra.running import Running
@@ -21,17 +20,12 @@ SECONDS = 60.0
 
 
 @pytest.fixture
-def page() -> Iterator[Page]:
-    """Debian's Chromium on a phone-sized window."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("no chromium on PATH: apt-get install chromium")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = started.new_page(viewport={"width": 360, "height": 740})
-        page.set_default_timeout(30_000)
-        yield page
-        started.close()
+def page(browser: Browser) -> Iterator[Page]:
+    """A window the size of a phone."""
+    page = browser.new_page(viewport={"width": 360, "height": 740})
+    page.set_default_timeout(30_000)
+    yield page
+    page.close()
 
 
 def press(page: Page, name: str) -> None:
