@@ -30,7 +30,7 @@ from functions.allocate.problem import NoAllocationError
 from functions.allocate.result import Allocation
 from functions.allocate.solve import allocate
 from infra.compare import compare
-from infra.report import report_page
+from infra.report import heads_of_types, report_page
 from infra.verify import Check, verify
 from shared.allocations import checksum
 from shared.attendees import Attendee, attendee_faults, programme_faults
@@ -404,12 +404,7 @@ def _programmes_csv(event: Event, allocation: Allocation) -> str:
 
 
 def _workshops_csv(event: Event, attendees: Sequence[Attendee], allocation: Allocation) -> str:
-    kind_of = {attendee.id: attendee.partner_type for attendee in attendees}
-    heads = Counter(
-        (theme, slot, kind_of[who])
-        for who, programme in allocation.programmes.items()
-        for slot, theme in programme.items()
-    )
+    heads = heads_of_types(attendees, allocation)
     kinds = [kind.id for kind in event.partner_types]
     rows = (
         [theme.id, slot.id, event.seats(theme.id, slot.id), sum(by_type), *by_type]

@@ -114,14 +114,19 @@ class _Facts:
         return next(f"{one.start:%H:%M}" for one in self.event.rounds if one.id == slot)
 
 
-def report_page(event: Event, attendees: Sequence[Attendee], allocation: Allocation) -> str:
-    """The report as one HTML document."""
+def heads_of_types(attendees: Sequence[Attendee], allocation: Allocation) -> Counter[tuple[str, str, str]]:
+    """How many people of each partner type sit in each workshop, by theme, round and type."""
     kind_of = {attendee.id: attendee.partner_type for attendee in attendees}
-    heads = Counter(
+    return Counter(
         (theme, slot, kind_of[who])
         for who, programme in allocation.programmes.items()
         for slot, theme in programme.items()
     )
+
+
+def report_page(event: Event, attendees: Sequence[Attendee], allocation: Allocation) -> str:
+    """The report as one HTML document."""
+    heads = heads_of_types(attendees, allocation)
     facts = _Facts(event, attendees, allocation, heads, [kind.id for kind in event.partner_types])
     body = "".join(
         (
