@@ -32,12 +32,12 @@ CHANGED_MEANWHILE = "The event file was changed by somebody else meanwhile. Relo
 def read_event(table: Table, event: str, *, retired_too: bool = False) -> Event | None:
     """An event as its organisers described it, or None (also when it was retired, unless `retired_too`)."""
     found = table.get("EVENTS", event)
-    return _event(found) if found and (retired_too or not found.get("retired")) else None
+    return as_event(found) if found and (retired_too or not found.get("retired")) else None
 
 
 def events(table: Table) -> Iterator[Event]:
     """Every event that is not retired, by id."""
-    return (_event(item) for item in table.query("EVENTS") if not item.get("retired"))
+    return (as_event(item) for item in table.query("EVENTS") if not item.get("retired"))
 
 
 def put_event(table: Table, event: Event, *, actor: str, now: datetime, made_from: Event | None = None) -> EventState:
@@ -59,7 +59,7 @@ def put_event(table: Table, event: Event, *, actor: str, now: datetime, made_fro
         table.write(put(_fresh_state(event.id), expect={"pk": Absent()}))
     state = read_state(table, event.id)
     stored = table.get("EVENTS", event.id)
-    before = _event(stored) if stored and not stored.get("retired") else None
+    before = as_event(stored) if stored and not stored.get("retired") else None
     if made_from is not None and before != made_from:
         raise StaleError(CHANGED_MEANWHILE)
     faults = _broken_promises(table, before, event, state) if before else []
@@ -181,5 +181,6 @@ def _fresh_state(event: str) -> dict[str, Any]:
     return {"pk": event_pk(event), "sk": "STATE", "type": "state", **EventState(event=event).model_dump(mode="json")}
 
 
-def _event(item: Mapping[str, Any]) -> Event:
+def as_event(item: Mapping[str, Any]) -> Event:
+    """The event in a stored item."""
     return Event.model_validate(json.loads(item["document"]))

@@ -19,7 +19,7 @@ from botocore.config import Config
 from functions.upkeep.retention import forget_everybody, forget_sensitive_answers
 from shared import settings
 from shared.errors import StaleError
-from shared.events import ALLOCATE_DUE, UPKEEP_DUE, read_event
+from shared.events import ALLOCATE_DUE, UPKEEP_DUE, as_event, read_event
 from shared.mails import DUE, as_mail, mails_of, nudge, put_back, send
 from shared.models import Event, MailState, Registration, RegistrationState, moment, utc
 from shared.observability import fault, logger, metrics
@@ -153,8 +153,10 @@ def offer_free_places(now: datetime) -> int:
 
     def offer(item: Item) -> None:
         nonlocal offered
-        event = read_event(table, item["sk"])
-        if event and now < event.starts_at:
+        if item.get("retired"):
+            return
+        event = as_event(item)
+        if now < event.starts_at:
             offered += offer_places(table, event, now=now)
 
     try:
