@@ -13,7 +13,7 @@ help: ## List the targets
 
 setup: ## Set up everything that running takes, and nothing twice
 	@$(MAKE) --silent --no-print-directory -j2 $(VENV)/.runtime .tools/cloud/.ready
-	@$(VENV)/bin/python -m infra.build catalogues
+	@$(VENV)/bin/python -m infra.cloud.build catalogues
 
 demo: setup ## Run a whole meeting day on this machine; ARGS="--once --out DIR"
 	@exec $(VENV)/bin/parcours demo $(ARGS)
@@ -25,7 +25,7 @@ check: setup $(VENV)/.dev ## Lint, types, and the template as written and as tra
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
-	$(VENV)/bin/python -m infra.lint
+	$(VENV)/bin/python -m infra.cloud.lint
 
 pr: check test ## Everything CI asks for, but the demo
 

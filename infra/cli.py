@@ -11,9 +11,9 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.allocation_files import add_allocation_parsers
-from infra.aws import StackError, find_table
-from infra.demo import add_demo_parser
+from infra.cloud.stack import StackError, find_table
+from infra.demo.day import add_demo_parser
+from infra.files.allocate import add_allocation_parsers
 from shared.errors import ConflictError
 from shared.event_file import EventFileError, load_event
 from shared.events import put_event, read_event, retire_event

@@ -35,7 +35,7 @@ from shared.events import put_event
 from shared.models import Event
 from shared.table import Table
 from shared.tokens import Keys
-from tests.factories import NOW, make_event
+from tests.support.factories import NOW, make_event
 
 
 def create_table() -> None:

@@ -18,8 +18,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 from pydantic import Field
 
-from functions.allocate.problem import NoAllocationError
-from functions.allocate.result import Allocation
+from functions.allocate.model.problem import NoAllocationError
+from functions.allocate.model.result import Allocation
 from functions.allocate.solve import allocate, balance_curve
 from shared import settings
 from shared.attendees import BadInputError, attendees

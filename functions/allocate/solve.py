@@ -13,16 +13,23 @@ from fractions import Fraction
 from functools import partial
 from typing import Literal
 
-from functions.allocate.cut import full_cut, plain_cuts
-from functions.allocate.exact import close_gap
-from functions.allocate.flow import solve_flow
-from functions.allocate.groups import Groups, group_attendees
-from functions.allocate.keep import solve_keeping
-from functions.allocate.problem import NOWHERE, Ints, NoAllocationError, Places, Problem, build_problem
-from functions.allocate.reasons import Reason, reasons
-from functions.allocate.result import Allocation
-from functions.allocate.shares import draw, lots, spread_regret
-from functions.allocate.solution import Solution, evaluate, heads_outside, mean_choice, personal_costs, satisfaction
+from functions.allocate.exact.infeasible import full_cut, plain_cuts
+from functions.allocate.exact.keep_run import solve_keeping
+from functions.allocate.exact.milp import close_gap
+from functions.allocate.fairness.reasons import Reason, reasons
+from functions.allocate.fairness.shares import draw, lots, spread_regret
+from functions.allocate.flows.two_flows import solve_flow
+from functions.allocate.model.groups import Groups, group_attendees
+from functions.allocate.model.objective import (
+    Solution,
+    evaluate,
+    heads_outside,
+    mean_choice,
+    personal_costs,
+    satisfaction,
+)
+from functions.allocate.model.problem import NOWHERE, Ints, NoAllocationError, Places, Problem, build_problem
+from functions.allocate.model.result import Allocation
 from shared.attendees import Attendee, Mode, input_digest
 from shared.models import Event
 from shared.reasons import Teller

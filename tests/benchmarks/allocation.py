@@ -103,7 +103,7 @@ def make_people(case: Case, seed: int = 7) -> People:
 
 def solve_parcours(people: People) -> int:
     """The whole allocation. Returns its objective."""
-    from functions.allocate.problem import NOWHERE, Problem
+    from functions.allocate.model.problem import NOWHERE, Problem
     from functions.allocate.solve import solve
 
     count, themes = people.rank.shape

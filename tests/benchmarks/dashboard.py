@@ -18,14 +18,14 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from infra.embedded import client, free_port
-from infra.organiser import sign_in
-from infra.running import Running, running, soon
+from infra.cloud.embedded import client, free_port
+from infra.demo.local_stack import Running, running, soon
+from infra.demo.organiser import sign_in
 from shared.models import Event
 from shared.registrations import event_pk
 from shared.table import update
-from tests.factories import make_event
-from tests.organising import fill, make_crowd
+from tests.support.factories import make_event
+from tests.support.organiser_client import fill, make_crowd
 
 LIMIT_SECONDS = 1.0
 

@@ -15,7 +15,7 @@ from shared.models import Event, MailKind
 from shared.settings import public_url
 from shared.table import Table
 from shared.tokens import Keys
-from tests.factories import make_event
+from tests.support.factories import make_event
 
 QUESTIONS = [
     {"id": "diet", "kind": "text", "label": "Diet or allergies", "purpose": "For the caterer.", "sensitive": True},

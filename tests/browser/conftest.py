@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 from shared.models import Event
 from shared.table import Table
 from tests.browser.serving import serve
-from tests.factories import NOW
+from tests.support.factories import NOW
 
 RULES = {
     "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}

@@ -24,8 +24,8 @@ from shared.table import Table
 from shared.tokens import Keys
 from tests.browser.attending import QUESTIONS
 from tests.browser.serving import serve
-from tests.factories import make_event
-from tests.organising import CONTEXT, Client, at, sign_in_mails
+from tests.support.factories import make_event
+from tests.support.organiser_client import CONTEXT, Client, at, sign_in_mails
 
 HELPER = "door@example.org"
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
-from tests.web import Handler, LambdaContext, api_event, read_answer
+from tests.support.attendee_client import Handler, LambdaContext, api_event, read_answer
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from shared.registrations import registrations_of
 from shared.table import Table
 from shared.tokens import Keys
 from tests.browser.attending import asking_event, chosen, fill_details, mailed_link, ranking, tab_to
-from tests.factories import NOW
+from tests.support.factories import NOW
 
 pytestmark = pytest.mark.browser
 

@@ -17,7 +17,7 @@ from shared.table import Table, put, update
 from shared.tokens import Keys, sign_link
 from tests.browser.attending import asking_event
 from tests.browser.conftest import accessibility_faults
-from tests.factories import NOW, make_registration
+from tests.support.factories import NOW, make_registration
 
 pytestmark = pytest.mark.browser
 

@@ -20,8 +20,8 @@ from shared.table import Table
 from shared.tokens import Keys
 from tests.browser.conftest import accessibility_faults
 from tests.browser.organising import HELPER, mailed_sign_in_link, organised_event, organiser_site
-from tests.factories import NOW
-from tests.organising import fill, make_crowd
+from tests.support.factories import NOW
+from tests.support.organiser_client import fill, make_crowd
 
 pytestmark = pytest.mark.browser
 

@@ -20,8 +20,8 @@ from shared.table import Table
 from shared.tokens import Keys
 from tests.browser.conftest import accessibility_faults
 from tests.browser.organising import HELPER, organised_event, organiser_site, sideways, sign_in
-from tests.factories import NOW, event_data
-from tests.organising import Client, fill, make_crowd
+from tests.support.factories import NOW, event_data
+from tests.support.organiser_client import Client, fill, make_crowd
 
 pytestmark = pytest.mark.browser
 

@@ -9,8 +9,8 @@ import pytest
 from shared.models import Event
 from shared.table import Table
 from shared.tokens import Keys
-from tests.factories import NOW
-from tests.organising import Client, at
+from tests.support.factories import NOW
+from tests.support.organiser_client import Client, at
 
 
 @pytest.fixture

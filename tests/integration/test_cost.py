@@ -23,10 +23,10 @@ from functions.register import app as register
 from shared.models import Event
 from shared.table import Table
 from shared.tokens import Keys
-from tests.factories import NOW
-from tests.posting import Clock
-from tests.road import Road
-from tests.web import Web
+from tests.support.attendee_client import Web
+from tests.support.factories import NOW
+from tests.support.fake_ses import Clock
+from tests.support.mail_pipeline import Road
 
 PEOPLE = 20
 WRITE, READ, MESSAGE = 0.7625e-6, 0.1525e-6, 0.4e-6

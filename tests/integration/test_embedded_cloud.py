@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.build import ROOT
-from infra.embedded import LOOPBACK, EmbeddedCloud, EmbeddedCloudError, free_port
+from infra.cloud.build import ROOT
+from infra.cloud.embedded import LOOPBACK, EmbeddedCloud, EmbeddedCloudError, free_port
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
 
@@ -79,7 +79,7 @@ def test_it_stops_when_its_user_fails() -> None:
 @pytest.mark.usefixtures("scratch")
 def test_a_start_that_fails_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     """The log's end is in the message."""
-    monkeypatch.setattr("infra.embedded._CHILD", "raise SystemExit('no cloud today')")
+    monkeypatch.setattr("infra.cloud.embedded._CHILD", "raise SystemExit('no cloud today')")
 
     with pytest.raises(EmbeddedCloudError, match="no cloud today"), EmbeddedCloud(free_port()):
         pass
@@ -102,7 +102,7 @@ def test_it_goes_when_its_user_is_killed(scratch: Path) -> None:
         [
             sys.executable,
             "-c",
-            f"import time; from infra.embedded import EmbeddedCloud\nwith EmbeddedCloud({port}): time.sleep(60)",
+            f"import time; from infra.cloud.embedded import EmbeddedCloud\nwith EmbeddedCloud({port}): time.sleep(60)",
         ],
         cwd=ROOT,
         env={**os.environ, "TMPDIR": str(scratch)},

@@ -8,10 +8,10 @@ from shared.models import Event
 from shared.registrations import register, withdraw
 from shared.table import Table
 from shared.tokens import Keys
-from tests.factories import NOW, make_registration
-from tests.posting import Clock
-from tests.road import Road
-from tests.story import Story
+from tests.support.factories import NOW, make_registration
+from tests.support.fake_ses import Clock
+from tests.support.mail_pipeline import Road
+from tests.support.story import Story
 
 
 @pytest.fixture

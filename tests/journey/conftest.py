@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from infra.crowd import Person, make_crowd, register_all
-from infra.embedded import free_port
-from infra.mailbox import SentMail
-from infra.running import Running, closing, running, soon
+from infra.cloud.embedded import free_port
+from infra.demo.attendees import Person, make_crowd, register_all
+from infra.demo.local_stack import Running, closing, running, soon
+from infra.demo.mailbox import SentMail
 from shared.models import Event
-from tests.factories import make_event
+from tests.support.factories import make_event
 
 MAIL_SECONDS = 60.0
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from infra.embedded import client
-from infra.organiser import ask_for_draft, own_link, publish_draft, sign_in
-from infra.outcome import read_outcome
-from infra.running import Running
-from infra.second_act import second_act
+from infra.cloud.embedded import client
+from infra.demo.local_stack import Running
+from infra.demo.organiser import ask_for_draft, own_link, publish_draft, sign_in
+from infra.demo.outcome import read_outcome
+from infra.demo.rerun import second_act
 from shared.models import Event
 from shared.registrations import read_state
 from shared.runs import runs_of

@@ -14,17 +14,17 @@ from typing import Any
 
 import pytest
 
-from infra.crowd import make_crowd
-from infra.embedded import client
-from infra.organiser import expect, own_link, sign_in
-from infra.running import Running
+from infra.cloud.embedded import client
+from infra.demo.attendees import make_crowd
+from infra.demo.local_stack import Running
+from infra.demo.organiser import expect, own_link, sign_in
 from shared.mails import read_mail
 from shared.models import Event, MailState
 from shared.registrations import event_pk, find_by_address, read_state, register, registrations_of
 from shared.table import Table
-from tests.factories import make_registration
 from tests.journey.conftest import Open, close, register_crowd, settle
-from tests.posting import naming
+from tests.support.factories import make_registration
+from tests.support.fake_ses import naming
 
 SCHEDULE_SECONDS = 150.0
 

@@ -15,19 +15,19 @@ from typing import Any
 
 import pytest
 
-from infra.crowd import make_crowd
-from infra.embedded import client
-from infra.lint import plain
-from infra.organiser import sign_in
-from infra.running import Running, closing, soon
-from infra.site import Answer
+from infra.cloud.embedded import client
+from infra.cloud.lint import plain
+from infra.demo.attendees import make_crowd
+from infra.demo.http_client import Answer
+from infra.demo.local_stack import Running, closing, soon
+from infra.demo.organiser import sign_in
 from shared.events import UPKEEP_DUE, task
 from shared.mails import claim, read_mail
 from shared.models import Event, Registration
 from shared.registrations import event_pk, find_by_address, read_state, register, withdraw
 from shared.tokens import Keys, sign_link
-from tests.factories import make_event, make_registration
-from tests.posting import Sent, naming, queue_event, ses_event, stream_event
+from tests.support.factories import make_event, make_registration
+from tests.support.fake_ses import Sent, naming, queue_event, ses_event, stream_event
 
 NOT_JUDGED = {
     "logs:CreateLogStream": "the embedded cloud writes its functions' logs itself",

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from infra.organiser import link_in
-from infra.running import Running
+from infra.demo.local_stack import Running
+from infra.demo.organiser import link_in
 from shared.events import audit_lines
 from shared.models import MailState
 from shared.registrations import find_by_address, read_state

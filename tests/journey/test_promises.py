@@ -12,11 +12,11 @@ from threading import Barrier
 
 import pytest
 
-from infra.crowd import make_crowd
-from infra.embedded import client
-from infra.organiser import sign_in
-from infra.running import Running
-from infra.site import Answer
+from infra.cloud.embedded import client
+from infra.demo.attendees import make_crowd
+from infra.demo.http_client import Answer
+from infra.demo.local_stack import Running
+from infra.demo.organiser import sign_in
 from shared.models import Event
 from shared.registrations import read_state, registrations_of
 from shared.runs import runs_of

@@ -6,11 +6,11 @@ import json
 
 import pytest
 
-from infra.organiser import own_link
-from infra.running import Running
+from infra.demo.local_stack import Running
+from infra.demo.organiser import own_link
 from shared.registrations import read_state, registrations_of
-from tests.forms import read_form
 from tests.journey.conftest import Open, close, mails_of_kind, register_crowd, settle
+from tests.support.forms import read_form
 
 
 def test_who_registers_gets_a_mail_with_their_link_and_a_calendar_entry(stage: Running, open_event: Open) -> None:

@@ -15,10 +15,10 @@ from math import prod
 
 import pytest
 
-from functions.allocate import contested, flow
-from functions.allocate.problem import NoAllocationError
-from functions.allocate.result import Allocation
-from infra.verify import verify
+from functions.allocate.flows import contested, two_flows
+from functions.allocate.model.problem import NoAllocationError
+from functions.allocate.model.result import Allocation
+from infra.verify.checks import verify
 from tests.unit.allocate.instances import (
     KINDS,
     Instance,
@@ -88,7 +88,7 @@ def other_ways(seed: int, instance: Instance, allocation: Allocation | None) -> 
         wrong.append("another order of rows gives another outcome")
     with pytest.MonkeyPatch.context() as patch:
         for room, name, value in (
-            (flow, "MOST_EDGES", 0),
+            (two_flows, "MOST_EDGES", 0),
             (contested, "SAMPLE", 1),
             (contested, "BLOCK", 5),
         ):

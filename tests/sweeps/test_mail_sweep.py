@@ -18,11 +18,11 @@ from shared.models import MailState
 from shared.registrations import register, withdraw
 from shared.table import Table
 from shared.tokens import Keys
-from tests.factories import NOW, make_registration
-from tests.faults import Snapshot
-from tests.posting import Clock, rows
-from tests.road import Chaos, Road
-from tests.story import EVENT, Story
+from tests.support.crash_points import Snapshot
+from tests.support.factories import NOW, make_registration
+from tests.support.fake_ses import Clock, rows
+from tests.support.mail_pipeline import Chaos, Road
+from tests.support.story import EVENT, Story
 
 PAIRS = 2_500
 SEEDS = 10_000

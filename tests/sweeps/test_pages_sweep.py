@@ -23,8 +23,8 @@ from shared.models import Event, Registration, RegistrationState
 from shared.registrations import read_registration, register, registrations_of
 from shared.table import Table
 from shared.tokens import Keys, sign, sign_link
-from tests.factories import NOW, make_registration
-from tests.web import Answer, Web
+from tests.support.attendee_client import Answer, Web
+from tests.support.factories import NOW, make_registration
 
 FEW, MANY = 300, 10_000
 FEW_PAIRS, MANY_PAIRS = 4, 200

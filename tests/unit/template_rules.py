@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from infra.build import ROOT
+from infra.cloud.build import ROOT
 
 Template = Mapping[str, Any]
 Rule = Callable[[Template], Iterator[str]]

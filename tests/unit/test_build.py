@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from infra import build
-from infra.build import ROOT, Artifact, BuildError, compile_catalogues
-from infra.build import build as build_all
+from infra.cloud import build
+from infra.cloud.build import ROOT, Artifact, BuildError, compile_catalogues
+from infra.cloud.build import build as build_all
 
-LARGEST_CODE = 50 * 1024
-"""Bytes of a function's zip without its dependencies."""
+LARGEST_CODE = 100 * 1024
+"""Bytes of a function's zip without its dependencies. The smallest of them is larger: a zip above this carries one."""
 
 FUNCTIONS = ("register", "organise", "allocate", "relay", "mail", "feedback", "upkeep")
 

@@ -10,7 +10,7 @@ import pytest
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 
-from infra.catalogues import LOCALE, TEMPLATE, catalogue_text, extract, template_text
+from infra.cloud.catalogues import LOCALE, TEMPLATE, catalogue_text, extract, template_text
 from shared.i18n import LANGUAGES, day, language_for, translations
 
 TRANSLATED = sorted(set(LANGUAGES) - {"en"})
@@ -82,7 +82,7 @@ def test_a_translation_ends_as_its_message_ends(language: str) -> None:
 
 
 def test_what_is_compiled_is_what_is_written() -> None:
-    """`python -m infra.build catalogues` was run; `make test` does."""
+    """`python -m infra.cloud.build catalogues` was run; `make test` does."""
     for language in TRANSLATED:
         compiled = translations(language)
         assert [m for m, words in pairs(language) if "%(num)s" not in m and compiled.gettext(m) != words] == []

@@ -9,10 +9,10 @@ import boto3
 import pytest
 
 from infra.cli import main
-from infra.demo import SAMPLE
+from infra.demo.day import SAMPLE
 from shared.events import put_event, read_event
 from shared.table import Table
-from tests.factories import make_event
+from tests.support.factories import make_event
 
 TABLE = ["--table", "parcours"]
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.event_file import EventFileError, Fault, check_event, parse_event
-from tests.factories import event_data, make_event
+from tests.support.factories import event_data, make_event
 
 
 def faults(**changes: Any) -> dict[str, str]:

@@ -15,7 +15,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from infra.mailbox import Mailbox
+from infra.demo.mailbox import Mailbox
 
 
 class FakeSES(BaseHTTPRequestHandler):

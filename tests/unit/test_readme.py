@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from infra.cli import build_parser, main
-from infra.crowd import make_crowd
-from infra.demo import SAMPLE
+from infra.demo.attendees import make_crowd
+from infra.demo.day import SAMPLE
 from shared.event_file import load_event
 from shared.events import read_event
 from shared.table import Table

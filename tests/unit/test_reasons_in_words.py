@@ -6,7 +6,7 @@ import pytest
 
 from shared.models import Event, Says, Statement
 from shared.reasons import in_words, ordinal
-from tests.factories import make_event
+from tests.support.factories import make_event
 
 GOT = Statement(Says.GOT, "governance", 2)
 MISSED = [

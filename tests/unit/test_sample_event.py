@@ -6,9 +6,9 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 
-from infra.crowd import make_crowd
-from infra.demo import PEOPLE, SAMPLE
-from infra.running import closing, soon
+from infra.demo.attendees import make_crowd
+from infra.demo.day import PEOPLE, SAMPLE
+from infra.demo.local_stack import closing, soon
 from shared.event_file import load_event
 from shared.models import Event
 

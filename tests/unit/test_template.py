@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from infra.build import TEMPLATE
-from infra.lint import plain, translated
+from infra.cloud.build import TEMPLATE
+from infra.cloud.lint import plain, translated
 from tests.unit.template_rules import RULES, faults
 
 Change = Callable[[dict[str, Any]], None]
@@ -162,7 +162,7 @@ def test_a_comment_says_what_each_resource_is_for() -> None:
 
 def test_the_template_has_no_yaml_aliases() -> None:
     """CloudFormation does not read them."""
-    from infra.build import load_template
+    from infra.cloud.build import load_template
 
     text = TEMPLATE.read_text(encoding="utf-8")
     assert load_template()["Resources"]

@@ -16,12 +16,12 @@ from typing import Any
 import highspy
 import numpy as np
 
-from functions.allocate.problem import NoAllocationError
-from functions.allocate.result import Allocation
+from functions.allocate.model.problem import NoAllocationError
+from functions.allocate.model.result import Allocation
 from functions.allocate.solve import allocate
 from shared.attendees import Attendee, Mode
 from shared.models import Event
-from tests.factories import make_event
+from tests.support.factories import make_event
 
 
 @dataclass(frozen=True)

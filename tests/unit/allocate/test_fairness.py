@@ -11,10 +11,10 @@ from itertools import combinations, product
 
 import pytest
 
-from functions.allocate.problem import NoAllocationError
-from functions.allocate.shares import lots
-from infra.compare import compare
-from infra.report import report_page
+from functions.allocate.fairness.shares import lots
+from functions.allocate.model.problem import NoAllocationError
+from infra.report.compare import compare
+from infra.report.page import report_page
 from shared.attendees import Attendee
 from tests.unit.allocate.instances import (
     Instance,

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from infra.cli import main
-from tests.factories import event_data
+from tests.support.factories import event_data
 
 HEADER = "id,partner_type,choice_1,choice_2,choice_3,choice_4,absent,pinned\n"
 ANN = "ann,ngo,vision,governance,resources,wildlife,,\n"

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from functions.allocate.problem import NoAllocationError
-from functions.allocate.result import Allocation
-from infra.verify import verify
+from functions.allocate.model.problem import NoAllocationError
+from functions.allocate.model.result import Allocation
+from infra.verify.checks import verify
 from shared.attendees import Attendee
 from shared.models import Event
 from tests.unit.allocate.instances import Instance, allocated, crowd, event_of, random_instance

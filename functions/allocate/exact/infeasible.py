@@ -1,0 +1,150 @@
+"""Why no allocation exists: the cut that is full, in words and numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import highspy
+import numpy as np
+
+from functions.allocate.exact.milp import ExactModel
+from functions.allocate.flows.themes import FAR
+from functions.allocate.flows.timetable import heads_of
+from functions.allocate.model.bound import cheapest_programmes
+from functions.allocate.model.groups import allowed_places, group_attendees, group_columns
+from functions.allocate.model.problem import Ints, Problem
+
+
+def plain_cuts(problem: Problem) -> Iterator[str]:
+    """Yield the cuts that counting shows: a round, a workshop, a person."""
+    heads = heads_of(problem, problem.pinned).sum(axis=2)
+    for t, r in zip(*np.nonzero(heads > problem.seats), strict=True):
+        yield (
+            f"Workshop {problem.themes[t]} in {problem.rounds[r]} has {problem.seats[t, r]} seats for the "
+            f"{heads[t, r]} people pinned there: {heads[t, r] - problem.seats[t, r]} seats are missing."
+        )
+    for r, slot in enumerate(problem.rounds):
+        present, seats = int(problem.present[:, r].sum()), int(problem.seats[:, r].sum())
+        if seats < present:
+            yield f"{slot} has {seats} seats for {present} people present: {present - seats} seats are missing."
+        least = int(problem.minimum[:, r].sum())
+        if least > present:
+            yield (
+                f"{slot}: the minima of its workshops add up to {least}, and {present} people are present: "
+                f"{least - present} people are missing."
+            )
+    yield from _people_without_choice(problem)
+
+
+def _people_without_choice(problem: Problem) -> Iterator[str]:
+    """Yield who has no programme at all, seats of others aside: it depends on absences and pins only."""
+    groups = group_columns([*problem.present.T.astype(np.int16), *problem.pinned.T], problem.people)
+    stuck = cheapest_programmes(problem, groups.first, np.zeros(problem.shape, dtype=np.int64), 1) >= FAR >> 2
+    for k in np.flatnonzero(stuck):
+        people = groups.order[groups.start[k] : groups.start[k] + groups.size[k]]
+        names = ", ".join(problem.ids[a] for a in people[:5]) + (" and others" if len(people) > 5 else "")
+        rounds_free = [problem.rounds[r] for r in np.flatnonzero(problem.free[people[0]])]
+        allowed = allowed_places(problem, people[:1])[0].any(axis=1)
+        yield (
+            f"{names}: {len(rounds_free)} different themes are needed in {', '.join(rounds_free)}, and of those "
+            f"offered there {int(allowed.sum())} can be combined with the rest of the programme."
+        )
+
+
+def full_cut(problem: Problem, time_limit: float = 20.0) -> str:
+    """Say in words and numbers why no allocation exists; empty if the relaxation finds no reason.
+
+    Seats may be bought and minima missed at 1 each, and HiGHS finds the cheapest way. The prices of that optimum are
+    the cut: full workshops cost 1, everyone takes the cheapest programme, and the seats wanted are more than there
+    are (Farkas' lemma, in places and people).
+    """
+    plain = list(plain_cuts(problem))
+    if plain:
+        return " ".join(plain)
+    shortage = _Shortage(problem)
+    lacking = shortage.example(time_limit)
+    if lacking == "":
+        return ""
+    return " ".join(part for part in (shortage.sentence(time_limit), lacking) if part)
+
+
+class _Shortage:
+    """The problem without ranks and balance, in which missing seats and missing people are counted."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = replace(problem, weight=0, change_cost=0, decisive=False)
+        self.groups = group_attendees(self.problem)
+        self.model = ExactModel(self.problem, self.groups)
+        self.offered = np.flatnonzero(problem.seats.ravel() > 0)
+
+    def _solve(self, time_limit: float, *, whole: bool) -> highspy.HighsSolution | None:
+        solver = self.model.solver(np.zeros(len(self.model.columns)), time_limit, whole=whole)
+        for sign in (-1.0, 1.0):  # a seat more, a person less than the minimum
+            for place in self.offered:
+                row = np.array([self.model.seat_row + place], dtype=np.int32)
+                solver.addCol(1.0, 0.0, highspy.kHighsInf, 1, row, np.array([sign]))
+        solver.run()
+        if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+            return None
+        return solver.getSolution()
+
+    def example(self, time_limit: float) -> str:
+        """The fewest seats and people that would make an allocation possible, and where; "" if none are missing."""
+        found = self._solve(time_limit, whole=True)
+        if found is None:
+            return "No allocation exists."
+        extra = np.rint(np.array(found.col_value)[len(self.model.columns) :]).astype(int).reshape(2, -1)
+        wanted = [
+            f"{count} more {thing} in {self._name(place)}"
+            for thing, counts in (("seats", extra[0]), ("people", extra[1]))
+            for place, count in zip(self.offered.tolist(), counts, strict=True)
+            if count
+        ]
+        return f"It would be possible with {', '.join(wanted)}." if wanted else ""
+
+    def sentence(self, time_limit: float) -> str:
+        """The full cut as a sentence; "" when the prices are no whole numbers, which no short sentence can tell."""
+        found = self._solve(time_limit, whole=False)
+        if found is None:
+            return ""
+        problem = self.problem
+        duals = np.array(found.row_dual)[self.model.seat_row : self.model.seat_row + problem.seats.size]
+        price = -np.rint(duals).astype(np.int64)
+        if np.abs(price + duals).max() > 1e-6:
+            return ""
+        return self._cut(price.reshape(problem.seats.shape))
+
+    def _cut(self, price: Ints) -> str:
+        problem, groups = self.problem, self.groups
+        types = len(problem.partner_types)
+        free = replace(problem, rank_costs=np.zeros_like(problem.rank_costs))
+        table = np.repeat(price[:, :, None], types, axis=2)
+        needs = cheapest_programmes(free, groups.first, table, 1)
+        full, thin = price > 0, price < 0
+        if full.any() and not thin.any():
+            people = int(groups.size[needs > 0].sum())
+            places, seats = int((needs * groups.size).sum()), int(problem.seats[full].sum())
+            return (
+                f"{people} people need at least {places} places in {self._names(full)}, whatever else they take, "
+                f"and there are {seats} seats: {places - seats} seats are missing."
+            )
+        if thin.any() and not full.any():
+            come, least = -int((needs * groups.size).sum()), int(problem.minimum[thin].sum())
+            return (
+                f"{self._names(thin)} need {least} people, and at most {come} can come there: "
+                f"{least - come} people are missing."
+            )
+        seats, least = int(problem.seats[full].sum()), int(problem.minimum[thin].sum())
+        spare = int((needs * groups.size).sum())
+        return (
+            f"{self._names(full)} have {seats} seats and {self._names(thin)} need {least} people: "
+            f"whoever goes there, {spare - seats + least} places do not work out."
+        )
+
+    def _names(self, chosen: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> str:
+        return ", ".join(self._name(int(place)) for place in np.flatnonzero(chosen.ravel()))
+
+    def _name(self, place: int) -> str:
+        t, r = divmod(place, len(self.problem.rounds))
+        return f"{self.problem.themes[t]} in {self.problem.rounds[r]}"

@@ -1,0 +1,118 @@
+"""A re-run that holds on to what was published: the fewest workshops change, then the best of the rest.
+
+Held places come first. If everyone can stay, they are pinned there and newcomers take what is left. Only if they
+cannot (a workshop lost seats, a pin came in between), changes are counted by the exact engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from functions.allocate.flows.timetable import heads_of
+from functions.allocate.model.bound import lower_bound
+from functions.allocate.model.groups import group_attendees
+from functions.allocate.model.objective import Solution, evaluate
+from functions.allocate.model.problem import NOWHERE, Bools, Ints, NoAllocationError, Problem
+
+Solve = Callable[[Problem, float], Solution]
+
+
+def solve_keeping(problem: Problem, solve: Solve, deadline: float) -> Solution:
+    """Solve a keep run whose change cost is decisive. `solve(problem, deadline)` solves any problem.
+
+    Raises NoAllocationError when newcomers could come only by taking a published place from somebody.
+    """
+    keepable = keepable_places(problem)
+    held = np.where(keepable, problem.held, problem.pinned)
+    unavoidable = count_changes(problem, problem.present & ~keepable & (problem.held != NOWHERE))
+    if (heads_of(problem, held).sum(axis=2) <= problem.seats).all():
+        settled = replace(problem, pinned=held.astype(np.int16), change_cost=0, decisive=False)
+        try:
+            return _with_changes(problem, solve(settled, deadline), unavoidable)
+        except NoAllocationError:
+            pass  # some must move, or there is no allocation at all: the exact engine tells
+    solution = solve(problem, deadline)
+    changes = evaluate(problem, solution.found).change // problem.change_cost
+    if changes > unavoidable:
+        _refuse_at_holders_cost(problem, solve, deadline, changes)
+    return solution
+
+
+def keepable_places(problem: Problem) -> Bools:
+    """Where a held place can still be the holder's: present, offered, not pinned elsewhere or to that theme."""
+    held = problem.held
+    somewhere = (held != NOWHERE) & problem.free
+    offered = np.zeros_like(somewhere)
+    for r in range(held.shape[1]):
+        offered[:, r] = problem.seats[held[:, r], r] > 0
+    elsewhere = np.zeros_like(somewhere)
+    for r in range(held.shape[1]):
+        for other in range(held.shape[1]):
+            elsewhere[:, r] |= (problem.pinned[:, other] == held[:, r]) & (held[:, r] != NOWHERE)
+    keepable: Bools = somewhere & offered & ~elsewhere
+    return keepable
+
+
+def count_changes(problem: Problem, lost: Bools) -> int:
+    """How many of these held places differ from the pin that replaces them, or must be replaced."""
+    return int((lost & (problem.held != problem.pinned)).sum())
+
+
+def _with_changes(problem: Problem, settled: Solution, unavoidable: int) -> Solution:
+    """The solution of the settled problem as one of the keep run: the same places, changes counted.
+
+    Nobody who could stay moves, and what had to change would change in any allocation; so its bound grows by exactly
+    these changes.
+    """
+    places = settled.found
+    total = evaluate(problem, places).total
+    bound = settled.bound + problem.change_cost * unavoidable
+    groups = group_attendees(problem)
+    proven = lower_bound(problem, settled.prices, settled.scale, rows=groups.first, size=groups.size)
+    return replace(settled, total=total, bound=max(bound, proven))
+
+
+def _refuse_at_holders_cost(problem: Problem, solve: Solve, deadline: float, changes: int) -> None:
+    """Raise NoAllocationError if the holders alone, and whoever is pinned, would have to change less.
+
+    Minima count for holders only as far as they can fill them: newcomers may help there.
+    """
+    newcomers = (problem.held == NOWHERE).all(axis=1) & (problem.pinned == NOWHERE).all(axis=1)
+    alone = subset(problem, ~newcomers, minimum=np.zeros_like(problem.minimum))
+    least = evaluate(alone, solve(alone, deadline).found).change // problem.change_cost
+    if changes <= least:
+        return
+    try:
+        with_minima = subset(problem, ~newcomers, minimum=problem.minimum)
+        least = evaluate(with_minima, solve(with_minima, deadline).found).change // problem.change_cost
+    except NoAllocationError:
+        return  # without newcomers the minima cannot be met at all: it is not for the newcomers that places change
+    if changes <= least:
+        return
+    seats = problem.seats.sum(axis=0).tolist()
+    present = problem.present.sum(axis=0).tolist()
+    full = ", ".join(
+        f"{slot}: {n} people for {s} seats" for slot, n, s in zip(problem.rounds, present, seats, strict=True)
+    )
+    raise NoAllocationError(
+        f"The {int(newcomers.sum())} newcomers fit only if {changes - least} published places were taken from those "
+        f"who hold them, which a keep run never does ({full}). Add seats, or run afresh."
+    )
+
+
+def subset(problem: Problem, people: Bools, minimum: Ints) -> Problem:
+    """The same event for some of its attendees, with the change cost as it was."""
+    chosen = np.flatnonzero(people)
+    return replace(
+        problem,
+        ids=[problem.ids[a] for a in chosen.tolist()],
+        partner_type=problem.partner_type[chosen],
+        rank=problem.rank[chosen],
+        present=problem.present[chosen],
+        pinned=problem.pinned[chosen],
+        held=problem.held[chosen],
+        minimum=minimum,
+    )

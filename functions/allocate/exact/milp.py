@@ -1,0 +1,367 @@
+"""The integer programme that closes a gap, solved by HiGHS.
+
+Variables: `x[k, t, r]`, how many of group k attend theme t in round r. Rows: everyone of k has one workshop in every
+free round; at most `size[k]` of k take theme t over all rounds; seats and minimum of every workshop; heads of each
+type in each workshop, with heads under and over the band at their price.
+
+That is exact although programmes do not appear in it: the counts of a group are a bipartite multigraph of rounds and
+themes with degrees of at most `size[k]`, and such a graph splits into `size[k]` matchings that cover every round
+(Kőnig's edge colouring theorem). One matching is one person's programme. Compared with a column for each programme
+this has T x R columns a group instead of T^R, and the same relaxation.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, replace
+
+import highspy
+import numpy as np
+from numpy.typing import NDArray
+
+from functions.allocate.flows.timetable import heads_of
+from functions.allocate.model.bound import lower_bound
+from functions.allocate.model.groups import Groups, allowed_places
+from functions.allocate.model.objective import Solution, evaluate
+from functions.allocate.model.problem import NOWHERE, Bools, Ints, NoAllocationError, Places, Problem
+
+Floats = NDArray[np.float64]
+
+PRICE_SCALE = 60
+"""Prices of the relaxation are kept as whole sixtieths: it has vertices at halves, thirds, quarters and fifths."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The variables of the programme: group, theme and round of each, after dropping what no better answer uses."""
+
+    group: Ints
+    theme: Ints
+    round: Ints
+
+    def __len__(self) -> int:
+        return len(self.group)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What HiGHS found: counts by group, theme and round (None without a solution) and the bound it proved.
+
+    The bound leaves out what pins cost; `proven` says that no better counts exist.
+    """
+
+    counts: Ints | None
+    bound: float
+    proven: bool
+
+
+class ExactModel:
+    """The integer programme of one problem, over groups."""
+
+    def __init__(self, problem: Problem, groups: Groups, usable: Bools | None = None) -> None:
+        """`usable` may rule out places by group, theme, round that no better answer can use."""
+        self.problem, self.groups = problem, groups
+        allowed = allowed_places(problem, groups.first)
+        self.columns = Columns(
+            *(axis.astype(np.int64) for axis in np.nonzero(allowed if usable is None else allowed & usable))
+        )
+        kept = self.columns
+        self.cost = problem.rank_costs[problem.rank[groups.first[kept.group], kept.theme]]
+        self.changes = place_changes(problem, groups.first)[kept.group, kept.theme, kept.round]
+        self.pinned_heads = heads_of(problem, problem.pinned)
+        self.kind = problem.partner_type[groups.first]
+        self._build()
+
+    def _build(self) -> None:
+        """Lay out rows and columns. Columns: the places, then heads under and over each band, if they cost anything."""
+        problem, kept = self.problem, self.columns
+        themes, rounds, types = problem.shape
+        size = self.groups.size.astype(float)
+        entries: list[tuple[Ints, Ints, Floats]] = []
+        lower: list[Floats] = []
+        upper: list[Floats] = []
+
+        def rows(key: Ints, low: Floats, high: Floats) -> None:
+            begin = sum(map(len, lower))
+            entries.append((begin + key, np.arange(len(kept)), np.ones(len(kept))))
+            lower.append(low)
+            upper.append(high)
+
+        free = problem.free[self.groups.first]
+        everyone = np.where(free, size[:, None], 0.0).ravel()
+        rows(kept.group * rounds + kept.round, everyone, everyone)
+        rows(kept.group * themes + kept.theme, np.full(len(size) * themes, -np.inf), np.repeat(size, themes))
+        taken = self.pinned_heads.sum(axis=2)
+        rows(
+            kept.theme * rounds + kept.round,
+            np.maximum(problem.minimum - taken, 0).astype(float).ravel(),
+            (problem.seats - taken).astype(float).ravel(),
+        )
+        self.seat_row = sum(map(len, lower)) - themes * rounds
+        self.band_row = sum(map(len, lower))
+        cells = themes * rounds * types if problem.weight else 0
+        if cells:
+            low, high = (edge - self.pinned_heads for edge in problem.band)
+            rows(
+                (kept.theme * rounds + kept.round) * types + self.kind[kept.group],
+                low.astype(float).ravel(),
+                high.astype(float).ravel(),
+            )
+            cell = np.arange(cells)
+            entries.append((self.band_row + cell, len(kept) + cell, np.ones(cells)))
+            entries.append((self.band_row + cell, len(kept) + cells + cell, -np.ones(cells)))
+        self.cells = cells
+        self.row_lower, self.row_upper = np.concatenate(lower), np.concatenate(upper)
+        self.entries = tuple(np.concatenate(part) for part in zip(*entries, strict=True))
+
+    def relax(self, time_limit: float) -> tuple[Floats, Floats] | None:
+        """Solve without integrality: the values of the places and the duals of all rows."""
+        solver = self.solver(self._objective(), time_limit, whole=False)
+        solver.run()
+        if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+            return None
+        found = solver.getSolution()
+        values = np.array(found.col_value)[: len(self.columns)]
+        return values, np.array(found.row_dual)
+
+    def prices(self, duals: Floats) -> Ints:
+        """Duals as prices by theme, round and type, in whole parts of `PRICE_SCALE`.
+
+        What a seat costs a type is the dual of the seats and of the band; weak duality holds for any prices, so
+        rounding cannot make the bound wrong.
+        """
+        themes, rounds, types = self.problem.shape
+        price = -np.repeat(duals[self.seat_row : self.band_row], types)
+        if self.cells:
+            price = price - duals[self.band_row :]
+        rounded: Ints = np.rint(price * PRICE_SCALE).astype(np.int64).reshape(themes, rounds, types)
+        return rounded
+
+    def optimise(self, time_limit: float, start: Ints | None) -> Outcome:
+        """Solve to the end, or to the time limit (seconds), from counts already known, if any.
+
+        With a decisive change cost, changes come first and the rest second: two runs with small numbers instead of
+        one with a number that floats cannot hold beside ranks.
+        """
+        if not self.problem.decisive or not self.changes.any():
+            return self._run(self._objective(), time_limit, start)
+        first = self._run(self._wide(self.changes), time_limit, start)
+        if first.counts is None or not first.proven:
+            return first
+        fewest = int((first.counts[self.columns.group, self.columns.theme, self.columns.round] * self.changes).sum())
+        small = self._objective(change_cost=0)
+        second = self._run(small, time_limit, first.counts, most_changes=fewest)
+        return Outcome(second.counts, second.bound + self.problem.change_cost * fewest, second.proven)
+
+    def _objective(self, change_cost: int | None = None) -> Floats:
+        each = self.problem.change_cost if change_cost is None else change_cost
+        return self._wide(self.cost + each * self.changes, self.problem.weight)
+
+    def _wide(self, places: Ints, weight: int = 0) -> Floats:
+        return np.concatenate([places.astype(float), np.full(2 * self.cells, float(weight))])
+
+    def _run(
+        self, objective: Floats, time_limit: float, start: Ints | None, most_changes: int | None = None
+    ) -> Outcome:
+        solver = self.solver(objective, time_limit, whole=True)
+        if most_changes is not None:
+            changing = np.flatnonzero(self.changes)
+            solver.addRow(
+                -np.inf, float(most_changes), len(changing), changing.astype(np.int32), np.ones(len(changing))
+            )
+        if start is not None:
+            guess = highspy.HighsSolution()
+            guess.col_value = list(self._complete(start))
+            solver.setSolution(guess)
+        solver.run()
+        status = solver.getModelStatus()
+        if status == highspy.HighsModelStatus.kInfeasible:
+            raise NoAllocationError("No allocation fits the seats.")
+        info = solver.getInfo()
+        counts = None
+        if info.primal_solution_status == int(highspy.SolutionStatus.kSolutionStatusFeasible):
+            counts = np.zeros((len(self.groups), *self.problem.shape[:2]), dtype=np.int64)
+            kept = self.columns
+            counts[kept.group, kept.theme, kept.round] = np.rint(solver.getSolution().col_value[: len(kept)])
+        return Outcome(counts, info.mip_dual_bound, status == highspy.HighsModelStatus.kOptimal)
+
+    def _complete(self, counts: Ints) -> Floats:
+        """Values of all columns for these counts."""
+        kept = self.columns
+        values = counts[kept.group, kept.theme, kept.round].astype(float)
+        if not self.cells:
+            return values
+        row, column, _ = self.entries
+        mine = (row >= self.band_row) & (column < len(kept))
+        heads = np.bincount(row[mine] - self.band_row, weights=values[column[mine]], minlength=self.cells)
+        under = np.maximum(self.row_lower[self.band_row :] - heads, 0)
+        over = np.maximum(heads - self.row_upper[self.band_row :], 0)
+        return np.concatenate([values, under, over])
+
+    def solver(self, objective: Floats, time_limit: float, *, whole: bool) -> highspy.Highs:
+        """HiGHS with this model, ready to run for at most `time_limit` seconds."""
+        row, column, value = self.entries
+        model = highspy.HighsLp()
+        model.num_col_, model.num_row_ = len(objective), len(self.row_lower)
+        model.col_cost_ = objective
+        model.col_lower_ = np.zeros(len(objective))
+        most = self.groups.size[self.columns.group].astype(float)
+        model.col_upper_ = np.concatenate([most, np.full(2 * self.cells, np.inf)])
+        model.row_lower_, model.row_upper_ = self.row_lower, self.row_upper
+        order = np.lexsort((row, column))
+        model.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+        model.a_matrix_.start_ = np.searchsorted(column[order], np.arange(len(objective) + 1)).astype(np.int32)
+        model.a_matrix_.index_ = row[order].astype(np.int32)
+        model.a_matrix_.value_ = value[order]
+        if whole:
+            kinds = [highspy.HighsVarType.kInteger] * len(self.columns)
+            model.integrality_ = kinds + [highspy.HighsVarType.kContinuous] * (2 * self.cells)
+        solver = highspy.Highs()  # type: ignore[no-untyped-call]
+        settings: dict[str, bool | float | str] = {
+            "output_flag": False,
+            "parallel": "off",  # the same answer on every machine
+            "time_limit": max(time_limit, 0.01),
+            "mip_rel_gap": 0.0,
+            "mip_abs_gap": 0.99,  # the objective is whole: less than one apart is equal
+        }
+        for option, setting in settings.items():
+            solver.setOptionValue(option, setting)
+        solver.passModel(model)
+        return solver
+
+
+def close_gap(problem: Problem, groups: Groups, flow: Solution, deadline: float) -> Solution:
+    """Prove the flow's allocation, or find a better one; until `deadline` (monotonic seconds), then the best found.
+
+    Raises NoAllocationError when no allocation exists.
+    """
+    model = ExactModel(problem, groups)
+    best = replace(flow, engine="flow+exact", why="")
+    relaxed = model.relax(deadline - time.monotonic())
+    if relaxed is not None:
+        best = _with_relaxation(problem, groups, model, best, *relaxed)
+    if best.optimal:
+        return best
+    start = None if best.places is None else counts_of(problem, groups, best.places)
+    outcome = model.optimise(deadline - time.monotonic(), start)
+    if outcome.counts is not None:
+        best = _better(problem, best, places_of(problem, groups, outcome.counts))
+    if outcome.proven:
+        return replace(best, bound=best.total)
+    if np.isfinite(outcome.bound):
+        best = replace(best, bound=max(best.bound, math.ceil(outcome.bound + _pin_costs(problem) - 1e-6)))
+    why = "the time budget ended before the gap was closed"
+    return replace(best, why=why if best.places is not None else f"No allocation was found: {why}; none is ruled out.")
+
+
+def _with_relaxation(
+    problem: Problem, groups: Groups, model: ExactModel, best: Solution, values: Floats, duals: Floats
+) -> Solution:
+    """What the relaxation tells: prices with a better bound, and an allocation if its places are whole."""
+    prices = model.prices(duals)
+    bound = lower_bound(problem, prices, PRICE_SCALE, rows=groups.first, size=groups.size)
+    if bound > best.bound:
+        best = replace(best, bound=bound, prices=prices, scale=PRICE_SCALE)
+    whole = np.rint(values)
+    if np.abs(values - whole).max(initial=0) < 1e-6:
+        counts = np.zeros((len(groups), *problem.shape[:2]), dtype=np.int64)
+        kept = model.columns
+        counts[kept.group, kept.theme, kept.round] = whole
+        best = _better(problem, best, places_of(problem, groups, counts))
+    return best
+
+
+def _better(problem: Problem, best: Solution, places: Places) -> Solution:
+    total = evaluate(problem, places).total
+    return replace(best, places=places, total=total) if best.places is None or total < best.total else best
+
+
+def _pin_costs(problem: Problem) -> int:
+    """Rank and change costs of the pinned places, which the programme leaves out."""
+    objective = evaluate(problem, problem.pinned)
+    return objective.rank + objective.change
+
+
+def place_changes(problem: Problem, rows: Ints) -> Ints:
+    """1 where a place is not the one held, by attendee, theme, round; 0 where none is held."""
+    held = problem.held[rows]
+    changes = (held[:, None, :] != NOWHERE) & (held[:, None, :] != np.arange(len(problem.themes))[None, :, None])
+    return np.asarray(changes, dtype=np.int64)
+
+
+def counts_of(problem: Problem, groups: Groups, places: Places) -> Ints:
+    """How many of each group are in each free place: by group, theme, round."""
+    counts = np.zeros((len(groups), *problem.shape[:2]), dtype=np.int64)
+    who, slot = np.nonzero((places != NOWHERE) & (problem.pinned == NOWHERE))
+    np.add.at(counts, (groups.of[who], places[who, slot], slot), 1)
+    return counts
+
+
+def places_of(problem: Problem, groups: Groups, counts: Ints) -> Places:
+    """Split each group's counts into one programme a person; pins are kept."""
+    places = problem.pinned.copy()
+    for k in range(len(groups)):
+        people = groups.order[groups.start[k] : groups.start[k] + groups.size[k]]
+        done = 0
+        for programme, times in split_programmes(counts[k]):
+            for r, t in programme.items():
+                places[people[done : done + times], r] = t
+            done += times
+    return places
+
+
+def split_programmes(counts: Ints) -> list[tuple[dict[int, int], int]]:
+    """Programmes (round → theme, all different) with how many people follow each, from counts by theme and round.
+
+    Every round with heads has the same number n of them, and no theme more than n over all rounds. Take a matching of
+    rounds and themes that covers every round and every theme that all remaining people still need; repeat it until an
+    edge is used up or another theme becomes needed by all; go on with what is left.
+    """
+    left = counts.copy()
+    remaining = int(left.sum(axis=0).max(initial=0))
+    programmes = []
+    while remaining:
+        matching = _covering_matching(left, remaining)
+        spare = [remaining - int(left[t].sum()) for t in range(len(left)) if t not in matching.values()]
+        times = min([int(left[t, r]) for r, t in matching.items()] + [extra for extra in spare if extra > 0])
+        for r, t in matching.items():
+            left[t, r] -= times
+        remaining -= times
+        programmes.append((matching, times))
+    return programmes
+
+
+def _covering_matching(left: Ints, remaining: int) -> dict[int, int]:
+    """A matching, round → theme, that covers every round with heads and every theme with `remaining` of them.
+
+    Themes that must be covered are matched first; augmenting from the rounds afterwards keeps covered what is covered
+    (Mendelsohn and Dulmage).
+    """
+    by_round: dict[int, int] = {}
+    by_theme: dict[int, int] = {}
+
+    def from_theme(t: int, seen: set[int]) -> bool:
+        for r in np.flatnonzero(left[t]).tolist():
+            if r not in seen:
+                seen.add(r)
+                if r not in by_round or from_theme(by_round[r], seen):
+                    by_round[r], by_theme[t] = t, r
+                    return True
+        return False
+
+    def from_round(r: int, seen: set[int]) -> bool:
+        for t in np.flatnonzero(left[:, r]).tolist():
+            if t not in seen:
+                seen.add(t)
+                if t not in by_theme or from_round(by_theme[t], seen):
+                    by_round[r], by_theme[t] = t, r
+                    return True
+        return False
+
+    for t in np.flatnonzero(left.sum(axis=1) == remaining).tolist():
+        from_theme(t, set())
+    for r in np.flatnonzero(left.sum(axis=0)).tolist():
+        if r not in by_round:
+            from_round(r, set())
+    return by_round

@@ -1,0 +1,123 @@
+"""The two flows, one after the other: themes, shares, timetable, and the bound that comes with them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from functions.allocate.fairness.shares import share_themes, spread_regret
+from functions.allocate.flows.contested import Crowd, settle
+from functions.allocate.flows.themes import ThemeDemand, assign_themes, theme_supply
+from functions.allocate.flows.timetable import make_timetable
+from functions.allocate.model.bound import lower_bound, supply_value, theme_prices
+from functions.allocate.model.groups import Groups, allowed_places, place_costs
+from functions.allocate.model.objective import Solution, evaluate
+from functions.allocate.model.problem import NOWHERE, Bools, Ints, NoAllocationError, Places, Problem
+
+MOST_EDGES = 2_500
+"""Edges, groups times themes, up to which network 1 is solved as it stands."""
+
+_NO_COST = np.iinfo(np.int64).max
+
+
+def solve_flow(problem: Problem, groups: Groups) -> Solution:
+    """Solve network 1 and order the outcome into rounds.
+
+    Over groups while they are few; by prices and contested places when hardly two people are alike. Exact where
+    rounds are alike. Elsewhere the bound holds, and the timetable meets it or does not.
+
+    Raises NoAllocationError when network 1 has no flow: then no allocation exists.
+    """
+    if len(groups) * len(problem.themes) > MOST_EDGES:
+        return _solve_crowd(problem)
+    demand, supply = theme_demand(problem, groups.first, groups.size), theme_supply(problem)
+    given = assign_themes(demand, supply)
+    prices = theme_prices(demand, supply, given).heads
+    sets = np.full((problem.people, len(problem.rounds)), NOWHERE, dtype=np.int16)
+    dealt = share_themes(given, demand.size, demand.units, demand.cost)
+    sets[groups.order, : dealt.shape[1]] = dealt
+    margin = _on_the_margin(demand, prices)
+    tied = np.flatnonzero(np.asarray(margin.any(axis=1))[groups.of])
+    table = in_all_rounds(problem, prices)
+    bound = lower_bound(problem, table, rows=groups.first, size=groups.size)
+    return _order_sets(problem, sets, tied, margin[groups.of[tied]].T, Solution(None, 0, bound, table, 1, "flow"))
+
+
+def _solve_crowd(problem: Problem) -> Solution:
+    """Network 1 for people who are all different."""
+    settled = settle(_crowd(problem), theme_supply(problem))
+    table = in_all_rounds(problem, settled.prices.heads)
+    # With even rounds everyone has the cheapest themes there are for them, in every round at the same price.
+    cheapest = settled.demand_value + supply_value(problem, table, 1) if problem.even else None
+    bound = lower_bound(problem, table) if cheapest is None else cheapest
+    sets = np.full((problem.people, len(problem.rounds)), NOWHERE, dtype=np.int16)
+    sets[:, : settled.sets.shape[1]] = settled.sets
+    return _order_sets(
+        problem, sets, settled.tied, settled.margin, Solution(None, 0, bound, table, 1, "contested-flow")
+    )
+
+
+def _crowd(problem: Problem) -> Crowd:
+    """Everyone's cost of each theme, by theme and person."""
+    types = len(problem.partner_types)
+    units = problem.free.sum(axis=1)
+    if problem.even:
+        rank_costs = problem.rank_costs.astype(np.int32)
+        cost = rank_costs[problem.rank.T]
+        allowed = np.repeat((problem.seats[:, :1] > 0), problem.people, axis=1)
+        return Crowd(cost, None if allowed.all() else allowed, units, problem.partner_type, types, problem.weight)
+    everyone = np.arange(problem.people)
+    demand = theme_demand(problem, everyone, np.ones_like(everyone))
+    return Crowd(demand.cost.T, demand.allowed.T, units, problem.partner_type, types, problem.weight)
+
+
+def _on_the_margin(demand: ThemeDemand, prices: Ints) -> Bools:
+    """Where a theme is as dear as the dearest wanted, for groups with another set of themes at the same reduced cost.
+
+    Only there can people swap at equal total cost.
+    """
+    reduced = np.where(demand.allowed, demand.cost + prices.T[demand.partner_type], _NO_COST)
+    ordered = np.sort(reduced, axis=1)
+    rows = np.arange(len(ordered))
+    dearest = ordered[rows, np.maximum(demand.units - 1, 0)][:, None]
+    next_ = ordered[rows, np.minimum(demand.units, ordered.shape[1] - 1)][:, None]
+    margin: Bools = (reduced == dearest) & (dearest == next_) & (demand.units > 0)[:, None]
+    return margin
+
+
+def _order_sets(problem: Problem, sets: Places, tied: Ints, margin: Bools, solution: Solution) -> Solution:
+    """Spread regret where rounds are alike, then make the timetable; the places stay None if none fits."""
+    if problem.even:
+        mine = sets[tied]
+        columns = [list(range(len(problem.rounds)))]
+        cost = problem.rank_costs[problem.rank[tied]]
+        spread_regret(mine, cost, problem.partner_type[tied], mine != NOWHERE, columns, margin)
+        sets[tied] = mine
+    try:
+        places = make_timetable(problem, sets)
+    except NoAllocationError as fault:
+        return replace(solution, why=str(fault))
+    return replace(solution, places=places, total=evaluate(problem, places).total)
+
+
+def in_all_rounds(problem: Problem, prices: Ints) -> Ints:
+    """Prices of themes as prices of their workshops."""
+    return np.repeat(prices[:, None, :], len(problem.rounds), axis=1)
+
+
+def theme_demand(problem: Problem, rows: Ints, size: Ints) -> ThemeDemand:
+    """What network 1 is asked: `rows` are attendees that stand for `size` equal ones each.
+
+    Over all rounds a theme costs what its cheapest round costs; so the network stays a lower bound.
+    """
+    allowed = allowed_places(problem, rows)
+    cost = np.where(allowed, place_costs(problem, rows), _NO_COST).min(axis=2)
+    somewhere = allowed.any(axis=2)
+    return ThemeDemand(
+        partner_type=problem.partner_type[rows],
+        size=size,
+        units=problem.free[rows].sum(axis=1),
+        cost=np.where(somewhere, cost, 0),
+        allowed=np.asarray(somewhere),
+    )

@@ -1,0 +1,84 @@
+"""Bring the gettext catalogues in line with the words in code, pages and mails: `python -m infra.cloud.catalogues`.
+
+What is new stands untranslated in shared/locale/*/LC_MESSAGES/parcours.po afterwards, what is gone is gone. Headers
+hold neither a date nor a name, and messages stand in the order of the alphabet: the same words make the same file,
+wherever they stand.
+"""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+
+from babel.messages.catalog import Catalog, Message
+from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
+from babel.messages.frontend import parse_mapping_cfg
+from babel.messages.pofile import read_po, write_po
+
+ROOT = Path(__file__).resolve().parents[2]
+LOCALE = ROOT / "shared" / "locale"
+TEMPLATE = LOCALE / "parcours.pot"
+
+_HEADER = """\
+# {about}
+msgid ""
+msgstr ""
+"Project-Id-Version: Parcours\\n"
+{more}"MIME-Version: 1.0\\n"
+"Content-Type: text/plain; charset=utf-8\\n"
+"Content-Transfer-Encoding: 8bit\\n"
+
+"""
+
+
+def extract(root: Path = ROOT) -> Catalog:
+    """Every message that an attendee may see."""
+    with (root / "shared" / "locale" / "babel.cfg").open(encoding="utf-8") as mapping:
+        methods, options = parse_mapping_cfg(mapping)  # type: ignore[no-untyped-call]
+    keywords = {**DEFAULT_KEYWORDS, "N_": None}
+    found = extract_from_dir(root, methods, options, keywords=keywords)
+    catalogue = Catalog(charset="utf-8")
+    for file, line, message, comments, context in sorted(found, key=lambda one: one[:2]):
+        catalogue.add(message, None, [(file, line)], auto_comments=comments, context=context)
+    return catalogue
+
+
+def template_text(catalogue: Catalog) -> str:
+    """The template of all catalogues, as it stands in the file."""
+    return _HEADER.format(about="What an attendee may see, untranslated.", more="") + _body(catalogue)
+
+
+def catalogue_text(path: Path, template: Catalog) -> str:
+    """A language's catalogue in line with the template; what was translated stays so."""
+    language = path.parts[-3]
+    with path.open("rb") as file:
+        catalogue = read_po(file, locale=language)
+    catalogue.update(template, no_fuzzy_matching=True)
+    plural = f'"Language: {language}\\n"\n"Plural-Forms: {catalogue.plural_forms}\\n"\n'
+    about = f"What an attendee reads, in {catalogue.locale.get_display_name('en')}." if catalogue.locale else ""
+    return _HEADER.format(about=about, more=plural) + _body(catalogue)
+
+
+def _body(catalogue: Catalog) -> str:
+    text = BytesIO()
+    write_po(text, catalogue, no_location=True, omit_header=True, width=0, ignore_obsolete=True, sort_output=True)
+    return text.getvalue().decode("utf-8")
+
+
+def _is_translated(message: Message) -> bool:
+    return all(message.string) if isinstance(message.string, tuple | list) else bool(message.string)
+
+
+def main() -> None:
+    """Write the template and every catalogue."""
+    template = extract()
+    TEMPLATE.write_text(template_text(template), encoding="utf-8")
+    for path in sorted(LOCALE.glob("*/LC_MESSAGES/*.po")):
+        path.write_text(catalogue_text(path, template), encoding="utf-8")
+        with path.open("rb") as file:
+            empty = sum(bool(one.id) and not _is_translated(one) for one in read_po(file))
+        print(f"{path.relative_to(ROOT)}: {empty} of {len(template)} to translate")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,224 @@
+"""`parcours demo`: a whole meeting day on this machine, over HTTP, from first registration to last programme."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from infra.cloud.build import ROOT, BuildError
+from infra.cloud.deploy import DeployError
+from infra.cloud.embedded import PREFERRED_PORT, REGION, EmbeddedCloudError, free_port, stop_on_sigterm
+from infra.demo.attendees import make_crowd, register_all
+from infra.demo.local_stack import Running, closing, running, soon
+from infra.demo.organiser import RefusedError, publish_draft, sign_in
+from infra.demo.outcome import Outcome, read_outcome, write_files
+from infra.demo.rerun import second_act
+from shared.event_file import EventFileError, load_event
+from shared.models import Event, RegistrationState, RunState
+from shared.registrations import read_state, registrations_of
+from shared.runs import read_run
+
+SAMPLE = ROOT / "infra" / "events" / "nature-connectivity.yaml"
+PEOPLE = 160
+SCHEDULE_SECONDS = 150.0
+"""The schedule fires every minute; the allocation and its publication take a second or two."""
+
+MAIL_SECONDS = 120.0
+DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+class DemoError(RuntimeError):
+    """The day did not go as it should."""
+
+
+def add_demo_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The options of `parcours demo`."""
+    demo = commands.add_parser("demo", help="run a whole day on this machine")
+    demo.add_argument("--once", action="store_true", help="stop after the day; exit 0 only if every programme arrived")
+    demo.add_argument("--out", type=Path, metavar="DIR", help="write demo.json, the event, the people, and every mail")
+    demo.add_argument(
+        "--people", type=_count, default=PEOPLE, metavar="N", help=f"size of the crowd ({PEOPLE}); 0: none"
+    )
+    demo.add_argument("--seed", default="2024", help="the same seed makes the same crowd")
+    demo.add_argument("--port", type=int, default=0, help=f"port of the cloud ({PREFERRED_PORT}, else a free one)")
+    demo.add_argument("--event", type=Path, default=SAMPLE, metavar="FILE", help="another event file")
+    demo.add_argument(
+        "--rerun",
+        action=argparse.BooleanOptionalAction,
+        help="after publication: withdrawals, late arrivals and a run that keeps what it can (with --once: yes)",
+    )
+    demo.set_defaults(run=run_demo)
+
+
+def run_demo(options: argparse.Namespace) -> int:
+    """Run the demo and return its exit code."""
+    try:
+        event = load_event(options.event)
+    except EventFileError as error:
+        print(*(f"{options.event}: {fault}" for fault in error.faults), sep="\n", file=sys.stderr)
+        return BAD_INPUT
+    except OSError as error:
+        print(f"{options.event}: {error.strerror}", file=sys.stderr)
+        return BAD_INPUT
+    if options.port and free_port(options.port) != options.port:
+        print(f"port {options.port} is taken", file=sys.stderr)
+        return BAD_INPUT
+    stop_on_sigterm()
+    clock = Clock()
+    try:
+        clock.say("Building, starting the cloud, deploying infra/template.yaml …")
+        with running(options.port) as stage:
+            return _day(stage, event, options, clock)
+    except KeyboardInterrupt:
+        clock.say("Stopped; nothing is left running.")
+        return INTERRUPTED
+    except (BuildError, EmbeddedCloudError, DeployError, DemoError, RefusedError, TimeoutError) as error:
+        print(f"\nThe demo failed: {error}", file=sys.stderr)
+        return FAILED
+
+
+@dataclass
+class Clock:
+    """Says what happens, and remembers how long each part took."""
+
+    started: float = field(default_factory=time.monotonic)
+    seconds: dict[str, float] = field(default_factory=dict)
+    _lap: float = field(default_factory=time.monotonic)
+
+    def say(self, text: str) -> None:
+        """One line, with the seconds since the start."""
+        print(f"{time.monotonic() - self.started:6.1f} s  {text}", flush=True)
+
+    def lap(self, part: str) -> None:
+        """Note how long the part that ends here took."""
+        now = time.monotonic()
+        self.seconds[part] = round(now - self._lap, 2)
+        self._lap = now
+
+
+def _day(stage: Running, event: Event, options: argparse.Namespace, clock: Clock) -> int:
+    event = soon(event, datetime.now(UTC))
+    stage.put(event)
+    clock.lap("start")
+    addresses = _addresses(stage, event)
+    _write_json(options.out, addresses)
+    for name in ("event_url", "organise_url", "mailbox_url"):
+        clock.say(f"{name.removesuffix('_url').capitalize() + ' page:':<15}{addresses[name]}")
+    clock.say(f"Sign in as {addresses['organiser']}; every mail stays in the mailbox.")
+    if not options.people:
+        _write_json(options.out, {**addresses, "outcome": {}})
+        return DONE if options.once else _stay(stage, clock)
+    event = _register(stage, event, options, clock)
+    outcome = _allocate(stage, event, clock)
+    if options.rerun or (options.rerun is None and options.once):
+        outcome.rerun = second_act(stage, event, options.seed, clock.say)
+        clock.lap("rerun")
+    outcome.seconds = clock.seconds
+    if options.out:
+        write_files(stage, event, options.out)
+    _write_json(options.out, {**addresses, "outcome": outcome.as_json()})
+    print(outcome.table(), flush=True)
+    if options.once:
+        return DONE if outcome.good else FAILED
+    return _stay(stage, clock)
+
+
+def _register(stage: Running, event: Event, options: argparse.Namespace, clock: Clock) -> Event:
+    """Everyone registers; then registration closes, which makes the allocation due."""
+    people = make_crowd(event, options.people, options.seed)
+    answers = register_all(stage.site, event, people)
+    statuses = Counter(answer.status for _, answer in answers)
+    clock.lap("registering")
+    if statuses != {202: len(people)}:
+        refused = next(answer for _, answer in answers if answer.status != 202)
+        raise DemoError(f"answers by status: {dict(statuses)}; the first that was no 202: {refused.text[:400]}")
+    clock.say(f"{len(people)} people registered over HTTP ({len(people) / clock.seconds['registering']:.0f} a second)")
+    stage.wait_for("every confirmation sent", lambda: _all_confirmed(stage, event, len(people)), MAIL_SECONDS)
+    clock.lap("confirming")
+    clock.say(f"{len(stage.mailbox.mails)} mails arrived")
+    event = closing(event, datetime.now(UTC))
+    stage.put(event)
+    clock.say("Registration is closed; the schedule allocates within a minute …")
+    return event
+
+
+def _all_confirmed(stage: Running, event: Event, people: int) -> bool:
+    told = [mail for kind in ("confirmation", "waiting-list") for mail in stage.mails(event.id, kind)]
+    return len(told) >= people and not stage.unsent(event.id)
+
+
+def _allocate(stage: Running, event: Event, clock: Clock) -> Outcome:
+    """Wait for the schedule, then for the mails, and look at what came out."""
+    reviewed = event.allocation.publish == "after_review"
+
+    def allocated() -> bool:
+        state = read_state(stage.table, event.id)
+        newest = read_run(stage.table, event.id, state.runs)
+        if newest and newest.state is RunState.FAILED:
+            raise DemoError(f"run {newest.number} failed: {newest.error}")
+        return state.published_run > 0 or (reviewed and newest is not None and newest.state is RunState.DRAFT)
+
+    stage.wait_for("the schedule's allocation", allocated, SCHEDULE_SECONDS)
+    clock.lap("waiting for the schedule")
+    if reviewed:
+        clock.say("The event is published after review: the organiser reads the draft and publishes it")
+        session = sign_in(stage, event.organiser_emails[0])
+        publish_draft(stage, event, session, read_state(stage.table, event.id).runs)
+    stage.wait_for("every programme sent", lambda: _all_told(stage, event), MAIL_SECONDS)
+    clock.lap("mailing programmes")
+    outcome = read_outcome(stage, event)
+    clock.say(f"{outcome.programmes} programmes arrived; {outcome.verdict}")
+    return outcome
+
+
+def _all_told(stage: Running, event: Event) -> bool:
+    state = read_state(stage.table, event.id)
+    expected = sum(one.state is RegistrationState.CONFIRMED for one in registrations_of(stage.table, event.id))
+    sent = len(stage.mails(event.id, "programme"))
+    return not state.publishing_run and sent >= expected and not stage.unsent(event.id)
+
+
+def _addresses(stage: Running, event: Event) -> dict[str, Any]:
+    return {
+        "event_url": f"{stage.site.public_url}/events/{event.id}",
+        "organise_url": f"{stage.site.public_url}/organise/{event.id}",
+        "mailbox_url": stage.mailbox.url,
+        "endpoint_url": stage.cloud.endpoint_url,
+        "region": REGION,
+        "stack": stage.stack.name,
+        "organiser": event.organiser_emails[0],
+    }
+
+
+def _write_json(out: Path | None, content: Mapping[str, Any]) -> None:
+    if out:
+        out.mkdir(parents=True, exist_ok=True)
+        draft = out / "demo.json.new"
+        draft.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        draft.replace(out / "demo.json")  # whoever waits for the file never reads half of it
+
+
+def _stay(stage: Running, clock: Clock) -> int:
+    clock.say("Everything stays up; Ctrl-C stops it.")
+    try:
+        while True:
+            time.sleep(1)
+            stage.cloud.check()
+    except KeyboardInterrupt:
+        clock.say("Stopped; nothing is left running.")
+    return DONE
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError("a crowd has no fewer than 0 people")
+    return number

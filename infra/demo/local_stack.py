@@ -1,0 +1,112 @@
+"""Parcours running on this machine: the embedded cloud, the mailbox before its SES, the stack, and doors to them."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from infra.cloud import build
+from infra.cloud.deploy import Stack, deploy, public_url
+from infra.cloud.embedded import EmbeddedCloud, client
+from infra.demo.http_client import Site
+from infra.demo.mailbox import Mailbox
+from shared.events import put_event
+from shared.mails import mails_of
+from shared.models import Event, Mail, MailState
+from shared.table import Table
+
+ACTOR = "demo"
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A deployed Parcours, and the doors to it."""
+
+    cloud: EmbeddedCloud
+    mailbox: Mailbox
+    stack: Stack
+    table: Table
+    site: Site
+
+    def put(self, event: Event) -> None:
+        """Store an event, as `parcours event put` does."""
+        put_event(self.table, event, actor=ACTOR, now=datetime.now(UTC))
+
+    def mails(self, event: str, kind: str = "") -> list[Mail]:
+        """The mail rows of an event, of one kind or all."""
+        return [mail for mail in mails_of(self.table, event) if kind in {"", mail.kind}]
+
+    def unsent(self, event: str) -> list[Mail]:
+        """The mail rows that are still to be sent."""
+        return [mail for mail in self.mails(event) if mail.state in {MailState.PENDING, MailState.SENDING}]
+
+    def wait_for(self, what: str, done: Callable[[], bool], seconds: float) -> None:
+        """Wait until something is so. Raises TimeoutError naming it, or EmbeddedCloudError if the cloud stops."""
+        deadline = time.monotonic() + seconds
+        while not done():
+            self.cloud.check()
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{what}: not after {seconds:.0f} s\n{self.cloud.log[-2000:]}")
+            time.sleep(0.2)
+
+
+@contextmanager
+def running(port: int = 0, parameters: Mapping[str, str] | None = None) -> Iterator[Running]:
+    """Start everything and deploy the template; stop everything at the end, however it comes."""
+    cloud = EmbeddedCloud(port)
+    mailbox = Mailbox(cloud.endpoint_url)
+    cloud.environment["AWS_ENDPOINT_URL_SESV2"] = mailbox.url
+    with mailbox.serving(), cloud:
+        url = public_url(cloud.port)
+        stack = deploy(cloud.endpoint_url, {**_local_parameters(url), **(parameters or {})})
+        functions = client("lambda", cloud.endpoint_url)
+        feedback = stack.outputs["FeedbackFunction"]
+        mailbox.tell = lambda event: functions.invoke(FunctionName=feedback, Payload=json.dumps(event).encode())
+        table = Table(client("dynamodb", cloud.endpoint_url), stack.table)
+        try:
+            yield Running(cloud, mailbox, stack, table, Site(url))
+        finally:
+            mailbox.tell = lambda _event: None  # nobody is left to hear of the last mails
+
+
+def _local_parameters(url: str) -> dict[str, str]:
+    return {
+        "Runtime": build.runtime(),
+        "Architecture": build.architecture(),
+        "PublicUrl": url,
+        "Embedded": "true",
+        # Everyone in a demo has the same source address.
+        "RegistrationsPerSourceHour": "1000000",
+        # A laptop has no account limit to share out.
+        "ReserveConcurrency": "false",
+    }
+
+
+def soon(event: Event, now: datetime) -> Event:
+    """The same day two weeks from now, with registration open since an hour: hours of the day stay as they are."""
+    local = now.astimezone(event.zone).replace(tzinfo=None, microsecond=0)
+    closes = local + timedelta(days=7)
+    return event.model_copy(
+        update={
+            "date": (local + timedelta(days=14)).date(),
+            "registration": event.registration.model_copy(
+                update={"opens": local - timedelta(hours=1), "closes": closes}
+            ),
+            "allocation": event.allocation.model_copy(update={"at": closes}),
+        }
+    )
+
+
+def closing(event: Event, now: datetime) -> Event:
+    """The same event with registration closing this second, so that the schedule allocates within a minute."""
+    local = now.astimezone(event.zone).replace(tzinfo=None, microsecond=0)
+    return event.model_copy(
+        update={
+            "registration": event.registration.model_copy(update={"closes": local}),
+            "allocation": event.allocation.model_copy(update={"at": local}),
+        }
+    )

@@ -1,0 +1,187 @@
+"""What came of a demo's day: who has their programme by mail, how full the workshops are, what `verify` says."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from functions.allocate.model.result import Allocation
+from infra.demo.local_stack import Running
+from infra.files import allocate as allocation_files
+from shared.allocations import allocation_document
+from shared.models import Event, Programme, Registration, RegistrationState
+from shared.registrations import read_state, registrations_of
+from shared.runs import programmes_of, read_run
+
+
+@dataclass
+class Outcome:
+    """The figures of a day. `good` is the demo's promise."""
+
+    registered: int
+    confirmed: int
+    waiting: int
+    confirmations: int
+    run: int
+    programmes: int
+    missing: list[str]
+    verified: bool
+    verification: str
+    figures: Mapping[str, Any]
+    workshops: list[dict[str, Any]]
+    rerun: Mapping[str, Any] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def good(self) -> bool:
+        """Everyone who should have a programme has it by mail, the figures hold, and the second act went well."""
+        return not self.missing and self.programmes == self.confirmed and self.verified and self.rerun.get("good", True)
+
+    @property
+    def verdict(self) -> str:
+        """Whether the allocation is what it should be, in words."""
+        if not self.verified:
+            return "verify DISAGREES"
+        proof = "proven optimal" if self.figures.get("optimal") else f"bound {self.figures.get('bound')}"
+        return f"verify agrees: total cost {self.figures['objective']['total']}, {proof}"
+
+    def as_json(self) -> dict[str, Any]:
+        """The outcome as it stands in demo.json."""
+        return {**asdict(self), "good": self.good}
+
+    def table(self) -> str:
+        """The outcome for a person to read."""
+        lines = ["", f"{'Workshop':<46}{'Round':<10}{'Seats':>6}{'People':>8}"]
+        for row in self.workshops:
+            lines.append(f"{row['title'][:44]:<46}{row['round']:<10}{row['seats']:>6}{row['people']:>8}")
+        ranks = self.figures.get("satisfaction", {})
+        lines += ["", "Seats by choice: " + ", ".join(f"choice {rank}: {seats}" for rank, seats in ranks.items())]
+        lines += [f"Registered {self.registered} (confirmed {self.confirmed}, waiting {self.waiting}), "]
+        lines[-1] += f"confirmations {self.confirmations}, programmes by mail {self.programmes}; {self.verdict}"
+        if self.rerun:
+            lines.append(self.rerun["text"])
+        if self.missing:
+            lines.append(f"WITHOUT THEIR PROGRAMME: {', '.join(self.missing[:10])} ({len(self.missing)})")
+        return "\n".join(lines)
+
+
+def read_outcome(stage: Running, event: Event) -> Outcome:
+    """Read the published run, hold it against the mailbox, and have it verified."""
+    people = list(registrations_of(stage.table, event.id))
+    confirmed = [one for one in people if one.state is RegistrationState.CONFIRMED]
+    number = read_state(stage.table, event.id).published_run
+    programmes = programmes_of(stage.table, event.id, number)
+    allocation = read_allocation(stage, event, number)
+    missing = without_programme(stage, event, confirmed, programmes)
+    verified, verification = verify(event, confirmed, allocation)
+    return Outcome(
+        registered=len(people),
+        confirmed=len(confirmed),
+        waiting=sum(one.state is RegistrationState.WAITING for one in people),
+        confirmations=len(stage.mails(event.id, "confirmation")),
+        run=number,
+        programmes=len(confirmed) - len(missing),
+        missing=missing,
+        verified=verified,
+        verification=verification,
+        figures=allocation.model_dump(mode="json", exclude={"programmes", "reasons", "moved", "prices"}),
+        workshops=_workshops(event, programmes.values()),
+    )
+
+
+def read_allocation(stage: Running, event: Event, number: int) -> Allocation:
+    """A stored run as `allocation.json` has it."""
+    run = read_run(stage.table, event.id, number)
+    assert run is not None, f"run {number} is published and not stored"  # noqa: S101
+    programmes = programmes_of(stage.table, event.id, number)
+    document = allocation_document(event, run, programmes, programmes_of(stage.table, event.id, run.compared_with))
+    return Allocation.model_validate({name: value for name, value in document.items() if name != "checksum"})
+
+
+def without_programme(
+    stage: Running, event: Event, people: Iterable[Registration], programmes: Mapping[str, Programme]
+) -> list[str]:
+    """The addresses to which no mail with all of their workshops went."""
+    return [
+        one.email
+        for one in people
+        if one.id not in programmes or not _was_told(stage, event, one.email, programmes[one.id])
+    ]
+
+
+def _was_told(stage: Running, event: Event, address: str, programme: Programme) -> bool:
+    titles = [event.theme(theme).title for theme in programme.workshops.values()]
+    texts = [" ".join(mail.text.split()) for mail in stage.mailbox.to(address)]
+    return any(all(title in text for title in titles) for text in texts[1:])  # the first is the confirmation
+
+
+def verify(event: Event, people: Iterable[Registration], allocation: Allocation) -> tuple[bool, str]:
+    """Run `parcours verify` on files, as anybody could: whether it agrees, and what it printed."""
+    from infra.cli import main
+
+    with tempfile.TemporaryDirectory(prefix="parcours-verify-") as folder:
+        event_file, people_file = write_case(Path(folder), event, people, allocation)
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            code = main(["verify", str(event_file), str(people_file), str(Path(folder) / "allocation.json")])
+    return code == 0, said.getvalue()
+
+
+def write_case(folder: Path, event: Event, people: Iterable[Registration], allocation: Allocation) -> tuple[Path, Path]:
+    """Write the event, the people, and what `parcours allocate` writes; return the first two."""
+    event_file, people_file = folder / "event.yaml", folder / "people.csv"
+    with event_file.open("w", encoding="utf-8") as file:
+        YAML(typ="safe", pure=True).dump(event.model_dump(mode="json", exclude_defaults=True), file)
+    with people_file.open("w", encoding="utf-8", newline="") as file:
+        _write_people(file, event, people)
+    allocation_files.write_files(folder, event, allocation_files.read_people(people_file, event), allocation)
+    return event_file, people_file
+
+
+def write_files(stage: Running, event: Event, out: Path) -> None:
+    """Write the case as the published run leaves it, and every mail as it was sent."""
+    number = read_state(stage.table, event.id).published_run
+    people = [one for one in registrations_of(stage.table, event.id) if one.state is RegistrationState.CONFIRMED]
+    write_case(out, event, people, read_allocation(stage, event, number))
+    mails = out / "mail"
+    mails.mkdir(exist_ok=True)
+    for stale in mails.glob("*.eml"):
+        stale.unlink()
+    kinds = {mail.message_id: mail.kind for mail in stage.mails(event.id)}
+    for mail in stage.mailbox.mails:
+        kind = kinds.get(mail.message_id, "mail")
+        (mails / f"{mail.number:04d}-{kind}-{mail.to}.eml").write_bytes(mail.raw)
+
+
+def _write_people(file: io.TextIOBase | Any, event: Event, people: Iterable[Registration]) -> None:
+    columns = [f"choice_{rank}" for rank in range(1, len(event.themes) + 1)]
+    writer = csv.writer(file)
+    writer.writerow(["id", "partner_type", *columns, "absent", "pinned"])
+    for one in people:
+        choices = [*one.choices, *[""] * (len(columns) - len(one.choices))]
+        pinned = " ".join(f"{slot}:{theme}" for slot, theme in one.pinned.items())
+        writer.writerow([one.id, one.partner_type, *choices, " ".join(one.absent), pinned])
+
+
+def _workshops(event: Event, programmes: Iterable[Programme]) -> list[dict[str, Any]]:
+    heads = Counter((theme, slot) for programme in programmes for slot, theme in programme.workshops.items())
+    return [
+        {
+            "theme": theme.id,
+            "title": theme.title,
+            "round": slot.id,
+            "seats": event.seats(theme.id, slot.id),
+            "people": heads[theme.id, slot.id],
+        }
+        for slot in event.rounds
+        for theme in event.themes
+    ]

@@ -1,0 +1,134 @@
+"""What organisers take away: harmless in a spreadsheet, and checked by the command line as it was made."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import hmac
+import io
+import json
+from pathlib import Path
+from types import ModuleType
+
+import openpyxl
+import pytest
+
+from infra.cli import main
+from shared.events import audit, put_event
+from shared.models import Event
+from shared.table import Table
+from tests.support.factories import NOW, event_data, make_event
+from tests.support.organiser_client import CONTEXT, Client, fill, make_crowd, words_of
+
+HOME = "/organise/nature"
+
+HOSTILE = [
+    '=HYPERLINK("x")',
+    "+32 470",
+    "-1",
+    "@SUM(A1)",
+    "\uff1d1+1",
+    "\t=1",
+    "%x",
+    "|calc",
+    'a "quoted", comma',
+    " =1",
+]
+"""Names that spreadsheets would run, and one that a careless CSV would break."""
+
+
+@pytest.fixture
+def two_runs(organiser: Client, allocate: ModuleType, table: Table, event: Event) -> Client:
+    """A published fresh run with a pin, an absence and partial rankings, and a draft that keeps it."""
+    people = make_crowd(event, 14, NOW)
+    people[5] = people[5].model_copy(update={"choices": ["wildlife"]})
+    people[6] = people[6].model_copy(update={"choices": []})
+    fill(table, event, people, NOW)
+    ids = [one.id for one in people]
+    organiser.patch(f"{HOME}/people/{ids[0]}", {"pinned": {"second": "resources"}})
+    organiser.patch(f"{HOME}/people/{ids[1]}", {"absent": ["first"]})
+    organiser.post(f"{HOME}/allocations", {"mode": "fresh", "weight": 5, "tolerance": "0.1", "seed": "drawn in public"})
+    allocate.handler({"event": "nature", "run": 1}, CONTEXT)
+    assert organiser.post(f"{HOME}/allocations/1/publication", {"expected_mails": 14}).status == 202
+    allocate.handler({"event": "nature", "publication": 1}, CONTEXT)
+    return organiser
+
+
+def save(client: Client, folder: Path, run: int) -> list[str]:
+    """The three files of a run as an organiser downloads them, and their paths as `verify` wants them."""
+    paths = []
+    for address in ("EVENT.yaml", "PEOPLE.csv", f"allocations/{run}/allocation.json"):
+        path = folder / address.rsplit("/", 1)[-1]
+        path.write_bytes(client.get(f"{HOME}/{address}").content)
+        paths.append(str(path))
+    return paths
+
+
+def test_what_is_downloaded_of_a_run_is_what_verify_accepts(
+    two_runs: Client, allocate: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The published fresh run, and after people left and came the draft that keeps it; an altered file is caught."""
+    assert main(["verify", *save(two_runs, tmp_path, 1)]) == 0
+
+    two_runs.patch(f"{HOME}/people/{3:020x}", {"withdrawn": True})
+    newcomer = {"name": "P", "email": "p@example.net", "partner_type": "ngo", "choices": ["vision", "wildlife"]}
+    assert two_runs.post(f"{HOME}/people", newcomer).status == 201
+    two_runs.post(f"{HOME}/allocations", {"mode": "keep"})
+    allocate.handler({"event": "nature", "run": 2}, CONTEXT)
+    capsys.readouterr()
+    files = save(two_runs, tmp_path, 2)
+    assert main(["verify", *files]) == 0, capsys.readouterr().out
+    assert "FAIL" not in capsys.readouterr().out
+
+    document = json.loads(Path(files[2]).read_text())
+    assert (document["mode"], len(document["previous"])) == ("keep", 13)
+    document["objective"]["total"] -= 1
+    Path(files[2]).write_text(json.dumps(document))
+    assert main(["verify", *files]) == 1
+    assert "FAIL" in capsys.readouterr().out
+
+
+def test_who_has_the_seed_draws_the_same_lots(two_runs: Client) -> None:
+    """The page gives the seed and the command; the formula is HMAC-SHA256 of the id under the seed."""
+    page = words_of(two_runs.call("GET", f"{HOME}/exports", accept="text/html").text)
+    run = two_runs.get(f"{HOME}/allocations/1/allocation.json").json
+
+    assert run["seed"] == "drawn in public"
+    assert "openssl dgst -sha256 -hmac &#39;drawn in public&#39;" in page
+    lots = {one: hmac.new(run["seed"].encode(), one.encode(), hashlib.sha256).hexdigest() for one in run["programmes"]}
+    assert len(set(lots.values())) == 14
+
+
+@pytest.mark.parametrize("name", ["people", "programmes", "workshops", "audit"])
+def test_no_list_runs_in_a_spreadsheet_and_both_forms_say_the_same(
+    name: str, organiser: Client, allocate: ModuleType, table: Table
+) -> None:
+    """Hostile names of people, organisations, rooms and actors: text in CSV, strings in XLSX."""
+    themes = [{**one, "rooms": "=ROOM()"} for one in event_data()["themes"]]
+    event = make_event(themes=themes)
+    put_event(table, event, actor="test", now=NOW)
+    people = [
+        one.model_copy(update={"name": text, "organisation": text})
+        for one, text in zip(make_crowd(event, len(HOSTILE), NOW), HOSTILE, strict=True)
+    ]
+    fill(table, event, people, NOW)
+    table.write(audit("nature", "=cmd()", "pin", now=NOW, what="@x"))
+    organiser.post(f"{HOME}/allocations", {})
+    allocate.handler({"event": "nature", "run": 1}, CONTEXT)
+    assert organiser.post(f"{HOME}/allocations/1/publication", {"expected_mails": len(HOSTILE)}).status == 202
+
+    text = organiser.get(f"{HOME}/{name}.csv").content
+    book = openpyxl.load_workbook(io.BytesIO(organiser.get(f"{HOME}/{name}.xlsx").content))
+
+    assert text.startswith(b"\xef\xbb\xbf")
+    rows = list(csv.reader(io.StringIO(text.decode("utf-8-sig"), newline="")))
+    cells = [cell for row in rows for cell in row]
+    assert not [cell for cell in cells if cell.strip()[:1] in {"=", "+", "-", "@", "|", "%", "\uff1d"}]
+    assert [cell for cell in cells if cell.startswith("'")]
+    sheet = list(book[name].iter_rows())
+    assert {cell.data_type for row in sheet for cell in row if cell.value is not None} == {"s"}
+    assert len(sheet) == len(rows) > 1
+    plain = [[str(cell.value or "") for cell in row] for row in sheet]
+    assert [[cell.removeprefix("'").strip() for cell in row] for row in rows] == [
+        [cell.strip() for cell in row] for row in plain
+    ]

@@ -1,0 +1,141 @@
+"""Who gets in, who stays out, and who learns nothing."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from types import ModuleType
+from typing import Any
+
+import boto3
+import pytest
+
+from shared.events import audit_lines, put_event, read_event
+from shared.models import Event
+from shared.table import Table
+from shared.tokens import SIGN_IN_SALT, Keys, sign
+from tests.support.factories import NOW, make_event
+from tests.support.organiser_client import Client, at, sign_in_mails
+
+
+@pytest.fixture
+def client(app: ModuleType, table: Table, keys: Keys) -> Client:
+    return Client(app, table, keys)
+
+
+def test_a_known_and_an_unknown_address_get_the_same_answer_for_the_same_calls(
+    client: Client, event: Event, table: Table
+) -> None:
+    calls: list[str] = []
+    boto3.DEFAULT_SESSION = None
+    seen: Any = client.app.table._client.meta.events
+    seen.register("before-call.*.*", lambda model, **_: calls.append(model.name))
+    client.post("/organise/sign-in", {"email": "warm@example.org"})
+    answers = []
+    for address in ("organiser@example.org", "stranger@example.org"):
+        calls.clear()
+        answer = client.post("/organise/sign-in", {"email": address})
+        answers.append((answer.status, answer.headers, answer.content, tuple(calls)))
+
+    assert answers[0] == answers[1]
+    assert answers[0][0] == 202
+    assert [mail.to for mail in sign_in_mails(table, event)] == ["organiser@example.org"]
+
+
+def test_looking_at_the_link_changes_nothing_and_pressing_works_once(client: Client, event: Event) -> None:
+    link = client.ask_link(event, "organiser@example.org")
+    for _ in range(3):
+        assert client.page(f"/organise/sign-in/{link}").status == 200
+
+    first = client.submit(f"/organise/sign-in/{link}", {})
+    second = client.submit(f"/organise/sign-in/{link}", {})
+
+    assert (first.status, first.headers["location"]) == (303, "/organise")
+    cookie = first.cookies[0]
+    assert all(part in cookie for part in ("HttpOnly", "Secure", "SameSite=Strict", "Path=/organise"))
+    assert second.status == 404
+    assert client.page(f"/organise/sign-in/{link}").status == 404
+
+
+def test_a_link_works_for_a_quarter_of_an_hour_and_a_session_for_half_a_day(client: Client, event: Event) -> None:
+    link = client.ask_link(event, "organiser@example.org")
+    at(client.app, NOW + timedelta(minutes=16))
+    assert client.post(f"/organise/sign-in/{link}", {}).status == 404
+
+    client.sign_in(event)
+    assert client.get("/organise/nature").status == 200
+    at(client.app, NOW + timedelta(hours=13))
+    assert client.get("/organise/nature").status == 401
+
+
+def test_only_the_link_itself_opens_a_session(client: Client, event: Event, keys: Keys) -> None:
+    link = client.ask_link(event, "organiser@example.org")
+    forged = [
+        "",
+        "x",
+        link[:-1],
+        link[1:],
+        link.swapcase(),
+        sign(keys, SIGN_IN_SALT, ["nature", "0" * 32]),
+        sign(keys, "parcours.link", ["nature", "0" * 32]),
+        sign(keys, SIGN_IN_SALT, ["nature", "x", 1]),
+        link * 20,
+        "%00",
+        "é",
+    ]
+    assert {client.post(f"/organise/sign-in/{token}", {}).status for token in forged} <= {404, 405}
+    assert client.post(f"/organise/sign-in/{link}", {}).status == 200
+
+
+def test_sign_out_ends_the_session(client: Client, event: Event, table: Table) -> None:
+    client.sign_in_browser(event)
+    assert client.page("/organise/nature").status == 200
+
+    client.submit("/organise/sign-out", {})
+
+    assert client.page("/organise/nature").status == 401
+    assert [line["act"] for line in audit_lines(table, "nature")][:2] == ["sign-out", "sign-in"]
+
+
+def test_another_events_organiser_is_refused(client: Client, event: Event, table: Table) -> None:
+    other = make_event(id="other", organiser_emails=["other@example.org"])
+    put_event(table, other, actor="test", now=NOW)
+    client.sign_in(other, "other@example.org")
+
+    assert client.get("/organise/other").status == 200
+    assert client.get("/organise/nature").status == 403
+    assert client.post("/organise/nature/people", {}).status == 403
+    assert client.get("/organise/nowhere").status == 404
+    assert [one["id"] for one in client.get("/organise").json["events"]] == ["other"]
+
+
+def test_who_is_taken_off_the_event_file_is_out_at_once(client: Client, event: Event, table: Table) -> None:
+    client.sign_in(event)
+    assert client.get("/organise/nature").status == 200
+
+    put_event(table, make_event(organiser_emails=["new@example.org"]), actor="test", now=NOW)
+
+    assert client.get("/organise/nature").status == 403
+    assert read_event(table, "nature") is not None
+
+
+def test_a_form_from_another_site_is_refused(client: Client, event: Event) -> None:
+    client.sign_in_browser(event)
+    client.headers["origin"] = "https://evil.example.org"
+    body = {"name": "A", "email": "a@example.org", "partner_type": "ngo"}
+
+    assert client.post("/organise/nature/people", body).status == 403
+    assert client.post("/organise/sign-out", {}).status == 403
+    assert client.post("/organise/sign-in", {"email": "organiser@example.org"}).status == 403
+
+
+def test_links_are_capped_by_address(client: Client, event: Event, table: Table) -> None:
+    for address in ("organiser@example.org", "stranger@example.org"):
+        statuses = [client.post("/organise/sign-in", {"email": address}).status for _ in range(12)]
+        assert statuses == [202] * 10 + [429] * 2
+    assert len(sign_in_mails(table, event)) == 10
+
+
+@pytest.mark.parametrize("email", [None, 3, "", "no address", "a@b", "x@y.z\n", {"a": 1}, ["a@example.org"]])
+def test_no_address_no_link(client: Client, event: Event, email: object) -> None:
+    assert client.post("/organise/sign-in", {"email": email}).status in {202, 422}
+    assert not sign_in_mails(client.table, event)

@@ -1,0 +1,155 @@
+"""One person's whole correspondence: a mail of every kind, as the mail function would write it at that moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+
+from functions.mail.compose import compose
+from shared.events import put_event
+from shared.mails import mails_of, send
+from shared.models import Event, MailKind, MailState, Run, RunState, utc
+from shared.registrations import (
+    accept_offer,
+    change_address,
+    erase,
+    event_pk,
+    find_by_address,
+    offer_places,
+    read_registration,
+    register,
+    remind,
+    withdraw,
+)
+from shared.runs import run_sk
+from shared.table import Table, put, update
+from shared.tokens import Keys
+from tests.support.factories import NOW, make_registration
+
+FIRST = {"first": "governance", "second": "wildlife"}
+REASON = [
+    {"says": "got", "theme": "governance", "rank": 2},
+    {"says": "got", "theme": "wildlife", "rank": 4},
+]
+SECOND = {"first": "governance", "second": "vision"}
+
+
+@dataclass
+class Letters:
+    """Rows as they are written, and the mails they become; `now` is when."""
+
+    table: Table
+    keys: Keys
+    event: Event
+    now: datetime = NOW
+    raw: dict[str, bytes] = field(default_factory=dict)
+
+    def write(self, mail_id: str) -> EmailMessage:
+        """The mail of a row, kept under its id."""
+        [row] = [one for one in mails_of(self.table, self.event.id) if one.id == mail_id]
+        self.raw[mail_id] = compose(self.table, self.keys, row, now=self.now).raw
+        return read(self.raw[mail_id])
+
+    def publish(self, number: int, programmes: Mapping[str, Mapping[str, str]], *, before: int = 0) -> None:
+        """A published run that gives these people these workshops."""
+        about = {"event": self.event.id, "number": number, "state": RunState.PUBLISHED, "compared_with": before}
+        run = Run(**about, requested_at=utc(self.now), updated_at=utc(self.now))
+        stored = {"pk": event_pk(self.event.id), "sk": run_sk(number), "type": "run", **run.model_dump(mode="json")}
+        self.table.write(put(stored))
+        for person, workshops in programmes.items():
+            keys = {"pk": f"RUN#{self.event.id}#{number:06d}", "sk": f"PROGRAMME#{person}"}
+            facts = {"event": self.event.id, "run": number, "registration": person, "workshops": dict(workshops)}
+            self.table.write(put({**keys, **facts, "reason": REASON}))
+        self.table.write(update(event_pk(self.event.id), "STATE", assign={"published_run": number, "runs": number}))
+
+    def tell(self, kind: MailKind, person: str, *, run: int = 0) -> EmailMessage:
+        """Write a row that an organiser's act or the clock would write, and its mail."""
+        row = send(kind, self.event.id, person, now=self.now, run=run)
+        self.table.write(row)
+        return self.write(f"{kind}#{run}#{person}" if run else f"{kind}#{person}")
+
+    def sign_in(self, language: str) -> EmailMessage:
+        """The mail that an organiser's wish to sign in causes."""
+        facts = {"to": "organiser@example.org", "language": language, "occasion": "1"}
+        self.table.write(send("sign-in", self.event.id, "", now=self.now, facts={"nonce": "n" * 20}, **facts))
+        return self.write("sign-in##1")
+
+    def mark_sent(self, mail_id: str) -> None:
+        """What SES took was told; what is told later is compared with it."""
+        self.table.write(update(f"MAIL#{self.event.id}", mail_id, assign={"state": MailState.SENT.value}))
+
+
+def read(raw: bytes) -> EmailMessage:
+    """A mail as a client parses it."""
+    parsed = message_from_bytes(raw, policy=policy.default)
+    assert isinstance(parsed, EmailMessage)
+    assert not parsed.defects
+    return parsed
+
+
+def text_of(mail: EmailMessage) -> str:
+    """The plain part."""
+    part = mail.get_body(("plain",))
+    assert part is not None
+    return str(part.get_content())
+
+
+def html_of(mail: EmailMessage) -> str:
+    """The HTML part."""
+    part = mail.get_body(("html",))
+    assert part is not None
+    return str(part.get_content())
+
+
+def entry_of(mail: EmailMessage) -> bytes | None:
+    """The calendar entry, as its bytes."""
+    found = [part.get_payload(decode=True) for part in mail.walk() if part.get_content_type() == "text/calendar"]
+    assert len(found) <= 1
+    return bytes(found[0]) if found else None  # type: ignore[arg-type]
+
+
+def every_kind(table: Table, keys: Keys, event: Event, language: str) -> dict[str, EmailMessage]:
+    """A mail of every kind, and of the turns some of them take, as one person in this language gets them."""
+    full = event.model_copy(update={"registration": event.registration.model_copy(update={"capacity": 1})})
+    put_event(table, full, actor="test", now=NOW)
+    post = Letters(table, keys, full)
+    person = make_registration(number=1, id="a" * 20, name="Zoë D'Hondt", language=language)
+    first = register(table, full, make_registration(number=2, id="b" * 20), now=NOW)[0]
+    register(table, full, person, now=NOW)
+    mails = {"waiting-list": post.write(f"waiting-list#{person.id}")}
+    remind(table, event.id, person.id, "link", now=NOW)
+    mails["already-registered, waiting"] = post.write(f"already-registered#{person.id}#{NOW:%Y%m%d%H}")
+    withdraw(table, first, now=NOW)
+    offer_places(table, full, now=NOW)
+    mails["place-offered"] = post.write(f"place-offered#{person.id}#1")
+    mails["already-registered, offered"] = post.write(f"already-registered#{person.id}#{NOW:%Y%m%d%H}")
+    offered = read_registration(table, event.id, person.id)
+    assert offered is not None
+    accept_offer(table, offered, now=NOW)
+    mails["confirmation"] = post.write(f"confirmation#{person.id}#offer-1")
+    mails["already-registered"] = post.write(f"already-registered#{person.id}#{NOW:%Y%m%d%H}")
+
+    post.now = event.allocates_at + timedelta(hours=1)
+    post.publish(2, {person.id: FIRST})
+    mails["programme"] = post.tell("programme", person.id, run=2)
+    post.mark_sent(f"programme#2#{person.id}")
+    mails["confirmation, allocated"] = post.write(f"confirmation#{person.id}#offer-1")
+    post.publish(3, {person.id: SECOND}, before=2)
+    mails["programme-changed"] = post.tell("programme-changed", person.id, run=3)
+    mails["reminder"] = post.tell("reminder", person.id)
+
+    post.now = NOW
+    holder = find_by_address(table, event.id, person.email)
+    assert holder is not None
+    moved = change_address(table, holder, {"email": "moved@example.org"}, now=NOW)
+    assert moved is not None
+    mails["address-changed"] = post.write(f"address-changed#{person.id}#2")
+    gone = withdraw(table, moved, now=NOW)
+    mails["withdrawn"] = post.write(f"withdrawn#{person.id}")
+    erase(table, gone, now=NOW)
+    mails["erased"] = post.write(f"erased#{person.id}")
+    mails["sign-in"] = post.sign_in(language)
+    return mails
