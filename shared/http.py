@@ -7,13 +7,14 @@ import binascii
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError as RouteNotFoundError
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 from pydantic import ValidationError
 
+from shared import settings
 from shared.errors import (
     ForbiddenError,
     InvalidError,
@@ -51,11 +52,16 @@ RenderError = Callable[[APIGatewayProxyEventV2, ParcoursError], str]
 
 
 def wants_json(request: APIGatewayProxyEventV2) -> bool:
-    """Whether the caller asked for JSON, or sent JSON and did not ask for a page."""
-    accept = request.headers.get("accept", "")
-    if "text/html" in accept:
-        return False
-    return "application/json" in accept or _media_type(request) == "application/json"
+    """Whether the answer is JSON: always after a JSON body, else when `Accept` names JSON and no page.
+
+    A JSON body comes from a program even when its library sends a browser's `Accept`, and the code that shows a
+    refused form again relies on fields that a form can send. A browser's form is answered with a page unless the
+    caller asks for JSON only.
+    """
+    if _media_type(request) == "application/json":
+        return True
+    accept = request.headers.get("accept", "").lower()
+    return "application/json" in accept and "text/html" not in accept
 
 
 def read_fields(request: APIGatewayProxyEventV2, *, largest: int = LARGEST_BODY) -> Fields:
@@ -146,13 +152,17 @@ def read_cookie(request: APIGatewayProxyEventV2, name: str) -> str:
 def refuse_other_sites(request: APIGatewayProxyEventV2) -> None:
     """Refuse a post that a browser sent from another site. Raises ForbiddenError.
 
-    Browsers send Origin with every POST; programs that send none carry no cookie that could be abused. Under our own
-    Referrer-Policy browsers call even our origin "null"; where the post came from then stands in Sec-Fetch-Site.
+    Browsers send Origin with every POST; programs that send none carry no cookie that could be abused. Origin is
+    compared as text with the public address: it is never parsed, so that no text in it can be a fault of ours. Under
+    our own Referrer-Policy browsers call even our origin "null"; Sec-Fetch-Site, which no page can set, then says
+    where the post came from.
     """
-    origin = request.headers.get("origin")
-    if not origin or urlsplit(origin).netloc == request.headers.get("host", ""):
+    origin, site = request.headers.get("origin", ""), request.headers.get("sec-fetch-site", "")
+    if site in {"cross-site", "same-site"}:
+        raise ForbiddenError(OTHER_SITE)
+    if not origin or origin.lower() == settings.public_url().lower():
         return
-    if origin == "null" and request.headers.get("sec-fetch-site") == "same-origin":
+    if origin == "null" and site == "same-origin":
         return
     raise ForbiddenError(OTHER_SITE)
 

@@ -120,6 +120,11 @@ def test_no_body_whatever_is_a_fault_of_ours(body: bytes, kind: str) -> None:
         ({"accept": "text/html,application/json;q=0.9"}, False),
         ({"accept": "*/*"}, False),
         ({"content_type": "application/json"}, True),
+        ({"content_type": "application/json; charset=utf-8", "accept": "text/html"}, True),
+        ({"content_type": "application/json", "accept": "*/*"}, True),
+        ({"content_type": "application/x-www-form-urlencoded", "accept": "text/html,application/json"}, False),
+        ({"content_type": "application/x-www-form-urlencoded", "accept": "application/json"}, True),
+        ({"content_type": "multipart/form-data; boundary=x"}, False),
         ({}, False),
     ],
 )
@@ -127,23 +132,64 @@ def test_programs_get_json_and_people_get_pages(headers: dict[str, str], expecte
     assert wants_json(request(**headers)) is expected
 
 
-def test_a_post_from_another_site_is_refused_and_the_own_is_not() -> None:
-    refuse_other_sites(request(host="day.example.org", origin="https://day.example.org"))
-    refuse_other_sites(request(host="day.example.org"))
+PUBLIC = "https://parcours.example.org"
+"""The public address that tests/conftest.py sets."""
 
-    for origin in ("https://evil.example", "null", "https://day.example.org.evil.example"):
+
+def test_a_post_from_another_site_is_refused_and_the_own_is_not() -> None:
+    refuse_other_sites(request(host="parcours.example.org", origin=PUBLIC))
+    refuse_other_sites(request(host="parcours.example.org", origin=PUBLIC, sec_fetch_site="same-origin"))
+    refuse_other_sites(request(host="parcours.example.org"))
+
+    for origin in (
+        "https://evil.example",
+        "null",
+        f"{PUBLIC}.evil.example",
+        f"{PUBLIC}@evil.example",
+        f"{PUBLIC}/",
+        f"{PUBLIC}, https://evil.example",
+        "http://parcours.example.org",
+        "https://sub.parcours.example.org",
+        "https://parcours.example.org:8443",
+    ):
         with pytest.raises(ForbiddenError):
-            refuse_other_sites(request(host="day.example.org", origin=origin))
+            refuse_other_sites(request(host="parcours.example.org", origin=origin))
+
+
+@pytest.mark.parametrize("origin", ["http://[", "https://a]", "http://℀", "://", "https://parcours.example.org:port"])
+def test_an_origin_that_is_no_address_is_refused_and_is_no_fault_of_ours(origin: str) -> None:
+    with pytest.raises(ForbiddenError):
+        refuse_other_sites(request(host="parcours.example.org", origin=origin))
+
+
+@given(st.text(max_size=60).filter(lambda text: text and text.lower() != PUBLIC))
+def test_no_origin_but_our_own_is_accepted(origin: str) -> None:
+    with pytest.raises(ForbiddenError):
+        refuse_other_sites(request(origin=origin))
+
+
+def test_the_host_that_a_caller_names_does_not_make_its_site_ours() -> None:
+    with pytest.raises(ForbiddenError):
+        refuse_other_sites(request(host="evil.example", origin="https://evil.example"))
 
 
 def test_a_browser_that_hides_its_origin_as_we_ask_it_to_may_still_post() -> None:
-    hidden = {"host": "day.example.org", "origin": "null"}
+    hidden = {"host": "parcours.example.org", "origin": "null"}
 
     refuse_other_sites(request(**hidden, sec_fetch_site="same-origin"))
 
     for site in ("cross-site", "same-site", "none"):
         with pytest.raises(ForbiddenError):
             refuse_other_sites(request(**hidden, sec_fetch_site=site))
+
+
+@pytest.mark.parametrize("origin", [{}, {"origin": PUBLIC}, {"origin": "null"}], ids=["none", "ours", "hidden"])
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_what_a_browser_says_came_from_another_site_is_refused_whatever_its_origin(
+    origin: dict[str, str], site: str
+) -> None:
+    with pytest.raises(ForbiddenError):
+        refuse_other_sites(request(host="parcours.example.org", sec_fetch_site=site, **origin))
 
 
 def test_half_a_surrogate_pair_is_unreadable_and_breaks_nothing() -> None:
