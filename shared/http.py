@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -206,6 +207,30 @@ def invalid(error: ValidationError, words: Mapping[str, str] | None = None) -> I
     return InvalidError("Some fields need another look.", fields)
 
 
+class RefusedFormError(Exception):
+    """A form was refused: why, and the page that shows it again with everything that was typed."""
+
+    def __init__(self, error: ParcoursError, show: Callable[[ParcoursError], Response[Any]]) -> None:
+        super().__init__(error.message)
+        self.error = error
+        self.show = show
+
+
+@contextmanager
+def shown_again(show: Callable[[ParcoursError], Response[Any]]) -> Iterator[None]:
+    """Answer a browser with its form again when the body of the `with` is refused; a program gets the error as JSON.
+
+    Parameters
+    ----------
+    show
+        Makes the page from the error; it is called only for a browser, and answers with the error's status.
+    """
+    try:
+        yield
+    except ParcoursError as error:
+        raise RefusedFormError(error, show) from error
+
+
 def make_app(render_error: RenderError) -> APIGatewayHttpResolver:
     """A router whose errors all leave the same way: JSON to programs, `render_error`'s page to people.
 
@@ -216,6 +241,16 @@ def make_app(render_error: RenderError) -> APIGatewayHttpResolver:
     @app.exception_handler(ParcoursError)  # type: ignore[untyped-decorator]
     def refuse(error: ParcoursError) -> Response[str]:
         return error_answer(app.current_event, error, render_error)
+
+    @app.exception_handler(RefusedFormError)  # type: ignore[untyped-decorator]
+    def show_form(refused: RefusedFormError) -> Response[Any]:
+        if wants_json(app.current_event):
+            return error_answer(app.current_event, refused.error, render_error)
+        log_refusal(refused.error)
+        try:
+            return refused.show(refused.error)
+        except ParcoursError as gone:  # what the page reads was erased or retired meanwhile
+            return error_answer(app.current_event, gone, render_error)
 
     @app.not_found
     def missing(_: RouteNotFoundError) -> Response[str]:
@@ -244,12 +279,20 @@ def error_answer(
     headers: Mapping[str, str] | None = None,
 ) -> Response[str]:
     """An error as JSON or as a page, with its status and no word of the inside."""
-    # How many fields, not which: an unknown field's name is whatever somebody sent, an address even.
-    logger.info("refused", extra={"code": error.code, "status": error.status, "fields": len(error.fields)})
+    log_refusal(error)
     if wants_json(request):
         body = {"error": error.code, "message": error.message, "fields": error.fields}
         return as_json(error.status, body, headers=headers)
     return page(error.status, render_error(request, error), headers=headers)
+
+
+def log_refusal(error: ParcoursError) -> None:
+    """Log that a request was refused and why.
+
+    The number of fields is logged and not their names: the name of an unknown field is whatever somebody sent, which
+    may be a mail address.
+    """
+    logger.info("refused", extra={"code": error.code, "status": error.status, "fields": len(error.fields)})
 
 
 def resolve(app: APIGatewayHttpResolver, payload: dict[str, Any], context: Any) -> dict[str, Any]:

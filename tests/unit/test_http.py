@@ -11,7 +11,15 @@ from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.errors import ForbiddenError, ParcoursError, TooLargeError, UnreadableError, UnsupportedMediaTypeError
+from shared.errors import (
+    ConflictError,
+    ForbiddenError,
+    NotFoundError,
+    ParcoursError,
+    TooLargeError,
+    UnreadableError,
+    UnsupportedMediaTypeError,
+)
 from shared.http import (
     GUARDS,
     LARGEST_BODY,
@@ -19,6 +27,7 @@ from shared.http import (
     page,
     read_fields,
     refuse_other_sites,
+    shown_again,
     source_address,
     wants_json,
 )
@@ -227,3 +236,36 @@ def test_a_wrong_method_names_the_right_one() -> None:
 
     assert answer["headers"]["Allow"] == "GET"
     assert json.loads(answer["body"])["error"] == "method-not-allowed"
+
+
+def refused_form(error: ParcoursError, *, page_error: ParcoursError | None = None, **headers: str) -> dict[str, Any]:
+    """What a form answers that is refused with `error`; showing it again fails with `page_error` if there is one."""
+    app = make_app(lambda _, error: f"<p>problem: {error.message}</p>")
+
+    def form_again(error: ParcoursError) -> Any:
+        if page_error:
+            raise page_error
+        return page(error.status, f"<form>typed, and {error.message}</form>")
+
+    @app.post("/form")
+    def send() -> Any:
+        with shown_again(form_again):
+            raise error
+
+    sent = request("{}", path="/form", **headers)
+    return app.resolve(sent.raw_event, None)  # type: ignore[arg-type]
+
+
+def test_a_refused_form_comes_back_to_a_browser_and_a_program_gets_the_error() -> None:
+    form_headers = {"content_type": "application/x-www-form-urlencoded", "accept": "text/html"}
+    shown = refused_form(ConflictError("taken", {"name": "taken"}), **form_headers)
+    told = refused_form(ConflictError("taken", {"name": "taken"}), content_type="application/json", accept="text/html")
+
+    assert (shown["statusCode"], shown["body"]) == (409, "<form>typed, and taken</form>")
+    assert (told["statusCode"], json.loads(told["body"])["fields"]) == (409, {"name": "taken"})
+
+
+def test_a_form_whose_subject_is_gone_meanwhile_is_answered_with_that() -> None:
+    answer = refused_form(ConflictError("stale"), page_error=NotFoundError("erased"), accept="text/html")
+
+    assert (answer["statusCode"], answer["body"]) == (404, "<p>problem: erased</p>")
