@@ -10,7 +10,7 @@ from typing import Any
 from shared.models import Event, Programme, Run
 from shared.reasons import Teller
 
-NOT_IN_THE_FILE = {"curve", "moved"}
+NOT_IN_THE_FILE = {"curve", "no_curve", "moved"}
 """Stored with a run for the organisers' pages; the file says who moved, not how many."""
 
 

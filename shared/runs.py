@@ -193,6 +193,17 @@ def finish_run(
     return run.model_copy(update=fields)
 
 
+def add_to_result(table: Table, run: Run, more: Mapping[str, Any]) -> Run:
+    """Add figures to a finished run, whatever state it is in by now.
+
+    Raises ConditionFailedError when the run is gone or belongs to another owner.
+    """
+    result = {**run.result, **more}
+    key = (event_pk(run.event), run_sk(run.number))
+    table.write(update(*key, assign={"result": result}, expect={"owner": run.owner}))
+    return run.model_copy(update={"result": result})
+
+
 def publish(table: Table, event: Event, run: Run, *, basis_now: str, actor: str, now: datetime) -> Run:
     """Point the event at a draft; from this write on everybody reads it, and its mails are owed.
 

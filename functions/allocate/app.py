@@ -26,10 +26,11 @@ from shared.attendees import BadInputError, attendees
 from shared.errors import ConflictError, NotFoundError, StaleError
 from shared.events import ALLOCATE_DUE, read_event
 from shared.models import Event, Model, Programme, Registration, RegistrationState, Run, RunState, utc
-from shared.observability import logger, metrics
+from shared.observability import fault, logger, metrics
 from shared.registrations import basis, read_state, registrations_of
 from shared.runs import (
     Wish,
+    add_to_result,
     claim_run,
     finish_run,
     forget_task,
@@ -52,6 +53,10 @@ SCHEDULE = "schedule"
 
 MOST_IN_CURVE = 5_000
 """People up to whom the curve of what balance costs is drawn with every run; above, it would cost more than the run."""
+
+TOO_MANY_FOR_A_CURVE = f"It is drawn for at most {MOST_IN_CURVE:,} people."
+CURVE_FAILED = "It could not be drawn for these people and rounds. The allocation itself is complete."
+CURVE_PENDING = "It is drawn after the allocation is stored. Reload this page in a minute."
 
 CURVE_WEIGHTS = (0, 1, 2, 4, 8, 16)
 
@@ -153,16 +158,14 @@ def carry_out(event: Event, asked: Run, now: datetime) -> Run:
     programmes = _programmes(event, run, allocation)
     store_programmes(table, programmes)
     after = {one.registration: one for one in programmes}
-    outcome = {
-        **known,
-        "mails": len(owed_mails(people, before, after)),
-        "result": _figures(event, people, allocation),
-    }
+    outcome = {**known, "mails": len(owed_mails(people, before, after)), "result": _figures(allocation)}
     at_once = run.automatic and event.allocation.publish == "automatic"
-    draft = finish_run(table, event, run, outcome, now=now, then_publish=at_once)
+    finished = finish_run(table, event, run, outcome, now=now, then_publish=at_once)
     metrics.add_metric("AllocationSeconds", MetricUnit.Seconds, allocation.seconds)
     logger.info("allocated", extra={"event_id": event.id, "run": run.number, "people": len(people)})
-    return publish_draft(event, draft, now) if at_once else draft
+    if at_once:
+        finished = publish_draft(event, finished, now)
+    return _draw_curve(event, finished, people)
 
 
 def _allocate(event: Event, run: Run, people: Sequence[Registration], before: dict[str, Programme]) -> Allocation:
@@ -175,6 +178,7 @@ def _allocate(event: Event, run: Run, people: Sequence[Registration], before: di
         previous={one: programme.workshops for one, programme in before.items() if one in present} or None,
         weight=run.weight,
         tolerance=Fraction(run.tolerance) if run.tolerance else None,
+        on_fault=lambda what, error: _not_described(event, run, what, error),
     )
 
 
@@ -187,11 +191,37 @@ def _programmes(event: Event, run: Run, allocation: Allocation) -> list[Programm
     ]
 
 
-def _figures(event: Event, people: Sequence[Registration], allocation: Allocation) -> dict[str, Any]:
-    """What organisers see of a run: `allocation.json` without the people, the workshops, the price of balance."""
+def _figures(allocation: Allocation) -> dict[str, Any]:
+    """What organisers see of a run: `allocation.json` without the people. The curve of balance follows later."""
     figures = allocation.model_dump(mode="json", exclude={"programmes", "reasons", "moved"})
-    curve = balance_curve(event, attendees(people), CURVE_WEIGHTS) if len(people) <= MOST_IN_CURVE else []
-    return {**figures, "moved": len(allocation.moved), "curve": curve}
+    return {**figures, "moved": len(allocation.moved), "curve": [], "no_curve": CURVE_PENDING}
+
+
+def _draw_curve(event: Event, run: Run, people: Sequence[Registration]) -> Run:
+    """Add the curve of what balance costs to a run that is stored, and published if it is to be.
+
+    It only describes the run. So it comes last, and whatever goes wrong here is logged and counted, and said on the
+    page of the run; the run stays as it is.
+    """
+    try:
+        if len(people) > MOST_IN_CURVE:
+            drawn: dict[str, Any] = {"curve": [], "no_curve": TOO_MANY_FOR_A_CURVE}
+        else:
+            drawn = {"curve": balance_curve(event, attendees(people), CURVE_WEIGHTS), "no_curve": ""}
+    except Exception as error:
+        _not_described(event, run, "curve", error)
+        drawn = {"curve": [], "no_curve": CURVE_FAILED}
+    try:
+        return add_to_result(table, run, drawn)
+    except Exception as error:
+        _not_described(event, run, "curve", error)
+        return run
+
+
+def _not_described(event: Event, run: Run, what: str, error: Exception) -> None:
+    """Log and count a fault of a step that only describes a result."""
+    metrics.add_metric("AllocationNotDescribed", MetricUnit.Count, 1)
+    logger.error("not described", extra={"event_id": event.id, "run": run.number, "what": what, **fault(error)})
 
 
 def publish_draft(event: Event, draft: Run, now: datetime) -> Run:

@@ -35,6 +35,7 @@ from shared.models import Event
 from shared.reasons import Teller
 
 Progress = Callable[[str], None]
+OnFault = Callable[[str, Exception], None]
 EngineChoice = Literal["auto", "flow", "exact"]
 
 
@@ -95,6 +96,7 @@ def allocate(
     tolerance: Fraction | None = None,
     time_budget: float = 60.0,
     progress: Progress | None = None,
+    on_fault: OnFault | None = None,
 ) -> Allocation:
     """Give everyone a programme.
 
@@ -110,6 +112,9 @@ def allocate(
         Seconds after which the best found is returned with its proven gap.
     progress
         Called with a few words at each step.
+    on_fault
+        Called with what could not be described ("reasons") and the fault; the allocation is returned without it.
+        Left out, the fault is raised.
 
     Raises
     ------
@@ -129,7 +134,7 @@ def allocate(
     places = solution.found
     programmes = programmes_of(problem, places)
     report(f"explaining {problem.people} programmes")
-    grounds = reasons(problem, places, optimal=solution.optimal)
+    grounds, told = _explained(problem, places, event, on_fault, optimal=solution.optimal)
     return Allocation(
         event=event.id,
         mode=mode,
@@ -151,9 +156,23 @@ def allocate(
         seconds=round(time.monotonic() - begun, 3),
         programmes=programmes,
         grounds=grounds,
-        reasons=_told(grounds, event),
+        reasons=told,
         previous={who: dict(programme) for who, programme in (previous or {}).items()} if mode == "keep" else None,
     )
+
+
+def _explained(
+    problem: Problem, places: Places, event: Event, on_fault: OnFault | None, *, optimal: bool
+) -> tuple[dict[str, Reason], dict[str, str]]:
+    """Every reason, as statements and in words. Reasons only describe: their fault costs nobody the programme."""
+    try:
+        grounds = reasons(problem, places, optimal=optimal)
+        return grounds, _told(grounds, event)
+    except Exception as error:
+        if on_fault is None:
+            raise
+        on_fault("reasons", error)
+        return dict.fromkeys(problem.ids, ()), dict.fromkeys(problem.ids, "")
 
 
 def _told(grounds: Mapping[str, Reason], event: Event) -> dict[str, str]:

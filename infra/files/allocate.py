@@ -90,6 +90,7 @@ def run_allocate(args: argparse.Namespace) -> int:
             engine=args.engine,
             time_budget=args.time_budget,
             progress=_progress(),
+            on_fault=_warn_not_described,
         )
     except NoAllocationError as error:
         print(f"No allocation exists. {error}", file=sys.stderr)
@@ -132,6 +133,10 @@ def _progress() -> Callable[[str], None] | None:
     if not sys.stderr.isatty():
         return None
     return lambda words: print(f"… {words}", file=sys.stderr)
+
+
+def _warn_not_described(what: str, error: Exception) -> None:
+    print(f"Written without {what}, which could not be made: {type(error).__name__}: {error}", file=sys.stderr)
 
 
 def _summary(allocation: Allocation, out: Path) -> str:

@@ -6,19 +6,23 @@ reads the same in print, in the dark and without colour.
 
 from __future__ import annotations
 
+import logging
 import shlex
 import textwrap
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from html import escape
 
+from functions.allocate.model.problem import NoAllocationError
 from functions.allocate.model.result import Allocation
 from functions.allocate.solve import balance_curve
 from shared.attendees import Attendee
 from shared.models import Event, mirroring_band
 from shared.reasons import ordinal
+
+logger = logging.getLogger(__name__)
 
 CURVE_WEIGHTS = (0, 1, 2, 4, 8, 16)
 MOST_IN_CURVE = 5_000
@@ -128,24 +132,28 @@ def report_page(event: Event, attendees: Sequence[Attendee], allocation: Allocat
     """The report as one HTML document."""
     heads = heads_of_types(attendees, allocation)
     facts = _Facts(event, attendees, allocation, heads, [kind.id for kind in event.partner_types])
-    body = "".join(
-        (
-            _head(facts),
-            _fill(facts),
-            _mix(facts),
-            _choices(facts),
-            _worst_off(facts),
-            _moved(facts),
-            _curve(facts),
-            _proof(facts),
-        )
-    )
+    sections = (_head, _fill, _mix, _choices, _worst_off, _moved, _curve, _proof)
+    body = "".join(_drawn(section, facts) for section in sections)
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" '
         f'content="width=device-width,initial-scale=1"><meta name="color-scheme" content="light dark">'
         f"<title>Allocation of {escape(event.title)}</title><style>{_STYLE}</style></head><body>{_patterns(facts)}"
         f"<main>{body}</main></body></html>\n"
     )
+
+
+def _drawn(section: Callable[[_Facts], str], facts: _Facts) -> str:
+    """A section of the report. A report only describes: a fault costs this section and nothing else."""
+    try:
+        return section(facts)
+    except Exception as error:
+        name = section.__name__.strip("_").replace("_", " ")
+        logger.warning("report.html: the section '%s' could not be drawn: %s: %s", name, type(error).__name__, error)
+        return (
+            f"<section><h2>Not drawn: {name}</h2><p>This section of the report could not be drawn "
+            f"({escape(type(error).__name__)}: {escape(str(error))}). The allocation does not depend on it.</p>"
+            "</section>"
+        )
 
 
 def _head(facts: _Facts) -> str:
@@ -334,16 +342,23 @@ def _curve(facts: _Facts) -> str:
         return ""
     used = facts.allocation.weight
     weights = sorted({*CURVE_WEIGHTS, used})
-    points = balance_curve(facts.event, facts.attendees, weights, tolerance=Fraction(facts.allocation.tolerance))
-    if not points:
-        return ""
+    title = "<section><h2>What would stricter balance cost?</h2>"
+    try:
+        points = balance_curve(facts.event, facts.attendees, weights, tolerance=Fraction(facts.allocation.tolerance))
+    except NoAllocationError as error:
+        logger.warning("report.html is written without the curve of balance: %s.", error)
+        return (
+            f"{title}<p>There is no curve here: it is drawn with the fast engine, and for these people and rounds that "
+            f"engine finds no allocation ({escape(str(error))}). The allocation itself does not depend on it.</p>"
+            "</section>"
+        )
     table = "".join(
         f"<tr><td class=n>{int(p['weight'])}{' (this run)' if p['weight'] == used else ''}</td>"
         f"<td class=n>{p['mean_choice']:.2f}</td><td class=n>{int(p['outside'])}</td></tr>"
         for p in points
     )
     return (
-        "<section><h2>What would stricter balance cost?</h2><p class=soft>Each point is a fresh allocation with "
+        f"{title}<p class=soft>Each point is a fresh allocation with "
         "another weight for a head outside its band. Further left, workshops mirror the room better; further down, "
         f"people get what they like better.</p><div class=two>{_curve_picture(points, used)}<div class=scroll>"
         "<table><thead><tr><th class=n>Weight<th class=n>Mean choice<th class=n>Heads outside</thead>"

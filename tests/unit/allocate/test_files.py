@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from functions.allocate.model.problem import NoAllocationError
 from infra.cli import main
 from tests.support.factories import event_data
 
@@ -244,3 +245,64 @@ def test_a_million_rows_with_one_bad_line_are_refused_in_reasonable_time_and_mem
     assert not (tmp_path / "out").exists()
     assert time.monotonic() - begun < LIMIT_SECONDS
     assert int(done.stdout) < LIMIT_MEGABYTES * 1024
+
+
+ROUNDS_DIFFER = {"capacities": {"vision": {"second": 0}, "governance": {"second": 0}}}
+
+
+def test_rounds_that_differ_are_allocated_and_the_report_says_why_it_has_no_curve(
+    tmp_path: Path, event_file: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The smallest case: one person whose first two choices are offered in the first round only."""
+    from infra.report import page as report
+
+    monkeypatch.setattr(report, "balance_curve", refused)
+    event_file.write_text(json.dumps(event_data(**ROUNDS_DIFFER)), encoding="utf-8")
+
+    code, _ = run(HEADER + ANN)
+
+    assert code == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == FILES
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "There is no curve here" in page
+    assert "How to check it" in page
+    assert verified(event_file, tmp_path)
+
+
+def test_rounds_that_differ_end_in_four_files(tmp_path: Path, event_file: Path, run: Run) -> None:
+    event_file.write_text(json.dumps(event_data(**ROUNDS_DIFFER)), encoding="utf-8")
+
+    code, _ = run(HEADER + ANN)
+
+    assert code == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == FILES
+    assert verified(event_file, tmp_path)
+
+
+@pytest.mark.parametrize("section", ["_fill", "_mix", "_choices", "_worst_off", "_curve", "_proof"])
+def test_a_section_of_the_report_that_fails_costs_no_other_section(
+    section: str, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from infra.report import page as report
+
+    def broken(_: object) -> str:
+        raise ZeroDivisionError
+
+    broken.__name__ = section
+    monkeypatch.setattr(report, section, broken)
+
+    assert run(HEADER + ANN + BOB)[0] == 0
+
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert f"Not drawn: {section.strip('_').replace('_', ' ')}" in page
+    assert page.count("could not be drawn") == 1
+
+
+def refused(*_: object, **__: object) -> None:
+    """The fast engine on rounds that differ."""
+    raise NoAllocationError("the themes do not fit the rounds in any order")
+
+
+def verified(event_file: Path, folder: Path) -> bool:
+    """Whether `verify` agrees with what was written."""
+    return main(["verify", str(event_file), str(folder / "people.csv"), str(folder / "out" / "allocation.json")]) == 0

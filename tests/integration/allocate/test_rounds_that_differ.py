@@ -1,0 +1,115 @@
+"""Rounds that differ: the fast engine, which draws the curve of balance, fails on them; everybody is told all the same.
+
+The usual shape of a convention: some workshops run in one round only.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from types import ModuleType
+
+import pytest
+
+from shared.events import put_event
+from shared.models import Event, RunState
+from shared.registrations import read_state, register
+from shared.runs import programmes_of, read_run
+from shared.table import Table
+from shared.tokens import Keys
+from tests.support.factories import NOW, make_event, make_registration
+from tests.support.fake_ses import Clock
+from tests.support.mail_pipeline import Road
+from tests.support.organiser_client import Client
+
+FIRST_ROUND_ONLY = {"vision": {"second": 0}, "governance": {"second": 0}}
+AFTER = make_event().allocates_at + timedelta(minutes=1)
+
+
+@pytest.fixture
+def event(table: Table) -> Event:
+    """Two of the four themes are offered in the first round only."""
+    event = make_event(capacities=FIRST_ROUND_ONLY)
+    put_event(table, event, actor="test", now=NOW)
+    return event
+
+
+def test_everyone_gets_a_programme_by_mail(allocate: ModuleType, table: Table, keys: Keys, event: Event) -> None:
+    """One person whose first two choices are both offered in the first round only, from registration to the inbox."""
+    clock = Clock(NOW)
+    with Road(table, keys, event.id, clock).open() as road:
+        person, _ = register(table, event, make_registration(), now=NOW)
+        road.run()
+        clock.now = AFTER
+
+        allocate.work_through(AFTER)
+        road.run()
+
+    run = read_run(table, event.id, 1)
+    assert run is not None
+    assert run.state is RunState.PUBLISHED
+    assert run.result["optimal"] is True
+    [programme] = programmes_of(table, event.id, 1).values()
+    assert programme.registration == person.id
+    assert programme.workshops["first"] in {"vision", "governance"}
+    assert programme.workshops["second"] in {"resources", "wildlife"}
+    assert programme.reason
+    assert [mail.tags["kind"] for mail in road.ses.sent] == ["confirmation", "programme"]
+    assert all(event.theme(theme).title in road.ses.sent[1].text for theme in programme.workshops.values())
+
+
+def test_nothing_is_run_again_afterwards(allocate: ModuleType, table: Table, event: Event) -> None:
+    register(table, event, make_registration(), now=NOW)
+
+    for minutes in range(0, 30, 6):
+        allocate.work_through(AFTER + timedelta(minutes=minutes))
+
+    assert read_state(table, event.id).runs == 1
+    assert list(table.due("allocate", "9999")) == []
+
+
+@pytest.mark.parametrize("step", ["balance_curve", "add_to_result"])
+def test_a_curve_that_fails_is_logged_counted_and_said_on_the_page(
+    step: str,
+    allocate: ModuleType,
+    app: ModuleType,
+    browser: Client,
+    table: Table,
+    event: Event,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Whatever goes wrong after the allocation is stored and published changes neither."""
+    counted: list[str] = []
+    monkeypatch.setattr(allocate.metrics, "add_metric", lambda name, *_: counted.append(name))
+    monkeypatch.setattr(allocate, step, broken)
+    register(table, event, make_registration(), now=NOW)
+
+    allocate.work_through(AFTER)
+
+    assert read_state(table, event.id).published_run == 1
+    logged = [vars(record)["why"] for record in caplog.records if record.getMessage() == "not described"]
+    assert "ZeroDivisionError" in logged
+    assert counted.count("AllocationNotDescribed") == len(logged)
+    assert "There is no curve for this allocation." in browser.page("/organise/nature/allocations/1").text
+
+
+def test_reasons_that_fail_cost_nobody_the_programme(
+    allocate: ModuleType, table: Table, event: Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from functions.allocate import solve
+
+    monkeypatch.setattr(solve, "reasons", broken)
+    person, _ = register(table, event, make_registration(), now=NOW)
+
+    allocate.work_through(AFTER)
+
+    state = read_state(table, event.id)
+    programme = programmes_of(table, event.id, state.published_run)[person.id]
+    assert len(programme.workshops) == 2
+    assert programme.reason == ()
+    assert state.publishing_run == 0
+
+
+def broken(*_: object, **__: object) -> None:
+    """A step with a fault that nobody foresaw."""
+    raise ZeroDivisionError
