@@ -15,7 +15,7 @@ from math import prod
 
 import pytest
 
-from functions.allocate.flows import contested, two_flows
+from functions.allocate.flows import contested, crowd, first_guess, two_flows
 from functions.allocate.model.problem import NoAllocationError
 from functions.allocate.model.result import Allocation
 from infra.verify.checks import verify
@@ -89,13 +89,14 @@ def other_ways(seed: int, instance: Instance, allocation: Allocation | None) -> 
     with pytest.MonkeyPatch.context() as patch:
         for room, name, value in (
             (two_flows, "MOST_EDGES", 0),
+            (first_guess, "SAMPLE", 1),
             (contested, "SAMPLE", 1),
-            (contested, "BLOCK", 5),
+            (crowd, "BLOCK", 5),
         ):
             patch.setattr(room, name, value)
-        crowd = _told(instance)
+        by_prices = _told(instance)
     exact = _told(instance, engine="exact")
-    for way, told in (("crowd", crowd), ("exact", exact)):
+    for way, told in (("crowd", by_prices), ("exact", exact)):
         if (told and (told["objective"]["total"], told["optimal"])) != (
             allocation and (allocation.objective.total, allocation.optimal)
         ):

@@ -9,11 +9,10 @@ import highspy
 import numpy as np
 
 from functions.allocate.exact.milp import ExactModel
-from functions.allocate.flows.themes import FAR
-from functions.allocate.flows.timetable import heads_of
 from functions.allocate.model.bound import cheapest_programmes
 from functions.allocate.model.groups import allowed_places, group_attendees, group_columns
-from functions.allocate.model.problem import Ints, Problem
+from functions.allocate.model.objective import heads_of
+from functions.allocate.model.problem import FAR, Ints, Problem
 
 
 def plain_cuts(problem: Problem) -> Iterator[str]:

@@ -11,10 +11,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from functions.allocate.flows.timetable import heads_of
 from functions.allocate.model.bound import lower_bound
 from functions.allocate.model.groups import group_attendees
-from functions.allocate.model.objective import Solution, evaluate
+from functions.allocate.model.objective import Solution, evaluate, heads_of
 from functions.allocate.model.problem import NOWHERE, Bools, Ints, NoAllocationError, Problem
 
 Solve = Callable[[Problem, float], Solution]

@@ -20,11 +20,11 @@ import highspy
 import numpy as np
 from numpy.typing import NDArray
 
-from functions.allocate.flows.timetable import heads_of
+from functions.allocate.exact.edge_colouring import counts_of, places_of
 from functions.allocate.model.bound import lower_bound
-from functions.allocate.model.groups import Groups, allowed_places
-from functions.allocate.model.objective import Solution, evaluate
-from functions.allocate.model.problem import NOWHERE, Bools, Ints, NoAllocationError, Places, Problem
+from functions.allocate.model.groups import Groups, allowed_places, place_changes
+from functions.allocate.model.objective import Solution, evaluate, heads_of
+from functions.allocate.model.problem import Bools, Ints, NoAllocationError, Places, Problem
 
 Floats = NDArray[np.float64]
 
@@ -34,7 +34,7 @@ PRICE_SCALE = 60
 
 @dataclass(frozen=True)
 class Columns:
-    """The variables of the programme: group, theme and round of each, after dropping what no better answer uses."""
+    """The variables of the milp: group, theme and round of each, after dropping what no better answer uses."""
 
     group: Ints
     theme: Ints
@@ -57,7 +57,7 @@ class Outcome:
 
 
 class ExactModel:
-    """The integer programme of one problem, over groups."""
+    """The mixed integer linear programme (milp) of one problem, over groups."""
 
     def __init__(self, problem: Problem, groups: Groups, usable: Bools | None = None) -> None:
         """`usable` may rule out places by group, theme, round that no better answer can use."""
@@ -70,7 +70,7 @@ class ExactModel:
         self.cost = problem.rank_costs[problem.rank[groups.first[kept.group], kept.theme]]
         self.changes = place_changes(problem, groups.first)[kept.group, kept.theme, kept.round]
         self.pinned_heads = heads_of(problem, problem.pinned)
-        self.kind = problem.partner_type[groups.first]
+        self.partner_type = problem.partner_type[groups.first]
         self._build()
 
     def _build(self) -> None:
@@ -104,7 +104,7 @@ class ExactModel:
         if cells:
             low, high = (edge - self.pinned_heads for edge in problem.band)
             rows(
-                (kept.theme * rounds + kept.round) * types + self.kind[kept.group],
+                (kept.theme * rounds + kept.round) * types + self.partner_type[kept.group],
                 low.astype(float).ravel(),
                 high.astype(float).ravel(),
             )
@@ -278,90 +278,6 @@ def _better(problem: Problem, best: Solution, places: Places) -> Solution:
 
 
 def _pin_costs(problem: Problem) -> int:
-    """Rank and change costs of the pinned places, which the programme leaves out."""
+    """Rank and change costs of the pinned places, which the milp leaves out."""
     objective = evaluate(problem, problem.pinned)
     return objective.rank + objective.change
-
-
-def place_changes(problem: Problem, rows: Ints) -> Ints:
-    """1 where a place is not the one held, by attendee, theme, round; 0 where none is held."""
-    held = problem.held[rows]
-    changes = (held[:, None, :] != NOWHERE) & (held[:, None, :] != np.arange(len(problem.themes))[None, :, None])
-    return np.asarray(changes, dtype=np.int64)
-
-
-def counts_of(problem: Problem, groups: Groups, places: Places) -> Ints:
-    """How many of each group are in each free place: by group, theme, round."""
-    counts = np.zeros((len(groups), *problem.shape[:2]), dtype=np.int64)
-    who, slot = np.nonzero((places != NOWHERE) & (problem.pinned == NOWHERE))
-    np.add.at(counts, (groups.of[who], places[who, slot], slot), 1)
-    return counts
-
-
-def places_of(problem: Problem, groups: Groups, counts: Ints) -> Places:
-    """Split each group's counts into one programme a person; pins are kept."""
-    places = problem.pinned.copy()
-    for k in range(len(groups)):
-        people = groups.order[groups.start[k] : groups.start[k] + groups.size[k]]
-        done = 0
-        for programme, times in split_programmes(counts[k]):
-            for r, t in programme.items():
-                places[people[done : done + times], r] = t
-            done += times
-    return places
-
-
-def split_programmes(counts: Ints) -> list[tuple[dict[int, int], int]]:
-    """Programmes (round → theme, all different) with how many people follow each, from counts by theme and round.
-
-    Every round with heads has the same number n of them, and no theme more than n over all rounds. Take a matching of
-    rounds and themes that covers every round and every theme that all remaining people still need; repeat it until an
-    edge is used up or another theme becomes needed by all; go on with what is left.
-    """
-    left = counts.copy()
-    remaining = int(left.sum(axis=0).max(initial=0))
-    programmes = []
-    while remaining:
-        matching = _covering_matching(left, remaining)
-        spare = [remaining - int(left[t].sum()) for t in range(len(left)) if t not in matching.values()]
-        times = min([int(left[t, r]) for r, t in matching.items()] + [extra for extra in spare if extra > 0])
-        for r, t in matching.items():
-            left[t, r] -= times
-        remaining -= times
-        programmes.append((matching, times))
-    return programmes
-
-
-def _covering_matching(left: Ints, remaining: int) -> dict[int, int]:
-    """A matching, round → theme, that covers every round with heads and every theme with `remaining` of them.
-
-    Themes that must be covered are matched first; augmenting from the rounds afterwards keeps covered what is covered
-    (Mendelsohn and Dulmage).
-    """
-    by_round: dict[int, int] = {}
-    by_theme: dict[int, int] = {}
-
-    def from_theme(t: int, seen: set[int]) -> bool:
-        for r in np.flatnonzero(left[t]).tolist():
-            if r not in seen:
-                seen.add(r)
-                if r not in by_round or from_theme(by_round[r], seen):
-                    by_round[r], by_theme[t] = t, r
-                    return True
-        return False
-
-    def from_round(r: int, seen: set[int]) -> bool:
-        for t in np.flatnonzero(left[:, r]).tolist():
-            if t not in seen:
-                seen.add(t)
-                if t not in by_theme or from_round(by_theme[t], seen):
-                    by_round[r], by_theme[t] = t, r
-                    return True
-        return False
-
-    for t in np.flatnonzero(left.sum(axis=1) == remaining).tolist():
-        from_theme(t, set())
-    for r in np.flatnonzero(left.sum(axis=0)).tolist():
-        if r not in by_round:
-            from_round(r, set())
-    return by_round

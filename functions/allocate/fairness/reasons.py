@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from functions.allocate.flows.timetable import heads_of
 from functions.allocate.model.groups import Groups, group_attendees, group_rows
-from functions.allocate.model.objective import personal_costs
+from functions.allocate.model.objective import heads_of, personal_costs
 from functions.allocate.model.problem import NOWHERE, Bools, Ints, Places, Problem
 from shared.models import Says, Statement
 

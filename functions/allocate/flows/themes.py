@@ -12,10 +12,7 @@ from dataclasses import dataclass
 import networkx as nx  # type: ignore[import-untyped]  # its stubs are a package of their own
 import numpy as np
 
-from functions.allocate.model.problem import NOWHERE, Bools, Ints, NoAllocationError, Problem
-
-FAR = 1 << 60
-"""A cost that rules an edge out."""
+from functions.allocate.model.problem import FAR, NOWHERE, Bools, Ints, NoAllocationError, Problem
 
 
 @dataclass(frozen=True)
@@ -87,9 +84,10 @@ def theme_supply(problem: Problem) -> ThemeSupply:
 def assign_themes(demand: ThemeDemand, supply: ThemeSupply) -> Ints:
     """How many of each group get each theme, at least cost: network 1.
 
-    Nodes: a group supplies `units x size`; a head node for each (theme, type); a theme; the room, which takes all.
-    Edges: group → head at the group's cost, at most `size`, so that nobody repeats a theme; head → theme with the
-    convex cost of the mix as parallel edges; theme → room with the seats, of which `least` are a demand of the theme.
+    Nodes: an attendee group supplies `units x size`; a node for each (theme, type); a theme; the sink, which takes all.
+    Edges: group → (theme, type) at the group's cost, at most `size`, so that nobody repeats a theme; (theme, type) →
+    theme with the convex cost of the mix as parallel edges; theme → sink with the seats, of which `least` are a demand
+    of the theme.
     All costs are integers: network simplex may cycle for ever on floats. The optimum is a lower bound of the whole
     problem, and the optimum itself when rounds are alike.
 
@@ -102,7 +100,7 @@ def assign_themes(demand: ThemeDemand, supply: ThemeSupply) -> Ints:
         raise NoAllocationError("the seats of all rounds together do not suffice") from None
     given = np.zeros(demand.cost.shape, dtype=np.int64)
     for k in range(len(demand.size)):
-        for (_, theme, _), parallel in flow["group", k].items():
+        for (_, theme, _), parallel in flow["attendee group", k].items():
             given[k, theme] = parallel[0]
     return given
 
@@ -111,24 +109,24 @@ def _network(demand: ThemeDemand, supply: ThemeSupply) -> nx.MultiDiGraph:
     network = nx.MultiDiGraph()
     units = demand.units * demand.size
     for k in range(len(demand.size)):
-        network.add_node(("group", k), demand=-int(units[k]))
+        network.add_node(("attendee group", k), demand=-int(units[k]))
     edges = zip(*(axis.tolist() for axis in np.nonzero(demand.allowed & (units > 0)[:, None])), strict=True)
     network.add_edges_from(
         (
-            ("group", k),
-            ("heads", t, int(demand.partner_type[k])),
+            ("attendee group", k),
+            ("theme of type", t, int(demand.partner_type[k])),
             0,
             {"capacity": int(demand.size[k]), "weight": int(demand.cost[k, t])},
         )
         for k, t in edges
     )
-    for _, t, g in [node for node in network if node[0] == "heads"]:
+    for _, t, g in [node for node in network if node[0] == "theme of type"]:
         for key, (width, cost) in enumerate(supply.segments(t, g)):
             limit = {} if width is None else {"capacity": width}
-            network.add_edge(("heads", t, g), ("theme", t), key, weight=cost, **limit)
+            network.add_edge(("theme of type", t, g), ("theme", t), key, weight=cost, **limit)
     for t in range(len(supply.most)):
         must = int(supply.least[t])
         network.add_node(("theme", t), demand=must)
-        network.add_edge(("theme", t), ("room",), 0, capacity=int(supply.most[t]) - must, weight=0)
-    network.add_node(("room",), demand=int(units.sum()) - int(supply.least.sum()))
+        network.add_edge(("theme", t), ("sink",), 0, capacity=int(supply.most[t]) - must, weight=0)
+    network.add_node(("sink",), demand=int(units.sum()) - int(supply.least.sum()))
     return network

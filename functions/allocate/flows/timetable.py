@@ -16,6 +16,7 @@ import networkx as nx  # type: ignore[import-untyped]  # its stubs are a package
 import numpy as np
 
 from functions.allocate.model.groups import Groups, group_columns
+from functions.allocate.model.objective import heads_of
 from functions.allocate.model.problem import NOWHERE, Bools, Ints, NoAllocationError, Places, Problem
 
 
@@ -77,17 +78,6 @@ def _membership(problem: Problem, sets: Places) -> Bools:
 def _fits(problem: Problem, places: Places) -> bool:
     heads = heads_of(problem, places).sum(axis=2)
     return bool((heads <= problem.seats).all() and (heads >= problem.minimum).all())
-
-
-def heads_of(problem: Problem, places: Places) -> Ints:
-    """Heads by theme, round and type."""
-    themes, rounds, types = problem.shape
-    heads = np.zeros((themes, rounds, types), dtype=np.int64)
-    for r in range(rounds):
-        here = places[:, r] != NOWHERE
-        code = places[here, r].astype(np.int64) * types + problem.partner_type[here]
-        heads[:, r] = np.bincount(code, minlength=themes * types).reshape(themes, types)
-    return heads
 
 
 def _take_round(problem: Problem, r: int, people: Ints, left: Places) -> Places:
@@ -177,11 +167,12 @@ def _split_segments(pending: int, lower: Ints, upper: Ints, weight: int) -> Iter
         yield end - begin, sum(weight * ((begin >= high) - (begin < low)) for low, high in (here, later))
 
 
-def _split_round(kind: Ints, groups: Groups, cost: Ints, possible: Bools, supply: RoundSupply) -> Ints:
+def _split_round(partner_type: Ints, groups: Groups, cost: Ints, possible: Bools, supply: RoundSupply) -> Ints:
     """How many of each group take each theme in this round.
 
-    Nodes: a group (same type, themes left, rounds left) supplies its people; (theme, type) needs its floor; a theme
-    needs its least; the room takes the rest. Edges carry the convex costs and the bounds.
+    Nodes: a theme pair (with more than two rounds to come a larger set; same type, themes left, rounds left) supplies
+    its people; (workshop, type) needs its floor; a workshop needs its least; the sink takes the rest. Edges carry the
+    convex costs and the bounds.
 
     Raises NoAllocationError when no split fits.
     """
@@ -190,28 +181,32 @@ def _split_round(kind: Ints, groups: Groups, cost: Ints, possible: Bools, supply
     if (supply.most < np.maximum(supply.least, floors)).any():
         raise NoAllocationError("the themes do not fit the rounds in any order")
     for k in range(len(groups)):
-        network.add_node(("group", k), demand=-int(groups.size[k]))
+        network.add_node(("theme pair", k), demand=-int(groups.size[k]))
         for t in np.flatnonzero(possible[k]).tolist():
             network.add_edge(
-                ("group", k), ("heads", t, int(kind[k])), 0, capacity=int(groups.size[k]), weight=int(cost[k, t])
+                ("theme pair", k),
+                ("workshop of type", t, int(partner_type[k])),
+                0,
+                capacity=int(groups.size[k]),
+                weight=int(cost[k, t]),
             )
     for (t, g), segments in supply.segments.items():
-        network.add_node(("heads", t, g), demand=int(supply.floor[t, g]))
+        network.add_node(("workshop of type", t, g), demand=int(supply.floor[t, g]))
         for key, (width, each) in enumerate(segments):
-            network.add_edge(("heads", t, g), ("theme", t), key, capacity=width, weight=each)
+            network.add_edge(("workshop of type", t, g), ("workshop", t), key, capacity=width, weight=each)
     taken = int(floors.sum())
     for t in range(len(supply.least)):
         must = max(int(supply.least[t] - floors[t]), 0)
-        network.add_node(("theme", t), demand=must)
-        network.add_edge(("theme", t), ("room",), 0, capacity=int(supply.most[t] - floors[t]) - must, weight=0)
+        network.add_node(("workshop", t), demand=must)
+        network.add_edge(("workshop", t), ("sink",), 0, capacity=int(supply.most[t] - floors[t]) - must, weight=0)
         taken += must
-    network.add_node(("room",), demand=int(groups.size.sum()) - taken)
+    network.add_node(("sink",), demand=int(groups.size.sum()) - taken)
     try:
         _, flow = nx.network_simplex(network)
     except nx.NetworkXUnfeasible:
         raise NoAllocationError("the themes do not fit the rounds in any order") from None
     counts = np.zeros(cost.shape, dtype=np.int64)
     for k in range(len(groups)):
-        for (_, t, _), parallel in flow["group", k].items():
+        for (_, t, _), parallel in flow["theme pair", k].items():
             counts[k, t] = parallel[0]
     return counts

@@ -7,10 +7,12 @@ from dataclasses import replace
 import numpy as np
 
 from functions.allocate.fairness.shares import share_themes, spread_regret
-from functions.allocate.flows.contested import Crowd, settle
+from functions.allocate.flows.contested import settle
+from functions.allocate.flows.crowd import Crowd, make_crowd
+from functions.allocate.flows.prices import theme_prices
 from functions.allocate.flows.themes import ThemeDemand, assign_themes, theme_supply
 from functions.allocate.flows.timetable import make_timetable
-from functions.allocate.model.bound import lower_bound, supply_value, theme_prices
+from functions.allocate.model.bound import lower_bound, supply_value
 from functions.allocate.model.groups import Groups, allowed_places, place_costs
 from functions.allocate.model.objective import Solution, evaluate
 from functions.allocate.model.problem import NOWHERE, Bools, Ints, NoAllocationError, Places, Problem
@@ -66,10 +68,10 @@ def _crowd(problem: Problem) -> Crowd:
         rank_costs = problem.rank_costs.astype(np.int32)
         cost = rank_costs[problem.rank.T]
         allowed = np.repeat((problem.seats[:, :1] > 0), problem.people, axis=1)
-        return Crowd(cost, None if allowed.all() else allowed, units, problem.partner_type, types, problem.weight)
+        return make_crowd(cost, None if allowed.all() else allowed, units, problem.partner_type, types, problem.weight)
     everyone = np.arange(problem.people)
     demand = theme_demand(problem, everyone, np.ones_like(everyone))
-    return Crowd(demand.cost.T, demand.allowed.T, units, problem.partner_type, types, problem.weight)
+    return make_crowd(demand.cost.T, demand.allowed.T, units, problem.partner_type, types, problem.weight)
 
 
 def _on_the_margin(demand: ThemeDemand, prices: Ints) -> Bools:

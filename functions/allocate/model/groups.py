@@ -119,7 +119,12 @@ def place_costs(problem: Problem, rows: Ints) -> Ints:
     """Cost of each workshop for each of `rows`: rank cost, plus the change cost where it is not the held one."""
     cost = np.repeat(problem.rank_costs[problem.rank[rows]][:, :, None], len(problem.rounds), axis=2)
     if problem.change_cost:
-        held = problem.held[rows]
-        changes = (held[:, None, :] != NOWHERE) & (held[:, None, :] != np.arange(len(problem.themes))[None, :, None])
-        cost = cost + problem.change_cost * changes
+        cost = cost + problem.change_cost * place_changes(problem, rows)
     return cost
+
+
+def place_changes(problem: Problem, rows: Ints) -> Ints:
+    """1 where a place is not the one held, by attendee, theme, round; 0 where none is held."""
+    held = problem.held[rows]
+    changes = (held[:, None, :] != NOWHERE) & (held[:, None, :] != np.arange(len(problem.themes))[None, :, None])
+    return np.asarray(changes, dtype=np.int64)

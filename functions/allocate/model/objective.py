@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from functions.allocate.flows.timetable import heads_of
 from functions.allocate.model.problem import NOWHERE, Ints, NoAllocationError, Places, Problem
 from functions.allocate.model.result import Engine, Objective
 
@@ -48,6 +47,17 @@ def evaluate(problem: Problem, places: Places) -> Objective:
     balance = problem.weight * heads_outside(problem, places)
     change = problem.change_cost * int(((held != NOWHERE) & (held != given)).sum())
     return Objective(total=rank + balance + change, rank=rank, balance=balance, change=change)
+
+
+def heads_of(problem: Problem, places: Places) -> Ints:
+    """Heads by theme, round and type."""
+    themes, rounds, types = problem.shape
+    heads = np.zeros((themes, rounds, types), dtype=np.int64)
+    for r in range(rounds):
+        here = places[:, r] != NOWHERE
+        code = places[here, r].astype(np.int64) * types + problem.partner_type[here]
+        heads[:, r] = np.bincount(code, minlength=themes * types).reshape(themes, types)
+    return heads
 
 
 def heads_outside(problem: Problem, places: Places) -> int:

@@ -24,6 +24,9 @@ Places = NDArray[np.int16]
 
 NOWHERE = -1
 
+FAR = 1 << 60
+"""A cost that rules a place out."""
+
 
 class NoAllocationError(Exception):
     """No allocation exists; the message names the cut that is full, in words and numbers."""

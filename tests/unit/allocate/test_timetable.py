@@ -8,7 +8,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from functions.allocate.flows.timetable import heads_of, make_timetable
+from functions.allocate.flows.timetable import make_timetable
+from functions.allocate.model.objective import heads_of
 from functions.allocate.model.problem import build_problem
 from tests.unit.allocate.instances import crowd, event_of
 

@@ -1,0 +1,103 @@
+"""A first guess of the prices of network 1, theme by theme."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from functions.allocate.flows.crowd import BLUR, Crowd
+from functions.allocate.flows.market import Market, follow
+from functions.allocate.flows.prices import Prices
+from functions.allocate.flows.themes import ThemeSupply
+from functions.allocate.model.problem import Bools, Ints
+
+SAMPLE = 2_000
+"""People in the sample that gives the first guess."""
+
+SWEEPS = 100
+"""Times that the first guess goes through all themes, at most; it stops when nothing moves."""
+
+PACE = 4
+"""Steps after which prices are tried further along the way they have come; steps often repeat in turn."""
+
+
+def sample(crowd: Crowd, supply: ThemeSupply) -> tuple[Crowd, ThemeSupply]:
+    """People spread evenly over types and ids, and their part of seats and bands."""
+    people = np.unique(np.linspace(0, len(crowd) - 1, min(SAMPLE, len(crowd))).astype(np.int64))
+    share = len(people) / max(len(crowd), 1)
+    # Upwards, so that what suffices for all suffices for some.
+    most, upper = (np.ceil(counts * share).astype(np.int64) for counts in (supply.most, supply.upper))
+    least, lower = (np.floor(counts * share).astype(np.int64) for counts in (supply.least, supply.lower))
+    return crowd.part(people), replace(supply, least=least, most=most, lower=lower, upper=upper)
+
+
+def first_guess(crowd: Crowd, supply: ThemeSupply) -> Market:
+    """A market at prices near those that clear it: every theme's at which its seats suffice, beside the others' last.
+
+    Prices begin at 0 and rise; where two themes outbid each other, the way they have come shows how far.
+    """
+    themes, types = supply.lower.shape
+    nothing = Prices(np.zeros((themes, types), np.int64), np.zeros(themes, np.int64))
+    market = Market(crowd.blurred(), replace(supply, weight=supply.weight * BLUR), nothing)
+    best = mark = market
+    for count in range(1, SWEEPS):
+        prices = _clearing_prices(market)
+        if (np.abs(prices.seats - market.prices.seats) <= 1).all():
+            break
+        market = Market(market.crowd, market.supply, prices)
+        if count % PACE == 0:
+            market, mark = follow(market, market.prices_since(mark)), market
+        best = max(best, market, key=lambda one: one.value)
+    seats = -(-best.prices.seats // BLUR)
+    above = np.clip(-(-best.prices.heads // BLUR) - seats[:, None], -supply.weight, supply.weight)
+    return Market(crowd, supply, Prices(seats[:, None] + above, seats))
+
+
+def _clearing_prices(market: Market) -> Prices:
+    """The lowest price of each theme, not below 0, at which its seats suffice if all other prices stay.
+
+    A type with more heads than its upper bound then pays up to the weight more, one with fewer than its lower bound up
+    to the weight less. Whoever would pay just the price does not insist.
+    """
+    crowd, supply, weight = market.crowd, market.supply, market.supply.weight
+    ends, blocks = crowd.ends, []
+    for g in range(crowd.types):
+        begin, end = int(ends[g]), int(ends[g + 1])
+        reduced = crowd.reduced(market.prices.heads, g, begin, end)
+        wanted, unwanted, _ = crowd.margins(reduced, begin, end)
+        # At this price or less they take the theme: it is then cheaper than the next best.
+        blocks.append(np.where(reduced <= wanted, unwanted, wanted) - crowd.cost[:, begin:end])
+
+    everyone: Ints = np.concatenate(blocks, axis=1)
+
+    def heads_at(price: Ints) -> Ints:
+        return np.stack([np.count_nonzero(b > price[:, g, None], axis=1) for g, b in enumerate(blocks)], axis=1)
+
+    def seated(price: Ints) -> Bools:
+        base = price[:, None]
+        here, least, most = (heads_at(base + step + np.zeros_like(supply.lower)) for step in (0, weight, -weight))
+        heads = np.clip(here, np.minimum(supply.lower, most), np.maximum(supply.upper, least))
+        suffice: Bools = heads.sum(axis=1) <= supply.most
+        return suffice
+
+    dearest = max(int(block.max(initial=0)) for block in blocks)
+    top = np.full(len(supply.most), min(dearest, crowd.far))
+    # Without bands first, which is quicker: types pay the weight more or less at most, so the price is not further off.
+    rough = _lowest(lambda p: (everyone > p[:, None]).sum(axis=1) <= supply.most, np.zeros_like(top), top)
+    seats = _lowest(seated, np.maximum(rough - weight, 0), rough + weight)
+    base: Ints = np.repeat(seats[:, None], crowd.types, axis=1)
+    dearer = _lowest(lambda p: heads_at(p) <= supply.upper, base, base + weight)
+    cheaper = -_lowest(lambda p: heads_at(-p) >= supply.lower, -base, weight - base)
+    return Prices(np.where(dearer > base, dearer, cheaper), seats)
+
+
+def _lowest(enough: Callable[[Ints], Bools], low: Ints, high: Ints) -> Ints:
+    """The lowest number from `low` to `high`, each for itself, that is enough; `high` if none is."""
+    low = low - 1
+    while (high - low > 1).any():
+        middle = (low + high) // 2
+        fine = enough(middle)
+        low, high = np.where(fine, low, middle), np.where(fine, middle, high)
+    return high

@@ -1,0 +1,143 @@
+"""What everyone and every workshop does at given prices: who is sure, who is contested, and the dual value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from functions.allocate.fairness.shares import share_themes
+from functions.allocate.flows.crowd import Crowd
+from functions.allocate.flows.prices import Prices
+from functions.allocate.flows.themes import ThemeSupply
+from functions.allocate.model.groups import Groups, group_columns
+from functions.allocate.model.problem import NOWHERE, Bools, Ints, Places
+
+ENDLESS = 1 << 40
+"""Capacity of an edge without a limit."""
+
+
+@dataclass(frozen=True)
+class Settled:
+    """The outcome of network 1: a set of themes a person, prices by theme and type, and who is on the margin.
+
+    `tied` lists people for whom another set costs the same at these prices: only they can swap at equal total cost, and
+    only what is on their `margin` (by theme and tied person), as dear as the dearest theme wanted.
+    `demand_value` is what all sets cost at the prices.
+    """
+
+    sets: Places
+    prices: Prices
+    tied: Ints
+    margin: Bools
+    demand_value: int
+
+
+class Market:
+    """What everyone and every workshop does at given prices: who is sure, who is contested, and D."""
+
+    def __init__(self, crowd: Crowd, supply: ThemeSupply, prices: Prices) -> None:
+        self.crowd, self.supply, self.prices = crowd, supply, prices
+        self.sure: Ints = np.zeros_like(prices.heads)
+        demand_value, beyond = 0, False
+        tied, ties, open_ = [], [], []
+        for g, begin, end in crowd.blocks():
+            reduced = crowd.reduced(prices.heads, g, begin, end)
+            wanted, unwanted, value = crowd.margins(reduced, begin, end)
+            beyond |= int(wanted.max()) >= crowd.far // 2
+            demand_value += value
+            self.sure[:, g] += np.count_nonzero(reduced < unwanted, axis=1)
+            who = np.flatnonzero(wanted == unwanted)
+            mine, margin = reduced[:, who], wanted[who]
+            tied.append(who + begin)
+            ties.append(mine == margin)
+            open_.append(crowd.units[begin:end][who] - np.count_nonzero(mine < margin, axis=0))
+        self.tied = np.concatenate(tied) if tied else np.zeros(0, dtype=np.int64)
+        self.ties = np.concatenate(ties, axis=1) if ties else np.zeros((len(crowd.cost), 0), dtype=bool)
+        self.open = np.concatenate(open_) if open_ else np.zeros(0, dtype=np.int64)
+        self.partner_type = np.searchsorted(crowd.ends, self.tied, side="right") - 1
+        self.demand_value = demand_value
+        self.low, self.high = _heads_range(supply, prices)
+        self.value = -ENDLESS << 30 if beyond else demand_value + self._supply_value()
+        """D; far below any other at prices that only somebody without a seat would pay."""
+
+    def moved(self, step: Ints) -> Market:
+        """The market at other prices: heads by theme and type, seats in the last column.
+
+        A head is never worth more than the weight above or below its seat, and nobody is paid to come without need.
+        """
+        seats = self.prices.seats + step[:, -1]
+        seats = np.where(self.supply.least > 0, seats, np.maximum(seats, 0))
+        above = self.prices.heads + step[:, :-1] - seats[:, None]
+        heads = seats[:, None] + np.clip(above, -self.supply.weight, self.supply.weight)
+        return Market(self.crowd, self.supply, Prices(heads, seats))
+
+    def _supply_value(self) -> int:
+        supply, weight = self.supply, self.supply.weight
+        seats, margin = self.prices.seats, self.prices.heads - self.prices.seats[:, None]
+        balance = weight * (np.maximum(self.low - supply.upper, 0) - np.minimum(self.low, supply.lower))
+        fill = np.where(seats > 0, supply.most, supply.least)
+        return int((balance - margin * self.low).sum() - (seats * fill).sum())
+
+    def prices_since(self, mark: Market) -> Ints:
+        """How prices have changed, as a step."""
+        heads, seats = self.prices.heads - mark.prices.heads, self.prices.seats - mark.prices.seats
+        return np.column_stack([heads, seats])
+
+    def groups(self) -> Groups:
+        """The contested people, by type, seats open and contested themes."""
+        columns = [self.partner_type, self.open]
+        for begin in range(0, len(self.ties), 62):
+            bits = self.ties[begin : begin + 62]
+            columns.append((bits * (1 << np.arange(len(bits), dtype=np.int64))[:, None]).sum(axis=0))
+        return group_columns(columns, len(self.tied))
+
+    def settled(self, given: Ints) -> Settled:
+        """Everyone's themes: what they are sure of, and their share of what was contested."""
+        crowd, groups = self.crowd, self.groups()
+        sets = np.full((len(crowd), max(crowd.most_units, 1)), NOWHERE, dtype=np.int16)
+        filled = np.zeros(len(crowd), dtype=np.int8)
+        for g, begin, end in crowd.blocks():
+            reduced = crowd.reduced(self.prices.heads, g, begin, end)
+            _, unwanted, _ = crowd.margins(reduced, begin, end)
+            for t, row in enumerate(reduced):
+                who = np.flatnonzero(row < unwanted) + begin
+                sets[who, filled[who]] = t
+                filled[who] += 1
+        first = groups.first
+        dealt = share_themes(given, groups.size, self.open[first], -self.prices.heads[:, self.partner_type[first]].T)
+        owner = self.tied[groups.order]
+        for column in dealt.T:
+            here = column != NOWHERE
+            who = owner[here]
+            sets[who, filled[who]] = column[here]
+            filled[who] += 1
+        everyone = np.empty_like(sets)
+        everyone[crowd.order] = sets
+        tied = crowd.order[self.tied]
+        by_person = np.argsort(tied)
+        return Settled(everyone, self.prices, tied[by_person], self.ties[:, by_person], self.demand_value)
+
+
+def follow(market: Market, step: Ints) -> Market:
+    """Move prices by a step, and on by twice as much while D grows. By heads by theme and type, seats last."""
+    while step.any():
+        moved = market.moved(step)
+        if moved.value <= market.value:
+            break
+        market, step = moved, 2 * step
+    return market
+
+
+def _heads_range(supply: ThemeSupply, prices: Prices) -> tuple[Ints, Ints]:
+    """Fewest and most heads by theme and type that are best for a workshop at these prices.
+
+    With d what a head pays above a seat: none below −weight, the lower bound up to 0, the upper bound from there on,
+    any number at weight.
+    """
+    weight = supply.weight
+    d = prices.heads - prices.seats[:, None]
+    none = np.zeros_like(supply.lower)
+    low = np.select([d <= -weight, d <= 0], [none, supply.lower], supply.upper)
+    high = np.select([d < -weight, d < 0, d < weight], [none, supply.lower, supply.upper], ENDLESS)
+    return (low, high) if weight else (none, np.where(d < 0, none, ENDLESS))
