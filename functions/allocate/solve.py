@@ -28,7 +28,15 @@ from functions.allocate.model.objective import (
     personal_costs,
     satisfaction,
 )
-from functions.allocate.model.problem import NOWHERE, Ints, NoAllocationError, Places, Problem, build_problem
+from functions.allocate.model.problem import (
+    NOWHERE,
+    EngineCannotError,
+    Ints,
+    NoAllocationError,
+    Places,
+    Problem,
+    build_problem,
+)
 from functions.allocate.model.result import Allocation
 from shared.attendees import Attendee, Mode, input_digest
 from shared.models import Event
@@ -38,11 +46,21 @@ Progress = Callable[[str], None]
 OnFault = Callable[[str, Exception], None]
 EngineChoice = Literal["auto", "flow", "exact"]
 
+LEAST_FOR_CUT, MOST_FOR_CUT = 2.0, 20.0
+"""Seconds that each of the two solutions behind the words of a full cut may take."""
+
 
 def solve(problem: Problem, *, engine: EngineChoice = "auto", time_budget: float = 60.0) -> Solution:
     """Find an allocation of least cost and prove it.
 
-    Raises NoAllocationError when none exists, with the cut that is full.
+    Raises
+    ------
+    NoAllocationError
+        None exists; the message names the cut that is full.
+    NotFoundInTimeError
+        None was found within `time_budget` seconds, though none is ruled out.
+    EngineCannotError
+        The flow engine alone was asked for and has no allocation, though another engine may.
     """
     deadline = time.monotonic() + time_budget
     plain = list(plain_cuts(problem))
@@ -61,11 +79,14 @@ def _solve_costs(problem: Problem, deadline: float, *, engine: EngineChoice, gro
     groups = groups or group_attendees(problem)
     try:
         flow = solve_flow(problem, groups)
+        if engine == "flow" and flow.places is None:
+            raise EngineCannotError(flow.why)
         if engine == "flow" or (engine == "auto" and flow.optimal):
             return flow
         return close_gap(problem, groups, flow, deadline)
     except NoAllocationError as fault:
-        raise NoAllocationError(full_cut(problem) or str(fault)) from None
+        left = max(deadline - time.monotonic(), LEAST_FOR_CUT)
+        raise NoAllocationError(full_cut(problem, min(left / 2, MOST_FOR_CUT)) or str(fault)) from None
 
 
 def _among_equals(problem: Problem, groups: Groups, places: Places) -> Places:
@@ -122,6 +143,10 @@ def allocate(
         The attendees or the previous programmes do not fit the event.
     NoAllocationError
         No allocation exists; the message names the cut.
+    NotFoundInTimeError
+        None was found within `time_budget` seconds, though none is ruled out.
+    EngineCannotError
+        The flow engine alone was asked for and has no allocation, though another engine may.
     """
     begun = time.monotonic()
     report = progress or (lambda _: None)

@@ -26,7 +26,7 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from functions.allocate.model.problem import NoAllocationError
+from functions.allocate.model.problem import EngineCannotError, NoAllocationError, NotFoundInTimeError
 from functions.allocate.model.result import Allocation
 from functions.allocate.solve import allocate
 from infra.report.compare import compare
@@ -37,8 +37,8 @@ from shared.attendees import Attendee, attendee_faults, programme_faults
 from shared.event_file import EventFileError, load_event
 from shared.models import Event
 
-DONE, CHECK_FAILED, BAD_INPUT, NO_ALLOCATION = 0, 1, 2, 3
-"""Exit codes."""
+DONE, CHECK_FAILED, BAD_INPUT, NO_ALLOCATION, NOT_FOUND = 0, 1, 2, 3, 4
+"""Exit codes. `NOT_FOUND`: none was found in time, or not by this engine, though none is ruled out."""
 
 Programmes = dict[str, dict[str, str]]
 
@@ -95,6 +95,20 @@ def run_allocate(args: argparse.Namespace) -> int:
     except NoAllocationError as error:
         print(f"No allocation exists. {error}", file=sys.stderr)
         return NO_ALLOCATION
+    except NotFoundInTimeError:
+        print(
+            f"No allocation was found in {args.time_budget:g} seconds, though none is ruled out. "
+            "Nothing was written. Give it more time with --time-budget SECONDS.",
+            file=sys.stderr,
+        )
+        return NOT_FOUND
+    except EngineCannotError as error:
+        print(
+            f"The engine '{args.engine}' cannot allocate these people: {error}. This does not mean that no allocation "
+            "exists. Nothing was written. Leave out --engine, and another engine takes over.",
+            file=sys.stderr,
+        )
+        return NOT_FOUND
     write_files(args.out, event, attendees, allocation)
     print(_summary(allocation, args.out))
     if previous is not None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from html import escape
 
-from functions.allocate.model.problem import NoAllocationError
+from functions.allocate.model.problem import EngineCannotError, NoAllocationError
 from functions.allocate.model.result import Allocation
 from functions.allocate.solve import balance_curve
 from shared.attendees import Attendee
@@ -345,7 +345,7 @@ def _curve(facts: _Facts) -> str:
     title = "<section><h2>What would stricter balance cost?</h2>"
     try:
         points = balance_curve(facts.event, facts.attendees, weights, tolerance=Fraction(facts.allocation.tolerance))
-    except NoAllocationError as error:
+    except (EngineCannotError, NoAllocationError) as error:
         logger.warning("report.html is written without the curve of balance: %s.", error)
         return (
             f"{title}<p>There is no curve here: it is drawn with the fast engine, and for these people and rounds that "

@@ -88,11 +88,14 @@ class _Shortage:
             return None
         return solver.getSolution()
 
-    def example(self, time_limit: float) -> str:
-        """The fewest seats and people that would make an allocation possible, and where; "" if none are missing."""
+    def example(self, time_limit: float) -> str | None:
+        """The fewest seats and people that would make an allocation possible, and where.
+
+        "" if none are missing, None if that was not found in time.
+        """
         found = self._solve(time_limit, whole=True)
         if found is None:
-            return "No allocation exists."
+            return None
         extra = np.rint(np.array(found.col_value)[len(self.model.columns) :]).astype(int).reshape(2, -1)
         wanted = [
             f"{count} more {thing} in {self._name(place)}"

@@ -14,7 +14,7 @@ import numpy as np
 from functions.allocate.model.bound import lower_bound
 from functions.allocate.model.groups import group_attendees
 from functions.allocate.model.objective import Solution, evaluate, heads_of
-from functions.allocate.model.problem import NOWHERE, Bools, Ints, NoAllocationError, Problem
+from functions.allocate.model.problem import NOWHERE, Bools, EngineCannotError, Ints, NoAllocationError, Problem
 
 Solve = Callable[[Problem, float], Solution]
 
@@ -31,7 +31,7 @@ def solve_keeping(problem: Problem, solve: Solve, deadline: float) -> Solution:
         settled = replace(problem, pinned=held.astype(np.int16), change_cost=0, decisive=False)
         try:
             return _with_changes(problem, solve(settled, deadline), unavoidable)
-        except NoAllocationError:
+        except (NoAllocationError, EngineCannotError):
             pass  # some must move, or there is no allocation at all: the exact engine tells
     solution = solve(problem, deadline)
     changes = evaluate(problem, solution.found).change // problem.change_cost

@@ -17,7 +17,7 @@ import numpy as np
 
 from functions.allocate.model.groups import Groups, group_columns
 from functions.allocate.model.objective import heads_of
-from functions.allocate.model.problem import NOWHERE, Bools, Ints, NoAllocationError, Places, Problem
+from functions.allocate.model.problem import NOWHERE, Bools, EngineCannotError, Ints, Places, Problem
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def make_timetable(problem: Problem, sets: Places) -> Places:
 
     `sets` holds the themes of each attendee (without pins) in any order. Pins are kept.
 
-    Raises NoAllocationError when no order fits the seats; with uneven rounds that is no proof that none exists.
+    Raises EngineCannotError when no order fits the seats; with uneven rounds that is no proof that none exists.
     """
     places = problem.pinned.copy()
     left = np.sort(sets, axis=1)[:, ::-1].copy()  # by theme, so that equal sets are equal rows; `NOWHERE` last
@@ -53,7 +53,7 @@ def make_timetable(problem: Problem, sets: Places) -> Places:
     people = np.flatnonzero(free[:, last])
     places[people, last] = left[people, 0]
     if not _fits(problem, places):
-        raise NoAllocationError("the themes do not fit the rounds in any order")
+        raise EngineCannotError("the themes do not fit the rounds in any order")
     return places
 
 
@@ -174,12 +174,12 @@ def _split_round(partner_type: Ints, groups: Groups, cost: Ints, possible: Bools
     its people; (workshop, type) needs its floor; a workshop needs its least; the sink takes the rest. Edges carry the
     convex costs and the bounds.
 
-    Raises NoAllocationError when no split fits.
+    Raises EngineCannotError when no split fits.
     """
     network = nx.MultiDiGraph()
     floors = supply.floor.sum(axis=1)
     if (supply.most < np.maximum(supply.least, floors)).any():
-        raise NoAllocationError("the themes do not fit the rounds in any order")
+        raise EngineCannotError("the themes do not fit the rounds in any order")
     for k in range(len(groups)):
         network.add_node(("theme pair", k), demand=-int(groups.size[k]))
         for t in np.flatnonzero(possible[k]).tolist():
@@ -204,7 +204,7 @@ def _split_round(partner_type: Ints, groups: Groups, cost: Ints, possible: Bools
     try:
         _, flow = nx.network_simplex(network)
     except nx.NetworkXUnfeasible:
-        raise NoAllocationError("the themes do not fit the rounds in any order") from None
+        raise EngineCannotError("the themes do not fit the rounds in any order") from None
     counts = np.zeros(cost.shape, dtype=np.int64)
     for k in range(len(groups)):
         for (_, t, _), parallel in flow["theme pair", k].items():

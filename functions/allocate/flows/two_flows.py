@@ -15,7 +15,7 @@ from functions.allocate.flows.timetable import make_timetable
 from functions.allocate.model.bound import lower_bound, supply_value
 from functions.allocate.model.groups import Groups, allowed_places, place_costs
 from functions.allocate.model.objective import Solution, evaluate
-from functions.allocate.model.problem import NOWHERE, Bools, Ints, NoAllocationError, Places, Problem
+from functions.allocate.model.problem import NOWHERE, Bools, EngineCannotError, Ints, Places, Problem
 
 MOST_EDGES = 2_500
 """Edges, groups times themes, up to which network 1 is solved as it stands."""
@@ -98,7 +98,7 @@ def _order_sets(problem: Problem, sets: Places, tied: Ints, margin: Bools, solut
         sets[tied] = mine
     try:
         places = make_timetable(problem, sets)
-    except NoAllocationError as fault:
+    except EngineCannotError as fault:
         return replace(solution, why=str(fault))
     return replace(solution, places=places, total=evaluate(problem, places).total)
 

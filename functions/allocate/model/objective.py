@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from functions.allocate.model.problem import NOWHERE, Ints, NoAllocationError, Places, Problem
+from functions.allocate.model.problem import NOWHERE, Ints, NotFoundInTimeError, Places, Problem
 from functions.allocate.model.result import Engine, Objective
 
 
@@ -32,9 +32,9 @@ class Solution:
 
     @property
     def found(self) -> Places:
-        """The places. Raises NoAllocationError when none were found."""
+        """The places. Raises NotFoundInTimeError when none were found."""
         if self.places is None:
-            raise NoAllocationError(self.why)
+            raise NotFoundInTimeError(self.why)
         return self.places
 
 

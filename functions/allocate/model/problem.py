@@ -32,6 +32,14 @@ class NoAllocationError(Exception):
     """No allocation exists; the message names the cut that is full, in words and numbers."""
 
 
+class NotFoundInTimeError(Exception):
+    """No allocation was found in the time there was, though none is ruled out; the message says what was reached."""
+
+
+class EngineCannotError(Exception):
+    """The engine that was asked for cannot allocate these people, though another may; the message says why."""
+
+
 @dataclass(frozen=True)
 class Problem:
     """An event and its attendees as arrays.

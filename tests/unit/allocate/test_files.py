@@ -9,12 +9,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from functions.allocate.model.problem import NoAllocationError
+from functions.allocate.model.problem import EngineCannotError
 from infra.cli import main
 from tests.support.factories import event_data
 
@@ -247,6 +248,8 @@ def test_a_million_rows_with_one_bad_line_are_refused_in_reasonable_time_and_mem
     assert int(done.stdout) < LIMIT_MEGABYTES * 1024
 
 
+THEMES = ("vision", "governance", "resources", "wildlife")
+
 ROUNDS_DIFFER = {"capacities": {"vision": {"second": 0}, "governance": {"second": 0}}}
 
 
@@ -300,9 +303,56 @@ def test_a_section_of_the_report_that_fails_costs_no_other_section(
 
 def refused(*_: object, **__: object) -> None:
     """The fast engine on rounds that differ."""
-    raise NoAllocationError("the themes do not fit the rounds in any order")
+    raise EngineCannotError("the themes do not fit the rounds in any order")
 
 
 def verified(event_file: Path, folder: Path) -> bool:
     """Whether `verify` agrees with what was written."""
     return main(["verify", str(event_file), str(folder / "people.csv"), str(folder / "out" / "allocation.json")]) == 0
+
+
+def test_none_found_in_time_is_not_said_to_be_none_at_all(
+    tmp_path: Path, run: Run, event_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the flow's timetable does not fit and the exact engine has no time, nothing is known yet."""
+    from functions.allocate import solve
+
+    monkeypatch.setattr(solve, "close_gap", lambda problem, groups, flow, deadline: replace(flow, places=None))
+    event_file.write_text(json.dumps(event_data(**ROUNDS_DIFFER)), encoding="utf-8")
+
+    code, said = run(HEADER + ANN)
+
+    assert code == 4
+    assert said == [
+        "No allocation was found in 120 seconds, though none is ruled out. Nothing was written. "
+        "Give it more time with --time-budget SECONDS."
+    ]
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_engine_that_cannot_does_not_say_that_none_exists(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from functions.allocate.flows import two_flows
+
+    monkeypatch.setattr(two_flows, "make_timetable", refused)
+
+    code, said = run(HEADER + ANN, "--engine", "flow")
+
+    assert code == 4
+    assert "The engine 'flow' cannot allocate these people" in said[0]
+    assert "No allocation exists" not in said[0]
+    assert not (tmp_path / "out").exists()
+
+
+def test_no_allocation_exists_is_said_when_the_seats_do_not_suffice(run: Run, event_file: Path) -> None:
+    event_file.write_text(
+        json.dumps(event_data(capacities={theme: {"first": 0} for theme in THEMES[1:]} | {THEMES[0]: {"first": 1}})),
+        encoding="utf-8",
+    )
+
+    code, said = run(HEADER + ANN + ANN.replace("ann", "amy"))
+
+    assert code == 3
+    assert said[0].startswith("No allocation exists. ")
+    assert said[0].count("No allocation exists") == 1
