@@ -155,8 +155,8 @@ def make_network(people: People) -> Network:
     far, weight = ROUNDS * count, 2
     t, g = (axis.ravel() for axis in np.indices((themes, TYPES)))
     low, high = lower.sum(axis=1)[t, g], upper.sum(axis=1)[t, g]
-    for capacity, cost in ((low, -weight), (high - low, 0), (np.full_like(low, far), weight)):
-        edges.append((heads + t * TYPES + g, theme + t, capacity, np.full_like(t, cost)))
+    for capacity, each in ((low, -weight), (high - low, 0), (np.full_like(low, far), weight)):
+        edges.append((heads + t * TYPES + g, theme + t, capacity, np.full_like(t, each)))
     every = np.arange(themes)
     edges.append((theme + every, np.full_like(every, room), people.seats.sum(axis=1), np.zeros_like(every)))
     supply = np.zeros(room + 1, dtype=np.int64)
@@ -175,7 +175,7 @@ def bands(people: People) -> tuple[Ints, Ints]:
 
 def solve_ortools(people: People) -> int:
     """OR-Tools' cost-scaling push-relabel on network 1."""
-    from ortools.graph.python import min_cost_flow
+    from ortools.graph.python import min_cost_flow  # type: ignore[import-untyped]
 
     network = make_network(people)
     flow = min_cost_flow.SimpleMinCostFlow()
@@ -192,7 +192,7 @@ def solve_ortools(people: People) -> int:
 
 def solve_networkx(people: People) -> int:
     """NetworkX's network simplex on network 1."""
-    import networkx as nx
+    import networkx as nx  # type: ignore[import-untyped]
 
     network = make_network(people)
     graph = nx.MultiDiGraph()
@@ -281,7 +281,7 @@ def _minimise(
     if whole:
         kinds = [highspy.HighsVarType.kInteger] * whole + [highspy.HighsVarType.kContinuous] * (len(cost) - whole)
         model.integrality_ = kinds
-    solver = highspy.Highs()
+    solver = highspy.Highs()  # type: ignore[no-untyped-call]
     for option, setting in {"output_flag": False, "mip_rel_gap": 0.0, "mip_abs_gap": 0.5, "time_limit": 900.0}.items():
         solver.setOptionValue(option, setting)
     solver.passModel(model)

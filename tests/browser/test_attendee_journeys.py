@@ -253,7 +253,7 @@ def test_the_summary_has_the_focus_and_leads_to_each_field(site: str, open_page:
     links = page.locator("[data-problem] a")
     landed = []
     for place in range(links.count()):
-        words = links.nth(place).text_content()
+        words = str(links.nth(place).text_content())
         links.nth(place).click()
         landed.append(page.evaluate("document.activeElement.id"))
         assert words in str(page.locator(f"#{landed[-1]}-fault").text_content())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Page, Response
@@ -129,10 +130,14 @@ def test_no_page_in_any_state_has_an_accessibility_fault(
     site: str, states: dict[str, State], open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """WCAG 2.2 AA by axe: everything on a light desktop, and on a dark phone what colours and width decide."""
+    looks: list[tuple[Literal["light", "dark"], int, list[str]]] = [
+        ("light", 1280, []),
+        ("dark", 360, ["color-contrast", "target-size"]),
+    ]
     faults = []
     page = open_page(site)
     for name in walk(page, site, states, monkeypatch):
-        for scheme, width, rules in (("light", 1280, []), ("dark", 360, ["color-contrast", "target-size"])):
+        for scheme, width, rules in looks:
             page.set_viewport_size({"width": width, "height": 800})
             page.emulate_media(color_scheme=scheme)
             faults += [f"{name}, {scheme}: {fault}" for fault in accessibility_faults(page, *rules)]

@@ -82,7 +82,7 @@ class Meter:
 def meter(monkeypatch: pytest.MonkeyPatch) -> Meter:
     """A meter on every call of AWS."""
     meter = Meter()
-    original = botocore.client.BaseClient._make_api_call
+    original = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
 
     def call(self: Any, operation: str, arguments: dict[str, Any]) -> Any:
         answer = original(self, operation, arguments)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -198,7 +198,7 @@ class Bench:
         """One record of the stream."""
         row = {"pk": "MAIL#x", "sk": "confirmation#x", "type": "mail", "state": "pending", "due_at": ""}
         told = self.invoke("RelayFunction", stream_event({**row, "event": "x", "id": "confirmation#x"}))
-        return told == {"batchItemFailures": []}
+        return bool(told == {"batchItemFailures": []})
 
     def mail(self) -> bool:
         """One message, by a process that has to read the key and the rate."""
@@ -259,7 +259,7 @@ class Bench:
 
 
 @pytest.fixture(scope="module")
-def bench(stage: Running) -> Iterator[Bench]:
+def bench(stage: Running) -> Bench:
     """The stack, with everything it may do."""
     return Bench(stage)
 

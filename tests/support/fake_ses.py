@@ -18,6 +18,7 @@ from typing import Any
 import boto3
 from boto3.dynamodb.types import TypeSerializer
 from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.exceptions import ReadTimeoutError
 from moto.core.models import botocore_stubber
 from moto.dynamodb.models import dynamodb_backends
@@ -116,7 +117,7 @@ class FakeSes:
 
     def next_answers(self, *answers: tuple[int, str] | Exception) -> None:
         """Queue what the coming SendEmail calls get instead of a MessageId: status and code, or a fault."""
-        self.answers += [_raising(one) if isinstance(one, Exception) else (lambda one=one: one) for one in answers]
+        self.answers += [_raising(each) if isinstance(each, Exception) else _refusing(each) for each in answers]
 
     def lose_answer(self) -> None:
         """Take the next mail, and let the answer come too late."""
@@ -142,7 +143,13 @@ class FakeSes:
 
     @staticmethod
     def _as(status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> AWSResponse:
-        return AWSResponse("https://email.example.org", status, headers or {}, Body(json.dumps(body).encode()))
+        return AWSResponse(
+            "https://email.example.org", status, HTTPHeaders.from_dict(headers or {}), Body(json.dumps(body).encode())
+        )
+
+
+def _refusing(refusal: tuple[int, str]) -> Callable[[], tuple[int, str] | None]:
+    return lambda: refusal
 
 
 def _raising(error: Exception) -> Callable[[], tuple[int, str] | None]:

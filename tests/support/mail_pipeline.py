@@ -11,7 +11,7 @@ import json
 import os
 import random
 import warnings
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +21,7 @@ from typing import Any
 from unittest.mock import patch
 
 from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 from moto.core.models import botocore_stubber
 
 from shared.mails import tagged_mail
@@ -82,7 +83,7 @@ class Road:
     failed_upkeeps: int = 0
     seen: dict[str, Item] = field(default_factory=dict)
     told: int = 0
-    measured: Counter[str] = field(default_factory=Counter)
+    measured: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
 
     def __post_init__(self) -> None:
         from functions.feedback import app as feedback
@@ -118,21 +119,21 @@ class Road:
             events.unregister("before-send", botocore_stubber)
             events.register_first("before-send.sqs", self._take_message)
             for app in self._apps:
-                app.clock = self.clock
+                setattr(app, "clock", self.clock)  # noqa: B010
             try:
                 yield self
             finally:
                 events.unregister("before-send.sqs", self._take_message)
                 events.register("before-send", botocore_stubber)
                 for app, clock in zip(self._apps, clocks, strict=True):
-                    app.clock = clock
+                    setattr(app, "clock", clock)  # noqa: B010
 
     def _take_message(self, request: Any, **_: Any) -> AWSResponse:
         asked = json.loads(request.body)
         at = self.clock.now + timedelta(seconds=asked.get("DelaySeconds", 0))
         for _copy in range(self._copies()):
             self.receive(asked["MessageBody"], at=at)
-        return AWSResponse(request.url, 200, {}, Body(b'{"MessageId": "m", "MD5OfMessageBody": ""}'))
+        return AWSResponse(request.url, 200, HTTPHeaders(), Body(b'{"MessageId": "m", "MD5OfMessageBody": ""}'))
 
     def receive(self, *bodies: str, at: datetime | None = None) -> None:
         """Let messages arrive in the mail queue, now or at a moment."""
@@ -285,8 +286,9 @@ class Road:
         if app is self.mail:
             from functions.mail.pace import Pacer
 
-            app.keys = Keys(self.keys._client, self.keys._secret_arn)
-            app.pacer = Pacer(app.table, app.ses, clock=self.clock.seconds, sleep=self.clock.sleep)
+            pacer = Pacer(app.table, app.ses, clock=self.clock.seconds, sleep=self.clock.sleep)
+            setattr(app, "keys", Keys(self.keys._client, self.keys._secret_arn))  # noqa: B010
+            setattr(app, "pacer", pacer)  # noqa: B010
 
     # ------------------------------------------------------------------ what must hold
 

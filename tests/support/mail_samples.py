@@ -73,8 +73,18 @@ class Letters:
 
     def sign_in(self, language: str) -> EmailMessage:
         """The mail that an organiser's wish to sign in causes."""
-        facts = {"to": "organiser@example.org", "language": language, "occasion": "1"}
-        self.table.write(send("sign-in", self.event.id, "", now=self.now, facts={"nonce": "n" * 20}, **facts))
+        self.table.write(
+            send(
+                "sign-in",
+                self.event.id,
+                "",
+                now=self.now,
+                to="organiser@example.org",
+                language=language,
+                occasion="1",
+                facts={"nonce": "n" * 20},
+            )
+        )
         return self.write("sign-in##1")
 
     def mark_sent(self, mail_id: str) -> None:
@@ -108,7 +118,7 @@ def entry_of(mail: EmailMessage) -> bytes | None:
     """The calendar entry, as its bytes."""
     found = [part.get_payload(decode=True) for part in mail.walk() if part.get_content_type() == "text/calendar"]
     assert len(found) <= 1
-    return bytes(found[0]) if found else None  # type: ignore[arg-type]
+    return bytes(found[0]) if found else None
 
 
 def every_kind(table: Table, keys: Keys, event: Event, language: str) -> dict[str, EmailMessage]:

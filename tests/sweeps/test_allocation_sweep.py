@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from math import prod
+from typing import Any
 
 import pytest
 
@@ -104,7 +105,7 @@ def other_ways(seed: int, instance: Instance, allocation: Allocation | None) -> 
     return wrong
 
 
-def _told(instance: Instance, **options: str) -> dict[str, object] | None:
+def _told(instance: Instance, **options: str) -> dict[str, Any] | None:
     """The allocation without the time it took; None if there is none."""
     try:
         return allocated(instance, **options).model_dump(exclude={"seconds"})

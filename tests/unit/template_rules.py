@@ -247,8 +247,8 @@ def a_permission_names_who_calls(template: Template) -> Iterator[str]:
 @rule
 def logs_are_kept_for_a_while_only(template: Template) -> Iterator[str]:
     groups = dict(_of_type(template, "AWS::Logs::LogGroup"))
-    for name, group in groups.items():
-        if not group.get("RetentionInDays"):
+    for name, properties in groups.items():
+        if not properties.get("RetentionInDays"):
             yield f"{name}: kept for ever"
     own: set[str] = set()
     for name, function in _functions(template):

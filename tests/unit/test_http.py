@@ -257,7 +257,7 @@ def refused_form(error: ParcoursError, *, page_error: ParcoursError | None = Non
 
 
 def test_a_refused_form_comes_back_to_a_browser_and_a_program_gets_the_error() -> None:
-    form_headers = {"content_type": "application/x-www-form-urlencoded", "accept": "text/html"}
+    form_headers: dict[str, Any] = {"content_type": "application/x-www-form-urlencoded", "accept": "text/html"}
     shown = refused_form(ConflictError("taken", {"name": "taken"}), **form_headers)
     told = refused_form(ConflictError("taken", {"name": "taken"}), content_type="application/json", accept="text/html")
 

@@ -212,7 +212,7 @@ class Stopped(BaseException):
 def killer(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
     """Kills the function before or after its n-th call of AWS."""
     plan = SimpleNamespace(at=0, after=False, calls=0)
-    original = botocore.client.BaseClient._make_api_call
+    original = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
 
     def call(self: Any, operation: str, arguments: dict[str, Any]) -> Any:
         plan.calls += 1
@@ -283,7 +283,7 @@ def test_between_any_two_writes_of_a_publication_readers_see_one_run_whole(
     """P4: a reader looks after every call while run 2 replaces run 1; what it sees is one of them, whole."""
     write_run(table, event, people, 1, "vision")
     seen: set[tuple[str, ...]] = set()
-    original = botocore.client.BaseClient._make_api_call
+    original = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
     looking = False
 
     def call(self: Any, operation: str, arguments: dict[str, Any]) -> Any:

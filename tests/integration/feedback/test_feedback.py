@@ -20,9 +20,9 @@ from tests.support.fake_ses import CONTEXT, Clock, Sent, naming, queue_event, ro
 from tests.support.mail_pipeline import Road
 
 MAIL = "confirmation#p1"
-GONE = {"bounceType": "Permanent", "bounceSubType": "General"}
-FULL = {"bounceType": "Transient", "bounceSubType": "MailboxFull"}
-ABSENT = {"bounceType": "Transient", "bounceSubType": "General"}
+GONE: dict[str, Any] = {"bounceType": "Permanent", "bounceSubType": "General"}
+FULL: dict[str, Any] = {"bounceType": "Transient", "bounceSubType": "MailboxFull"}
+ABSENT: dict[str, Any] = {"bounceType": "Transient", "bounceSubType": "General"}
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def test_an_event_that_comes_after_the_second_attempt_is_counted_as_a_mail_sent_
 
 
 @pytest.mark.parametrize("bounce", [GONE, FULL])
-def test_a_mail_that_comes_back_is_noted_beside_the_person(road: Road, bounce: dict[str, str]) -> None:
+def test_a_mail_that_comes_back_is_noted_beside_the_person(road: Road, bounce: dict[str, Any]) -> None:
     """Organisers see whom mail does not reach."""
     hear(road, "Bounce", **bounce)
 

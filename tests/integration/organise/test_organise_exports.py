@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from types import ModuleType
 
-import openpyxl
+import openpyxl  # type: ignore[import-untyped]
 import pytest
 
 from infra.cli import main

@@ -103,7 +103,7 @@ def priced(instance: Instance, optimum: Optimum | None) -> int | tuple[int, int]
     """What an optimum costs, so that two can be compared; changes first where the event names no price for them."""
     each = instance.event.allocation.change_cost
     if optimum is None or instance.previous is None:
-        return optimum and optimum.total
+        return optimum.total if optimum else None
     return (optimum.changes, optimum.total) if each is None else optimum.total + each * optimum.changes
 
 
@@ -176,7 +176,7 @@ def _programme(
     instance: Instance, *, change_weight: int, other_weight: int, most_changes: int | None = None
 ) -> Optimum | None:
     event, attendees = instance.event, instance.attendees
-    model = highspy.Highs()
+    model = highspy.Highs()  # type: ignore[no-untyped-call]
     model.silent()
     columns: list[tuple[Attendee, dict[str, str], Any, int]] = []
     for attendee in attendees:
