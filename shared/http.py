@@ -65,6 +65,11 @@ def wants_json(request: APIGatewayProxyEventV2) -> bool:
     return "application/json" in accept and "text/html" not in accept
 
 
+def sends_form(request: APIGatewayProxyEventV2) -> bool:
+    """Whether the body is a form as browsers send it, and not JSON."""
+    return _media_type(request) == "application/x-www-form-urlencoded"
+
+
 def read_fields(request: APIGatewayProxyEventV2, *, largest: int = LARGEST_BODY) -> Fields:
     """The fields of a form or of a JSON object; a form field given more than once becomes a list.
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import traceback
+import warnings
 
 from aws_lambda_powertools import Logger, Metrics
 
 logger = Logger()
 metrics = Metrics(namespace="Parcours")
+warnings.filterwarnings("ignore", "No application metrics")  # most requests have no business event to count
 
 
 def fault(error: BaseException) -> dict[str, str]:

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any
 
+from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from shared.errors import InvalidError
-from shared.http import Fields
+from shared.errors import InvalidError, ParcoursError
+from shared.http import Fields, read_fields, sends_form
 from shared.i18n import LANGUAGES, N_
 from shared.models import Event, Model, Question, Registration, RegistrationState, utc
 from shared.registrations import new_id
@@ -260,6 +261,14 @@ def new_registration(event: Event, details: Details, *, language: str, now: date
 
 
 @dataclass(frozen=True)
+class Sent:
+    """The fields that were sent, in the shape of JSON, and the name that the form gave this request, or ""."""
+
+    fields: Fields
+    key: str = ""
+
+
+@dataclass(frozen=True)
 class Form:
     """The form's fields as they stand on the page, right or wrong, and what is wrong with them."""
 
@@ -278,13 +287,14 @@ def empty_form(event: Event) -> Form:
     return Form(values={}, choices=[], shown_order=_shuffled(event), key=secrets.token_urlsafe(12))
 
 
-def form_of(one: Registration) -> Form:
+def form_of(registration: Registration) -> Form:
     """The form that changes a registration."""
-    values = {name: getattr(one, name) for name in ("name", "email", "organisation", "partner_type")}
-    return Form(values, list(one.choices), list(one.choices), one.answers, revision=one.revision)
+    values = {name: getattr(registration, name) for name in ("name", "email", "organisation", "partner_type")}
+    ranked = list(registration.choices)
+    return Form(values, ranked, ranked, registration.answers, revision=registration.revision)
 
 
-def form_as_sent(event: Event, fields: Fields, problem: str, faults: Mapping[str, str]) -> Form:
+def form_as_sent(event: Event, fields: Fields, error: ParcoursError) -> Form:
     """The form with everything that was typed, and what is wrong with it."""
     names = ("name", "email", "organisation", "partner_type", "website")
     themes = sorted(theme.id for theme in event.themes)
@@ -295,8 +305,8 @@ def form_as_sent(event: Event, fields: Fields, problem: str, faults: Mapping[str
         choices=list(fields.get("choices") or []),
         shown_order=shown if sorted(shown) == themes else _shuffled(event),
         answers=answers,
-        faults=faults,
-        problem=problem,
+        faults=error.fields,
+        problem=error.message,
         key=secrets.token_urlsafe(12),
         revision=fields.get("revision") or 0,
     )
@@ -306,6 +316,15 @@ def field_names(event: Event, *, trap: bool) -> list[str]:
     """The fields of the form, as faults name them; the trap stands in the first form only."""
     shown = ["name", "email", "organisation", "partner_type", "choices"]
     return [*shown, *(f"answers.{question.id}" for question in event.questions), *(["website"] if trap else [])]
+
+
+def read_sent(event: Event, request: APIGatewayProxyEventV2) -> Sent:
+    """What a form or a program sent. Raises UnreadableError, TooLargeError or UnsupportedMediaTypeError."""
+    sent = read_fields(request)
+    if not sends_form(request):
+        return Sent(sent)
+    key = sent.get(KEY, "")
+    return Sent(from_form(event, sent), key if isinstance(key, str) else "")
 
 
 def from_form(event: Event, sent: Fields) -> Fields:

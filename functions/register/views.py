@@ -8,15 +8,18 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 
-from shared.errors import ParcoursError
+from shared.errors import ClosedError, ParcoursError
 from shared.http import read_cookie
-from shared.i18n import language_for
+from shared.i18n import N_, language_for
 from shared.models import Event, EventState, Programme, Registration, RegistrationState, moment
 from shared.pages import PAGES, environment
 from shared.reasons import in_words
 from shared.registrations import OFFER
 
 LANGUAGE_COOKIE = "lang"
+
+CLOSED = N_("Registration is closed.")
+NOT_YET_OPEN = N_("Registration is not open yet.")
 
 _pages = environment(PAGES / "register")
 
@@ -56,6 +59,12 @@ def registration_phase(event: Event, now: datetime) -> str:
     return "open" if event.is_open(now) else "closed"
 
 
+def require_open(event: Event, now: datetime) -> None:
+    """Raise ClosedError unless people may register and change now."""
+    if not event.is_open(now):
+        raise ClosedError(NOT_YET_OPEN if now < event.opens_at else CLOSED)
+
+
 def event_in_list(event: Event) -> dict[str, str]:
     """An event in the list of those that are open, as JSON."""
     return {"id": event.id, "title": event.title, "date": event.date.isoformat(), "url": f"/events/{event.id}"}
@@ -65,7 +74,7 @@ def public_event(event: Event, state: EventState, now: datetime) -> dict[str, An
     """What anybody may know of an event, as JSON."""
     shown = {"id", "title", "summary", "language", "timezone", "date", "venue", "organisers", "contact", "price"}
     facts = event.model_dump(mode="json", include=shown | {"agenda", "rounds", "partner_types", "questions"})
-    themes = [{"id": one.id, "title": one.title, "description": one.description} for one in event.themes]
+    themes = [{"id": theme.id, "title": theme.title, "description": theme.description} for theme in event.themes]
     registration = {
         "phase": registration_phase(event, now),
         "opens": event.opens_at.isoformat(),
@@ -76,32 +85,32 @@ def public_event(event: Event, state: EventState, now: datetime) -> dict[str, An
 
 
 def own_registration(
-    event: Event, one: Registration, programme: Programme | None, *, ahead: int, now: datetime
+    event: Event, registration: Registration, programme: Programme | None, *, ahead: int, now: datetime
 ) -> dict[str, Any]:
     """What the holder of a link may know of the registration, as JSON."""
     shown = {"event", "state", "name", "email", "organisation", "partner_type", "choices", "answers", "language"}
-    facts = one.model_dump(mode="json", include=shown | {"revision"})
+    facts = registration.model_dump(mode="json", include=shown | {"revision"})
     facts["changes_until"] = event.closes_at.isoformat()
-    facts["may_change"] = may_change(event, one, now)
-    if one.state is RegistrationState.WAITING:
+    facts["may_change"] = may_change(event, registration, now)
+    if registration.state is RegistrationState.WAITING:
         facts["position"] = ahead + 1
-    if one.state is RegistrationState.OFFERED:
-        facts["offer_expires_at"] = one.offer_expires_at
+    if registration.state is RegistrationState.OFFERED:
+        facts["offer_expires_at"] = registration.offer_expires_at
     if programme:
         facts["programme"] = {"workshops": workshops(event, programme), "reason": in_words(programme.reason, event)}
     return facts
 
 
-def may_change(event: Event, one: Registration, now: datetime) -> bool:
+def may_change(event: Event, registration: Registration, now: datetime) -> bool:
     """Whether details and ranking may still be changed."""
-    return one.state is not RegistrationState.WITHDRAWN and event.is_open(now)
+    return registration.state is not RegistrationState.WITHDRAWN and event.is_open(now)
 
 
 def workshops(event: Event, programme: Programme) -> list[dict[str, str]]:
     """A person's workshops in the order of the day."""
     found = []
     for slot in sorted(event.rounds, key=lambda slot: slot.start):
-        theme = next((one for one in event.themes if one.id == programme.workshops.get(slot.id)), None)
+        theme = next((theme for theme in event.themes if theme.id == programme.workshops.get(slot.id)), None)
         if theme:
             hours = {"start": f"{slot.start:%H:%M}", "end": f"{slot.end:%H:%M}"}
             about = {"theme": theme.id, "title": theme.title, "room": event.room(theme.id, slot.id)}
@@ -109,9 +118,9 @@ def workshops(event: Event, programme: Programme) -> list[dict[str, str]]:
     return found
 
 
-def offer_ends(event: Event, one: Registration) -> datetime | None:
+def offer_ends(event: Event, registration: Registration) -> datetime | None:
     """Until when an offered place waits, in the event's zone."""
-    return moment(one.offer_expires_at).astimezone(event.zone) if one.offer_expires_at else None
+    return moment(registration.offer_expires_at).astimezone(event.zone) if registration.offer_expires_at else None
 
 
 OFFER_HOURS = int(OFFER.total_seconds() // 3600)

@@ -30,7 +30,7 @@ def site(event: Event, table: Table, now: datetime, monkeypatch: pytest.MonkeyPa
     """The address of the attendees' pages, with the event open for registration."""
     from functions.register import app
 
-    monkeypatch.setattr(app, "clock", lambda: now)
+    monkeypatch.setattr("functions.register.web.clock", lambda: now)
     with serve({"": app.handler}) as address:
         yield address
 

@@ -58,7 +58,7 @@ def organiser_site(table: Table, keys: Keys, now: datetime) -> Iterator[str]:
         patch.multiple(organise, table=table, keys=keys, PATIENCE=0.0, clock=organise.clock),
         patch.object(organise, "allocator", SimpleNamespace(invoke=invoke)),
         patch.object(allocate, "table", table),
-        patch.multiple(register, clock=lambda: now),
+        patch("functions.register.web.clock", lambda: now),
         serve({"/organise": organise.handler, "": register.handler}) as address,
     ):
         at(organise, now)

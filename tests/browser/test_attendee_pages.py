@@ -10,7 +10,6 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Page, Response
 
-from functions.register import app
 from shared.events import put_event
 from shared.models import Event, Registration
 from shared.registrations import offer_places, read_registration, register, withdraw
@@ -115,7 +114,7 @@ def publish(table: Table, one: Registration) -> None:
 def walk(page: Page, site: str, states: Mapping[str, State], patch: pytest.MonkeyPatch) -> Iterator[str]:
     """Stand on each page in turn."""
     for name, state in states.items():
-        patch.setattr(app, "clock", lambda when=state.when: when)
+        patch.setattr("functions.register.web.clock", lambda when=state.when: when)
         page.context.clear_cookies()
         page.goto(site + state.path)
         for selector, words in state.fill.items():

@@ -97,7 +97,7 @@ def test_a_registration_costs_what_the_readme_says(
     event: Event, table: Table, keys: Keys, meter: Meter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From the form to the programme in the inbox: confirmation, allocation, programme, for twenty people."""
-    monkeypatch.setattr(register, "clock", lambda: NOW)
+    monkeypatch.setattr("functions.register.web.clock", lambda: NOW)
     web = Web(register.handler)
     meter.units.clear()
     for number in range(PEOPLE):

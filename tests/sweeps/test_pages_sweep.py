@@ -71,8 +71,8 @@ sweeping = settings(
 @pytest.fixture
 def web(event: Event, monkeypatch: pytest.MonkeyPatch) -> Web:
     """The function, with an event open for registration and no cap on its source."""
-    monkeypatch.setattr(app, "clock", lambda: NOW)
-    monkeypatch.setattr(app, "cap_an_hour", 10**9)
+    monkeypatch.setattr("functions.register.web.clock", lambda: NOW)
+    monkeypatch.setattr("functions.register.web.cap_an_hour", 10**9)
     return Web(app.handler)
 
 

@@ -155,7 +155,7 @@ def test_text_and_html_of_a_mail_say_the_same_and_lead_to_the_same_places(mails:
 def test_every_link_of_every_mail_opens_a_page(
     event: Event, table: Table, keys: Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(app, "clock", lambda: NOW)
+    monkeypatch.setattr("functions.register.web.clock", lambda: NOW)
     post = Letters(table, keys, event)
     attendee, organiser = Web(app.handler), Web(organise.handler)
     register(table, event, make_registration(number=1, id="a" * 20), now=NOW)

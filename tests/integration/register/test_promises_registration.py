@@ -14,7 +14,7 @@ from datetime import timedelta
 
 import pytest
 
-from functions.register import app
+from functions.register import app, web
 from shared.events import put_event
 from shared.mails import mails_of
 from shared.models import RegistrationState
@@ -112,17 +112,17 @@ ACTS: dict[str, Act] = {
 
 @pytest.fixture
 def town(table: Table, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> Town:
-    monkeypatch.setattr(app, "clock", lambda: NOW + timedelta(minutes=1))
+    monkeypatch.setattr("functions.register.web.clock", lambda: NOW + timedelta(minutes=1))
     return Town(table, keys)
 
 
 def faults_of(town: Town) -> Faults:
-    return Faults(app.table._client, app.keys._client)
+    return Faults(web.table._client, web.keys._client)
 
 
 def try_once(town: Town, act: Act, *moments: int) -> tuple[Answer | None, list[str], int]:
     """Do it in a new process that dies at these moments; the answer, the crashes, how many moments there were."""
-    app.keys._read_at = float("-inf")
+    web.keys._read_at = float("-inf")
     answer = None
     with faults_of(town).at(moments) as faults, suppress(Crash):
         answer = act(town)

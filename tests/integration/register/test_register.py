@@ -50,7 +50,7 @@ def form(number: int = 1, /, **changes: Any) -> dict[str, Any]:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[timedelta], None]:
     """Time stands still; call it to move on."""
     times = [NOW]
-    monkeypatch.setattr(app, "clock", lambda: times[0])
+    monkeypatch.setattr("functions.register.web.clock", lambda: times[0])
 
     def pass_by(span: timedelta) -> None:
         times[0] += span
@@ -196,7 +196,7 @@ def test_beyond_the_last_place_people_wait(web: Web, table: Table) -> None:
 def test_one_source_registers_so_many_an_hour_and_no_mail_leaves_beyond(
     web: Web, table: Table, monkeypatch: pytest.MonkeyPatch, clock: Callable[..., None]
 ) -> None:
-    monkeypatch.setattr(app, "cap_an_hour", 2)
+    monkeypatch.setattr("functions.register.web.cap_an_hour", 2)
 
     statuses = [web.post(AT, wish(number)).status for number in (1, 2, 3)]
     elsewhere = web.post(AT, wish(4), source="198.51.100.4").status
@@ -208,7 +208,7 @@ def test_one_source_registers_so_many_an_hour_and_no_mail_leaves_beyond(
 
 
 def test_x_forwarded_for_opens_no_new_source(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app, "cap_an_hour", 1)
+    monkeypatch.setattr("functions.register.web.cap_an_hour", 1)
 
     statuses = [web.post(AT, wish(n), headers={"X-Forwarded-For": f"203.0.113.{n}"}).status for n in (1, 2)]
 
@@ -216,7 +216,7 @@ def test_x_forwarded_for_opens_no_new_source(web: Web, monkeypatch: pytest.Monke
 
 
 def test_one_ipv6_network_is_one_source(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app, "cap_an_hour", 1)
+    monkeypatch.setattr("functions.register.web.cap_an_hour", 1)
 
     statuses = [web.post(AT, wish(n), source=f"2001:db8:0:1::{n}").status for n in (1, 2)]
 
@@ -392,7 +392,7 @@ def test_a_form_may_name_the_choices_as_the_contract_does(web: Web, table: Table
 
 
 def test_a_form_over_the_cap_keeps_what_was_typed(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app, "cap_an_hour", 0)
+    monkeypatch.setattr("functions.register.web.cap_an_hour", 0)
 
     answer = web.submit(AT, form())
 
@@ -832,3 +832,26 @@ def test_files_are_kept_for_good_under_a_name_that_follows_their_content(web: We
 
     assert "immutable" in web.visit(address).headers["cache-control"]
     assert "immutable" not in web.visit("/assets/parcours-0123456789.css").headers["cache-control"]
+
+
+# --------------------------------------------------------------------------- what is counted
+
+
+def test_business_events_are_counted_and_nobody_is_named(
+    web: Web, table: Table, keys: Keys, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_capacity(table, 1)
+    web.post(AT, wish(1))
+    web.post(AT, wish(2))
+    web.post(AT, wish(3, name=""))
+    monkeypatch.setattr("functions.register.web.cap_an_hour", 0)
+    web.post(AT, wish(4))
+    first, second = sorted(people(table), key=lambda registration: registration.state)
+    web.post(f"/r/{sign_link(keys, 'nature', first.id, 1)}/withdrawal")
+    web.post(f"/r/{sign_link(keys, 'nature', second.id, 1)}/erasure")
+
+    printed = capsys.readouterr().out
+
+    for name in ("Registered", "PutOnWaitingList", "RequestsRefused", "RequestsCapped", "Withdrawn", "Erased"):
+        assert f'"{name}":[1.0]' in printed or f'"{name}":[1.0,1.0]' in printed or f'"{name}": [1.0]' in printed
+    assert "example.org" not in printed

@@ -84,7 +84,7 @@ def visitors(table: Table, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> Visit
         people.now += timedelta(milliseconds=1)  # who comes later stands later in the list
         return people.now
 
-    monkeypatch.setattr(app, "clock", tick)
+    monkeypatch.setattr("functions.register.web.clock", tick)
     return people
 
 

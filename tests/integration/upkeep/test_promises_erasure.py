@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from functions.register import app as register
+from functions.register import web as register_web
 from shared.events import put_event
 from shared.registrations import read_state, registrations_of
 from shared.table import Table
@@ -137,10 +138,10 @@ def day(table: Table, keys: Keys, monkeypatch: pytest.MonkeyPatch, request: pyte
     from functions.organise import app as organise
 
     road = Road(table, keys, "nature", Clock(NOW))
-    for app in (register, organise, allocate):
+    for app in (register_web, organise, allocate):
         monkeypatch.setattr(app, "table", table)
         monkeypatch.setattr(app, "clock", road.clock, raising=False)
-    for app in (register, organise):
+    for app in (register_web, organise):
         monkeypatch.setattr(app, "keys", keys)
     monkeypatch.setattr(organise, "PATIENCE", 0.0)
     with road.open():

@@ -1,0 +1,253 @@
+"""Routes behind a registration's own link: see it, change it, take an offered place, withdraw, erase."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
+
+from functions.register import views, web
+from functions.register.forms import Form, field_names, form_as_sent, form_of, read_details, read_sent
+from functions.register.web import Answer, done, language_of, reply, request, show
+from shared import settings
+from shared.errors import ClosedError, ConflictError, NotFoundError, ParcoursError, StaleError, TooManyRequestsError
+from shared.events import read_event
+from shared.http import Fields, answer, as_json, read_fields, refuse_other_sites, shown_again, wants_json
+from shared.i18n import N_
+from shared.limits import within_cap
+from shared.models import Event, Programme, Registration, RegistrationState
+from shared.reasons import in_words
+from shared.registrations import (
+    CHANGED_MEANWHILE,
+    accept_offer,
+    change_address,
+    erase,
+    find_by_address,
+    offer_places,
+    programme_of,
+    read_registration,
+    read_state,
+    registrations_of,
+    remind,
+    save,
+    withdraw,
+)
+from shared.tokens import verify_link
+
+ADDRESS_CHANGES_A_DAY = 5
+
+NO_LINK = N_("This link is not valid. It may have been replaced by a newer one, or the registration was erased.")
+TOO_MANY_CHANGES = N_("The address of this registration was changed often today. Please try again tomorrow.")
+ADDRESS_CHANGED = N_("Your new link is on its way to the new address. The old link opens nothing any more.")
+ERASED = N_("Everything that was kept of you is deleted.")
+WITHDRAWN = N_("You have withdrawn. Register again if you want to come after all.")
+SAVE_AGAIN = N_("Your registration was changed elsewhere meanwhile. What you typed stands below: save it to keep it.")
+DAY_IS_OVER = N_("The day is over.")
+
+router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
+
+
+@router.get("/r/<token>")
+def show_own(token: str) -> Answer:
+    """One's own registration: how it stands, and the programme once it is published."""
+    event, registration = find_own(token)
+    return own_page(token, event, registration, form_of(registration))
+
+
+@router.put("/r/<token>")
+def replace_own(token: str) -> Answer:
+    """Change details and ranking; the answer is JSON."""
+    event, registration = find_own(token)
+    after = change(event, registration, read_fields(request()), web.clock())
+    if after is None:
+        return as_json(200, {"status": "address-changed", "message": ADDRESS_CHANGED})
+    return as_json(200, own_facts(event, after))
+
+
+@router.post("/r/<token>")
+def change_own(token: str) -> Answer:
+    """Change details and ranking, by form or JSON."""
+    refuse_other_sites(request())
+    event, registration = find_own(token)
+    sent = read_sent(event, request())
+
+    def show_again(error: ParcoursError) -> Answer:
+        current, fields = registration, sent.fields
+        if isinstance(error, StaleError):
+            current = read_registration(web.table, event.id, registration.id) or registration
+            fields, error = {**fields, "revision": current.revision}, StaleError(SAVE_AGAIN)
+        return own_page(token, event, current, form_as_sent(event, fields, error), status=error.status)
+
+    with shown_again(show_again):
+        after = change(event, registration, sent.fields, web.clock())
+    if after is None:
+        return done({"status": "address-changed", "message": ADDRESS_CHANGED}, f"/events/{event.id}/moved")
+    return done(own_facts(event, after), f"/r/{token}?done=changed")
+
+
+@router.post("/r/<token>/place")
+def take_place(token: str) -> Answer:
+    """Accept an offered place."""
+    refuse_other_sites(request())
+    event, registration = find_own(token)
+    return act(token, event, registration, "place", lambda: accept_offer(web.table, registration, now=web.clock()))
+
+
+@router.post("/r/<token>/withdrawal")
+def withdraw_own(token: str) -> Answer:
+    """Withdraw; the place goes to the person who has waited longest."""
+    refuse_other_sites(request())
+    event, registration = find_own(token)
+    if not is_confirmed():
+        return ask_first(token, event, registration, "withdrawal")
+
+    def leave() -> Registration:
+        now = web.clock()
+        if now >= event.ends_at:
+            raise ClosedError(DAY_IS_OVER)
+        after = withdraw(web.table, registration, now=now)
+        if registration.state is not RegistrationState.WITHDRAWN:
+            web.count("Withdrawn")
+        offer_places(web.table, event, now=now)
+        return after
+
+    return act(token, event, registration, "withdrawn", leave)
+
+
+@router.post("/r/<token>/erasure")
+def erase_own(token: str) -> Answer:
+    """Delete everything kept of a person, at once."""
+    refuse_other_sites(request())
+    event, registration = find_own(token)
+    if not is_confirmed():
+        return ask_first(token, event, registration, "erasure")
+    erase(web.table, registration, now=web.clock())
+    web.count("Erased")
+    offer_places(web.table, event, now=web.clock())
+    return done({"status": "erased", "message": ERASED}, f"/events/{event.id}/erased")
+
+
+@router.get("/r/<token>/programme.ics")
+def show_calendar(token: str) -> Answer:
+    """One's day as a calendar file."""
+    from shared.calendar import calendar_file  # 50 ms that only this route needs to pay
+
+    event, registration = find_own(token)
+    state = read_state(web.table, event.id)
+    programme = programme_of(web.table, event.id, state.published_run, registration.id)
+    sequence = state.published_run + (registration.state is RegistrationState.WITHDRAWN)
+    body = calendar_file(
+        event, registration, programme, sequence=sequence, public_url=settings.public_url(), now=web.clock()
+    )
+    headers = {"Content-Disposition": f'attachment; filename="{event.id}.ics"'}
+    return answer(200, body, "text/calendar; charset=utf-8", private=True, headers=headers)
+
+
+def find_own(token: str) -> tuple[Event, Registration]:
+    """The event and the registration behind a link. Raises NotFoundError for every link that opens nothing."""
+    named = verify_link(web.keys, token)
+    event = read_event(web.table, named[0]) if named else None
+    registration = read_registration(web.table, named[0], named[1]) if named and event else None
+    if named is None or event is None or registration is None or registration.link_version != named[2]:
+        raise NotFoundError(NO_LINK)
+    return event, registration
+
+
+def change(event: Event, registration: Registration, fields: Fields, now: datetime) -> Registration | None:
+    """Change a registration; None when its address moves, whoever holds the new one. Raises what says why not."""
+    if registration.state is RegistrationState.WITHDRAWN:
+        raise ConflictError(WITHDRAWN)
+    views.require_open(event, now)
+    details = read_details(event, fields)
+    if details.revision not in (None, registration.revision):
+        raise StaleError(CHANGED_MEANWHILE)
+    changes = details.changes()
+    if details.language:
+        changes["language"] = details.language
+    if details.email == registration.email:
+        return save(web.table, registration, changes, now=now)
+    if not within_cap(web.table, "move", registration.id, ADDRESS_CHANGES_A_DAY, now=now):
+        raise TooManyRequestsError(TOO_MANY_CHANGES)
+    if change_address(web.table, registration, changes, now=now) is None:
+        # Taken: the answer stays the same, and the holder hears of it as of a second registration.
+        holder = find_by_address(web.table, event.id, details.email)
+        if holder:
+            remind(web.table, event.id, holder.id, "already-registered", now=now)
+    return None
+
+
+def act(token: str, event: Event, registration: Registration, what: str, change: Callable[[], Registration]) -> Answer:
+    """Make a change; then the registration as it stands, or for a browser the page that says what was done."""
+
+    def show_again(error: ParcoursError) -> Answer:
+        current = read_registration(web.table, event.id, registration.id) or registration
+        return own_page(token, event, current, form_of(current), status=error.status, problem=error.message)
+
+    with shown_again(show_again):
+        after = change()
+    return done(own_facts(event, after), f"/r/{token}?done={what}")
+
+
+def is_confirmed() -> bool:
+    """Whether a browser's user was asked before something is given up; a program is not asked."""
+    return wants_json(request()) or read_fields(request()).get("confirmed") == "yes"
+
+
+def ask_first(token: str, event: Event, registration: Registration, what: str) -> Answer:
+    """Confirmation page before withdrawal or erasure."""
+    return show("confirm.html", language_of(registration.language), event=event, token=token, what=what)
+
+
+def own_page(
+    token: str, event: Event, registration: Registration, form: Form, *, status: int = 200, problem: str = ""
+) -> Answer:
+    """The page behind the link, or its facts."""
+    programme, ahead, now = programme_for(event, registration), people_ahead(event, registration), web.clock()
+    language = language_of(registration.language)
+    return reply(
+        views.own_registration(event, registration, programme, ahead=ahead, now=now),
+        "own.html",
+        language,
+        status=status,
+        token=token,
+        event=event,
+        registration=registration,
+        form=form,
+        problem=problem or form.problem,
+        fields=field_names(event, trap=False),
+        programme=programme,
+        workshops=views.workshops(event, programme) if programme else [],
+        reason=in_words(programme.reason, event, language) if programme else "",
+        position=ahead + 1,
+        offer_ends=views.offer_ends(event, registration),
+        offer_hours=views.OFFER_HOURS,
+        may_change=views.may_change(event, registration, now),
+        may_withdraw=registration.state is not RegistrationState.WITHDRAWN and now < event.ends_at,
+        phase=views.registration_phase(event, now),
+        now=now,
+        done=(request().query_string_parameters or {}).get("done", ""),
+    )
+
+
+def own_facts(event: Event, registration: Registration) -> dict[str, Any]:
+    """A registration as its holder sees it, as JSON."""
+    programme, ahead = programme_for(event, registration), people_ahead(event, registration)
+    return views.own_registration(event, registration, programme, ahead=ahead, now=web.clock())
+
+
+def programme_for(event: Event, registration: Registration) -> Programme | None:
+    """The published programme of a person who has a place."""
+    if registration.state is not RegistrationState.CONFIRMED:
+        return None
+    return programme_of(web.table, event.id, read_state(web.table, event.id).published_run, registration.id)
+
+
+def people_ahead(event: Event, registration: Registration) -> int:
+    """How many wait longer; the first to come is the first to be offered a place."""
+    if registration.state is not RegistrationState.WAITING:
+        return 0
+    waiting = (other for other in registrations_of(web.table, event.id) if other.state is RegistrationState.WAITING)
+    mine = (registration.created_at, registration.id)
+    return sum((other.created_at, other.id) < mine for other in waiting)

@@ -1,0 +1,207 @@
+"""Public routes: the events, the registration form, and asking for one's own link.
+
+Nothing here tells whether an address is registered. A GET changes nothing: mail scanners follow links.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime, timedelta
+from urllib.parse import quote, unquote
+
+from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
+from aws_lambda_powertools.shared.cookies import Cookie, SameSite
+
+from functions.register import views, web
+from functions.register.forms import (
+    Details,
+    Form,
+    Sent,
+    empty_form,
+    field_names,
+    form_as_sent,
+    new_registration,
+    read_address,
+    read_details,
+    read_sent,
+)
+from functions.register.web import Answer, done, find_event, language_of, reply, request, show
+from shared.errors import NotFoundError, ParcoursError
+from shared.events import events
+from shared.http import Fields, answer, read_cookie, read_fields, refuse_other_sites, shown_again
+from shared.i18n import N_
+from shared.models import Event, RegistrationState
+from shared.pages import read_asset
+from shared.registrations import read_state, register, send_own_link
+from shared.table import Absent, Write, put
+
+SENT_TO = "sent-to"
+SENT_TO_SECONDS = 3600
+
+ACCEPTED = N_("Thank you. We have sent a mail to the address you gave; it says how you stand and holds your own link.")
+LINK_SENT = N_("If this address is registered, its link is on its way.")
+
+router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
+
+
+@router.get("/")
+def list_events() -> Answer:
+    """The events whose registration is open now, the next first."""
+    now = web.clock()
+    listed = sorted((event for event in events(web.table) if event.is_open(now)), key=lambda event: event.date)
+    data = {"events": [views.event_in_list(event) for event in listed]}
+    return reply(data, "events.html", language_of(), events=listed)
+
+
+@router.get("/events/<event_id>")
+def show_event(event_id: str) -> Answer:
+    """The day, the themes and the form."""
+    event = find_event(event_id)
+    return event_page(event, empty_form(event))
+
+
+@router.post("/events/<event_id>/registrations")
+def send_registration(event_id: str) -> Answer:
+    """Register, or send the own link to a person who is registered already: the answer is the same."""
+    refuse_other_sites(request())
+    event = find_event(event_id)
+    sent = read_sent(event, request())
+
+    with shown_again(lambda error: event_page(event, form_as_sent(event, sent.fields, error), status=error.status)):
+        details = take_registration(event, sent)
+    return done(
+        {"status": "accepted", "message": ACCEPTED},
+        f"/events/{event.id}/registered",
+        status=202,
+        cookies=[remember_address(event, details.email)],
+    )
+
+
+def take_registration(event: Event, sent: Sent) -> Details:
+    """Check and store what was sent; the details that were read. Raises the ParcoursError that says why not."""
+    now = web.clock()
+    views.require_open(event, now)
+    details = read_details(event, sent.fields)
+    web.spend_one_request(now)
+    draft = new_registration(event, details, language=language_of(event.language), now=now)
+    key = request().headers.get("idempotency-key", "") or sent.key
+    registration, is_new = register(web.table, event, draft, now=now, once=answered_once(event, key, details, now))
+    if is_new:
+        web.count("Registered" if registration.state is RegistrationState.CONFIRMED else "PutOnWaitingList")
+    return details
+
+
+@router.get("/events/<event_id>/registered")
+def show_registered(event_id: str) -> Answer:
+    """Page after registering; safe to reload."""
+    event = find_event(event_id)
+    sent_to = unquote(read_cookie(request(), SENT_TO))
+    return show("registered.html", language_of(event.language), event=event, sent_to=sent_to)
+
+
+@router.post("/events/<event_id>/links")
+def send_link(event_id: str) -> Answer:
+    """Mail a person the own link again; the answer is the same whether the address is known."""
+    refuse_other_sites(request())
+    event = find_event(event_id)
+    sent = read_fields(request())
+
+    with shown_again(lambda error: link_page(event, error=error, sent=sent)):
+        address = read_address(sent)
+        web.spend_one_request(web.clock())
+        send_own_link(web.table, event.id, address, now=web.clock())
+    return done({"status": "accepted", "message": LINK_SENT}, f"/events/{event.id}/links?sent=yes", status=202)
+
+
+@router.get("/events/<event_id>/links")
+def show_link_sent(event_id: str) -> Answer:
+    """The form that asks for one's own link, and the answer after it was sent."""
+    return link_page(find_event(event_id), is_sent="sent" in (request().query_string_parameters or {}))
+
+
+def link_page(
+    event: Event, *, error: ParcoursError | None = None, sent: Fields | None = None, is_sent: bool = False
+) -> Answer:
+    """The form that asks for one's own link."""
+    typed = (sent or {}).get("email")
+    return show(
+        "link.html",
+        language_of(event.language),
+        status=error.status if error else 200,
+        event=event,
+        error=error,
+        typed=typed if isinstance(typed, str) else "",
+        sent=is_sent,
+    )
+
+
+@router.get("/events/<event_id>/moved")
+def show_moved(event_id: str) -> Answer:
+    """Page after one's address was changed: the link that led here is dead."""
+    return farewell(event_id, "moved")
+
+
+@router.get("/events/<event_id>/erased")
+def show_erased(event_id: str) -> Answer:
+    """Page after erasure."""
+    return farewell(event_id, "erased")
+
+
+def farewell(event_id: str, why: str) -> Answer:
+    """A page that names nobody, for a person who has no link any more."""
+    event = find_event(event_id)
+    return show("farewell.html", language_of(event.language), event=event, why=why)
+
+
+@router.get("/assets/<name>")
+def show_asset(name: str) -> Answer:
+    """The stylesheet and the script."""
+    found = read_asset(name)
+    if found is None:
+        raise NotFoundError(N_("There is no such file."))
+    body, media_type, caching = found
+    return answer(200, body.decode(), media_type, private=False, headers=caching)
+
+
+def event_page(event: Event, form: Form, *, status: int = 200) -> Answer:
+    """The event's page with the form as it stands, or its facts."""
+    now = web.clock()
+    state = read_state(web.table, event.id)
+    return reply(
+        views.public_event(event, state, now),
+        "event.html",
+        language_of(event.language),
+        status=status,
+        event=event,
+        form=form,
+        problem=form.problem,
+        fields=field_names(event, trap=True),
+        phase=views.registration_phase(event, now),
+        places=views.places(event, state),
+        offer_hours=views.OFFER_HOURS,
+    )
+
+
+def answered_once(event: Event, key: str, details: Details, now: datetime) -> Write | None:
+    """The write that refuses a request that was answered before, for a caller that names its requests.
+
+    What was sent counts too: a caller that names every request alike loses nobody.
+    """
+    if not key:
+        return None
+    digest = hashlib.sha256(f"{event.id}\n{key[:400]}\n{details.model_dump_json()}".encode()).hexdigest()
+    expires = int((now + timedelta(days=1)).timestamp())
+    return put({"pk": "IDEMPOTENCY", "sk": digest, "type": "idempotency", "expires": expires}, expect={"pk": Absent()})
+
+
+def remember_address(event: Event, address: str) -> Cookie:
+    """Carries the address to the next page, so that it stands in no URL."""
+    return Cookie(
+        SENT_TO,
+        quote(address),
+        path=f"/events/{event.id}/registered",
+        secure=True,
+        http_only=True,
+        max_age=SENT_TO_SECONDS,
+        same_site=SameSite.STRICT_MODE,
+    )

@@ -1,0 +1,98 @@
+"""What every route of this function uses: the table, the keys, the clock, the request, and how it is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.shared.cookies import Cookie, SameSite
+from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
+from botocore.config import Config
+
+from functions.register import views
+from shared import settings
+from shared.errors import NotFoundError, TooManyRequestsError
+from shared.events import read_event
+from shared.http import answer, as_json, see_other, source_address, wants_json
+from shared.i18n import N_
+from shared.limits import network_of, within_cap
+from shared.models import Event
+from shared.observability import metrics
+from shared.table import Table
+from shared.tokens import Keys
+
+NO_EVENT = N_("There is no such event. It may be over.")
+TOO_MANY = N_("Too many registrations came from your network in the last hour. Please try again later.")
+
+_config = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard"})
+table = Table(boto3.client("dynamodb", config=_config), settings.table_name())
+keys = Keys(boto3.client("secretsmanager", config=_config), settings.required("SECRET_ARN"))
+cap_an_hour = int(settings.optional("REGISTRATIONS_PER_SOURCE_HOUR", "300"))
+
+Answer = Response[Any]
+
+_any_router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
+
+
+def clock() -> datetime:
+    """The current time; tests replace this function."""
+    return datetime.now(UTC)
+
+
+def request() -> APIGatewayProxyEventV2:
+    """The request that is being answered."""
+    return _any_router.current_event
+
+
+def language_of(*otherwise: str) -> str:
+    """The language to answer in; `otherwise` are languages to prefer over those that the browser asks for."""
+    return views.language_of(request(), *otherwise)
+
+
+def show(template: str, language: str, *, status: int = 200, **facts: Any) -> Answer:
+    """Answer with a page, and remember the language if the visitor has just switched to it."""
+    body = views.render(request(), template, language, **facts)
+    cookies = None
+    if views.wished_language(request()) == language:
+        year = 365 * 24 * 3600
+        cookies = [Cookie(views.LANGUAGE_COOKIE, language, path="/", max_age=year, same_site=SameSite.STRICT_MODE)]
+    return answer(status, body, "text/html; charset=utf-8", private=True, cookies=cookies)
+
+
+def reply(data: Mapping[str, Any], template: str, language: str, *, status: int = 200, **facts: Any) -> Answer:
+    """Answer a program with `data` as JSON, and a browser with the page that `template` makes of `facts`."""
+    if wants_json(request()):
+        return as_json(status, data)
+    return show(template, language, status=status, **facts)
+
+
+def done(data: Mapping[str, Any], location: str, *, status: int = 200, cookies: list[Cookie] | None = None) -> Answer:
+    """Answer a change that was made: a program with `data` as JSON, a browser by sending it on to `location`."""
+    if wants_json(request()):
+        return as_json(status, data)
+    return see_other(location, cookies=cookies)
+
+
+def count(event: str) -> None:
+    """Count one business event as a metric."""
+    metrics.add_metric(event, MetricUnit.Count, 1)
+
+
+def find_event(event_id: str) -> Event:
+    """The event of this id. Raises NotFoundError."""
+    event = read_event(table, event_id) if len(event_id) <= 60 else None
+    if event is None:
+        raise NotFoundError(NO_EVENT)
+    return event
+
+
+def spend_one_request(now: datetime) -> None:
+    """Count a request that may cause a mail against its source. Raises TooManyRequestsError past the cap."""
+    if not within_cap(table, "register", network_of(source_address(request())), cap_an_hour, now=now):
+        count("RequestsCapped")
+        raise TooManyRequestsError(TOO_MANY)
