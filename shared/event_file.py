@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import TypeAdapter, ValidationError
 from ruamel.yaml import YAML
+from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import ScalarNode
 
-from shared.models import IN_WORDS, Event
+from shared.local_time import LocalDate, LocalMoment, LocalTime, exists
+from shared.models import IN_WORDS, Event, written
 
 LARGEST_FILE = 256 * 1024
 """Bytes; a day with a hundred themes is a tenth of it."""
 
-_TIME = TypeAdapter(time)
-_MOMENT = TypeAdapter(datetime)
+LARGEST_STORED = 300 * 1024
+"""Bytes of the event as the table holds it; DynamoDB takes 400 KB an item, in which its other attributes stand too."""
+
+MOST_VALUES = 100_000
+"""Values of a file after its aliases are followed. Few bytes of nested aliases can stand for millions of values."""
+
+_TIME: TypeAdapter[Any] = TypeAdapter(LocalTime)
+_MOMENT: TypeAdapter[Any] = TypeAdapter(LocalMoment)
+_DATE: TypeAdapter[Any] = TypeAdapter(LocalDate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +52,42 @@ class EventFileError(ValueError):
         self.faults = faults
 
 
+class WrittenInt(int):
+    """A whole number and how the file writes it: `01` is the number 1, and the id "01" where an id is meant."""
+
+    written: str
+
+
+class WrittenFloat(float):
+    """A number with decimals and how the file writes it: `25.00` is 25.0, and the price "25.00"."""
+
+    written: str
+
+
+class _Constructor(SafeConstructor):
+    """YAML's values, except that numbers remember how they are written and moments stay text.
+
+    YAML's own moments would take an offset, or none, and answer with aware and naive times in one file.
+    """
+
+
+def _whole_number(constructor: SafeConstructor, node: ScalarNode) -> int:
+    value = WrittenInt(constructor.construct_yaml_int(node))
+    value.written = str(node.value)
+    return value
+
+
+def _decimal_number(constructor: SafeConstructor, node: ScalarNode) -> float:
+    value = WrittenFloat(constructor.construct_yaml_float(node))
+    value.written = str(node.value)
+    return value
+
+
+_Constructor.add_constructor("tag:yaml.org,2002:int", _whole_number)
+_Constructor.add_constructor("tag:yaml.org,2002:float", _decimal_number)
+_Constructor.add_constructor("tag:yaml.org,2002:timestamp", SafeConstructor.construct_yaml_str)
+
+
 def load_event(path: Path | str) -> Event:
     """Read an event file.
 
@@ -55,11 +102,13 @@ def load_event(path: Path | str) -> Event:
 
 def parse_event(text: str) -> Event:
     """Read the text of an event file. Raises EventFileError with every mistake."""
-    if len(text) > LARGEST_FILE:
+    if len(text.encode("utf-8", "surrogatepass")) > LARGEST_FILE:
         raise EventFileError([Fault("", f"the file is larger than {LARGEST_FILE // 1024} KB")])
+    # Pure and safe: YAML 1.2, so that 13:00 is no number, `no` is no boolean, and duplicate keys are refused.
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Constructor = _Constructor
     try:
-        # Pure and safe: YAML 1.2, so that 13:00 is no number, `no` is no boolean, and duplicate keys are refused.
-        raw = YAML(typ="safe", pure=True).load(text)
+        raw = yaml.load(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
@@ -73,7 +122,11 @@ def check_event(raw: object) -> Event:
     """Turn the data of an event file into an `Event`. Raises EventFileError with every mistake."""
     if not isinstance(raw, dict):
         raise EventFileError([Fault("", "the file must hold keys and values, starting with `id: …`")])
-    faults: list[Fault] = []
+    if _values_in(raw) > MOST_VALUES:
+        raise EventFileError([Fault("", "its aliases (`*name`) stand for too many values; write the values")])
+    faults = list(_unprintable(raw))
+    if faults:
+        raise EventFileError(faults)
     event = None
     try:
         event = Event.model_validate(raw)
@@ -83,7 +136,64 @@ def check_event(raw: object) -> Event:
     faults += [fault for fault in _cross_checks(raw) if fault.path not in known]
     if faults or event is None:
         raise EventFileError(faults)
+    size = len(event.model_dump_json(exclude_defaults=True).encode())
+    if size > LARGEST_STORED:
+        raise EventFileError([Fault("", f"the event takes {size // 1024} KB; shorten texts until it takes 300")])
     return event
+
+
+def _values_in(value: object) -> int:
+    """How many values stand in it when every alias is followed. Each part is counted once; a loop counts as endless."""
+    counted: dict[int, int] = {}
+
+    def count(part: object) -> int:
+        if not isinstance(part, dict | list):
+            return 1
+        if id(part) not in counted:
+            counted[id(part)] = MOST_VALUES + 1  # what a part that contains itself meets on its way down
+            inside = [*part, *part.values()] if isinstance(part, dict) else part
+            counted[id(part)] = 1 + sum(map(count, inside))
+        return counted[id(part)]
+
+    try:
+        return count(value)
+    except RecursionError:
+        return MOST_VALUES + 1
+
+
+def _unprintable(value: object, path: str = "") -> Iterator[Fault]:
+    """Texts with control characters or half a surrogate pair, which no page, mail or table can hold."""
+    if isinstance(value, str):
+        bad = next((sign for sign in value if unicodedata.category(sign) in {"Cc", "Cs"} and sign not in "\n\r\t"), "")
+        if bad:
+            yield Fault(path, f"holds the character U+{ord(bad):04X}, which cannot be shown; remove it")
+    elif isinstance(value, dict):
+        for key, part in value.items():
+            yield from _unprintable(key, path)
+            yield from _unprintable(part, _path((*([path] if path else []), _key(key))))
+    elif isinstance(value, list):
+        for n, part in enumerate(value):
+            yield from _unprintable(part, f"{path}[{n}]")
+
+
+PLAIN = {
+    "model_type": "write keys and values below it",
+    "dict_type": "write keys and values below it",
+    "list_type": "write a list",
+    "string_type": "write text",
+    "string_too_short": "is empty; write something",
+    "string_too_long": "is too long; write at most {max_length} characters",
+    "int_type": "write a whole number",
+    "int_from_float": "write a whole number",
+    "bool_type": "write true or false",
+    "bool_parsing": "write true or false",
+    "greater_than_equal": "write {ge} or more",
+    "less_than_equal": "write {le} or less",
+    "too_short": "write at least {min_length}",
+    "too_long": "write at most {max_length}; there are {actual_length}",
+    "literal_error": "write one of these: {expected}",
+}
+"""What to do about a value that the model refuses, by the name of the rule, in place of the library's own words."""
 
 
 def _path(location: tuple[int | str, ...]) -> str:
@@ -92,7 +202,7 @@ def _path(location: tuple[int | str, ...]) -> str:
     for part in location:
         if isinstance(part, int):
             path += f"[{part}]"
-        elif not part.startswith(("str", "list[", "dict[", "[key]", "function-before")):
+        elif not part.startswith(("str", "constrained-str", "list[", "dict[", "[key]", "function-", "union[")):
             path += f".{part}" if path else part
     return path
 
@@ -105,12 +215,14 @@ def _words(fault: Mapping[str, Any]) -> str:
             return "is not a key of the event file; check its spelling"
         case "string_pattern_mismatch":
             return f"{str(fault['input'])[:60]!r} will not do; {IN_WORDS[fault['ctx']['pattern']]}"
-    return str(fault["msg"][:1].lower() + fault["msg"][1:])
+    words = PLAIN.get(fault["type"], "").format(**fault.get("ctx", {}))
+    message = words or str(fault["msg"]).removeprefix("Value error, ")
+    return message[:1].lower() + message[1:]
 
 
 def _cross_checks(raw: Mapping[str, Any]) -> Iterator[Fault]:
     """Rules that span fields. They read the raw data, so that one bad field does not hide another's mistake."""
-    for checks in (_zone, _ids, _questions, _rounds, _agenda, _seats, _rooms, _costs, _order_of_moments):
+    for checks in (_zone, _ids, _questions, _rounds, _agenda, _seats, _rooms, _costs, _order_of_moments, _clocks):
         yield from checks(raw)
 
 
@@ -129,8 +241,8 @@ def _known(raw: Mapping[str, Any], key: str) -> list[str]:
 
 
 def _key(value: object) -> str:
-    """An id as the model reads it: `id: 1` is the text 1."""
-    return str(value)
+    """An id as the model reads it: `id: 1` is the text 1. What is no scalar is no id."""
+    return str(written(value)) if isinstance(value, str | int | float) else ""
 
 
 def _parsed(adapter: TypeAdapter[Any], value: object) -> Any:
@@ -253,7 +365,7 @@ def _order_of_moments(raw: Mapping[str, Any]) -> Iterator[Fault]:
     registration = _section(raw, "registration")
     opens, closes = (_moment(registration.get(key)) for key in ("opens", "closes"))
     at = _moment(_section(raw, "allocation").get("at"))
-    day = _parsed(TypeAdapter(date), raw.get("date"))
+    day = _parsed(_DATE, raw.get("date"))
     if opens and closes and closes <= opens:
         yield Fault("registration.closes", "must be after registration.opens")
     if closes and at and at < closes:
@@ -265,4 +377,22 @@ def _order_of_moments(raw: Mapping[str, Any]) -> Iterator[Fault]:
 
 def _moment(value: object) -> datetime | None:
     parsed = _parsed(_MOMENT, value)
-    return parsed.replace(tzinfo=None) if isinstance(parsed, datetime) else None
+    return parsed if isinstance(parsed, datetime) else None
+
+
+def _clocks(raw: Mapping[str, Any]) -> Iterator[Fault]:
+    """Times that the zone skips when its clocks go forward."""
+    try:
+        zone = ZoneInfo(str(raw.get("timezone")))
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return
+    registration, day = _section(raw, "registration"), _parsed(_DATE, raw.get("date"))
+    moments = {f"registration.{key}": _moment(registration.get(key)) for key in ("opens", "closes")}
+    moments["allocation.at"] = _moment(_section(raw, "allocation").get("at"))
+    for n, row in _rows(raw, "rounds") if day else ():
+        for key in ("start", "end"):
+            local = _parsed(_TIME, row.get(key))
+            moments[f"rounds[{n}].{key}"] = datetime.combine(day, local) if local else None
+    for path, moment in moments.items():
+        if moment and not exists(moment, zone):
+            yield Fault(path, f"{moment:%Y-%m-%d %H:%M} does not exist in {zone.key}: the clocks go forward then")

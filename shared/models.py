@@ -5,8 +5,9 @@ Times in the event file are local to `Event.timezone`; everything stored by the 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
@@ -14,6 +15,8 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from shared.local_time import LocalDate, LocalMoment, LocalTime
 
 _SLUG = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
 _KEY = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
@@ -30,19 +33,46 @@ IN_WORDS = {
 }
 """What a text must look like, by the pattern that it did not match."""
 
+MOST_THEMES, MOST_ROUNDS = 200, 8
+
 Slug = Annotated[str, StringConstraints(pattern=_SLUG, max_length=60)]
 
 
-def _text(value: object) -> object:
-    """YAML reads `id: 1` and `price: 25` as numbers; they are meant as text."""
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+def written(value: object) -> object:
+    """A number as it was written, where text is meant: `id: 01` is "01" and `price: 25.00` is "25.00".
+
+    The reader of event files keeps what the file says beside a number; other numbers are written as Python does.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    return str(getattr(value, "written", value))
 
 
-Key = Annotated[str, BeforeValidator(_text), StringConstraints(pattern=_KEY, max_length=60)]
+Key = Annotated[str, BeforeValidator(written), StringConstraints(pattern=_KEY, max_length=60)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
+OptionalText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=4000)]
 Address = Annotated[str, StringConstraints(pattern=_ADDRESS, max_length=254)]
+Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
 SeatCount = Annotated[int, Field(ge=0, le=1_000_000, strict=True)]
 Cost = Annotated[int, Field(ge=0, le=1_000_000, strict=True)]
+
+
+TOLERANCE = r"0(\.\d{1,6})?|1(\.0{1,6})?"
+"""A tolerance: between 0 and 1 with at most six decimals. Reading a number with a million digits takes seconds."""
+
+
+def _fraction(value: object) -> object:
+    """A tolerance from a number or its text. Raises ValueError that says how to write it."""
+    if isinstance(value, Decimal):
+        value = format(value, "f") if value.adjusted() > -20 else ""
+    text = ""
+    if isinstance(value, str):
+        text = value.strip()
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        text = str(value + 0)  # the plain number: what it was written as does not count here
+    if not re.fullmatch(TOLERANCE, text):
+        raise ValueError("write a number between 0 and 1 with at most six decimals, such as 0.25")
+    return Decimal(text)
 
 
 def _listed(value: object) -> object:
@@ -64,24 +94,24 @@ class Venue(Model):
 
     name: Text
     address: Text
-    directions: str = ""
+    directions: OptionalText = ""
 
 
 class Organiser(Model):
     """One of the organising partners."""
 
     name: Text
-    about: str = ""
+    about: OptionalText = ""
     url: Annotated[str, StringConstraints(pattern=_URL)] = ""
 
 
 class AgendaItem(Model):
     """A line of the day; `round` marks the line that is a round of workshops."""
 
-    start: time
-    end: time | None = None
+    start: LocalTime
+    end: LocalTime | None = None
     title: Text
-    speaker: str = ""
+    speaker: OptionalText = ""
     round: Key | None = None
 
 
@@ -90,18 +120,18 @@ class Theme(Model):
 
     id: Key
     title: Text
-    description: str = ""
+    description: OptionalText = ""
     capacity: SeatCount | None = None
     minimum: SeatCount = 0
-    rooms: str | list[str] | dict[Key, str] = ""
+    rooms: Line | Annotated[list[Line], Field(max_length=MOST_ROUNDS)] | dict[Key, Line] = ""
 
 
 class Round(Model):
     """A time slot in which every attendee present joins one workshop."""
 
     id: Key
-    start: time
-    end: time
+    start: LocalTime
+    end: LocalTime
 
 
 class PartnerType(Model):
@@ -114,8 +144,8 @@ class PartnerType(Model):
 class RegistrationRules(Model):
     """When people may register and how many may come; no capacity means every seat of the busiest round."""
 
-    opens: datetime
-    closes: datetime
+    opens: LocalMoment
+    closes: LocalMoment
     capacity: Annotated[int, Field(ge=1, le=1_000_000, strict=True)] | None = None
 
 
@@ -123,7 +153,7 @@ class Balance(Model):
     """How strongly a workshop should mirror the room (`weight` per head outside the band) and how wide the band is."""
 
     weight: Cost = 2
-    tolerance: Annotated[Decimal, Field(ge=0, le=1)] = Decimal("0.25")
+    tolerance: Annotated[Decimal, BeforeValidator(_fraction)] = Decimal("0.25")
 
 
 class AllocationRules(Model):
@@ -133,8 +163,8 @@ class AllocationRules(Model):
     above anything a rank could gain, so that the fewest workshops change.
     """
 
-    at: datetime
-    rank_costs: list[Cost] | None = None
+    at: LocalMoment
+    rank_costs: Annotated[list[Cost], Field(max_length=MOST_THEMES)] | None = None
     balance: Balance = Field(default_factory=Balance)
     change_cost: Cost | None = None
     seed: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
@@ -147,8 +177,8 @@ class Question(Model):
     id: Key
     kind: Literal["text", "choice", "consent"] = Field(validation_alias=AliasChoices("kind", "type"))
     label: Text = Field(validation_alias=AliasChoices("label", "title"))
-    purpose: str = ""
-    options: list[Text] = []
+    purpose: OptionalText = ""
+    options: Annotated[list[Text], Field(max_length=100)] = []
     required: bool = False
     sensitive: bool = False
 
@@ -160,26 +190,26 @@ class Event(Model):
     title: Text
     summary: Text
     language: Annotated[str, StringConstraints(pattern=_LANGUAGE)] = "en"
-    timezone: str
-    date: date
+    timezone: Annotated[str, StringConstraints(max_length=60)]
+    date: LocalDate
     venue: Venue
-    organisers: Annotated[list[Organiser], Field(min_length=1)]
+    organisers: Annotated[list[Organiser], Field(min_length=1, max_length=50)]
     contact: Address
-    price: Annotated[str, BeforeValidator(_text)] = "free"
-    agenda: list[AgendaItem] = []
-    themes: Annotated[list[Theme], Field(min_length=1, max_length=200)]
-    rounds: Annotated[list[Round], Field(min_length=1, max_length=8)]
+    price: Annotated[str, BeforeValidator(written)] = "free"
+    agenda: Annotated[list[AgendaItem], Field(max_length=200)] = []
+    themes: Annotated[list[Theme], Field(min_length=1, max_length=MOST_THEMES)]
+    rounds: Annotated[list[Round], Field(min_length=1, max_length=MOST_ROUNDS)]
     capacities: dict[Key, dict[Key, SeatCount]] = {}
     partner_types: Annotated[list[PartnerType], Field(min_length=1, max_length=50)]
     registration: RegistrationRules
     allocation: AllocationRules
-    organiser_emails: Annotated[list[Address], Field(min_length=1)]
-    door_emails: list[Address] = []
+    organiser_emails: Annotated[list[Address], Field(min_length=1, max_length=100)]
+    door_emails: Annotated[list[Address], Field(max_length=200)] = []
     reminder_days: Annotated[
         list[Annotated[int, Field(ge=0, le=90, strict=True)]], BeforeValidator(_listed), Field(max_length=5)
     ] = []
     retention_days: Annotated[int, Field(ge=0, le=3650, strict=True)] = 90
-    questions: list[Question] = []
+    questions: Annotated[list[Question], Field(max_length=50)] = []
 
     @property
     def zone(self) -> ZoneInfo:

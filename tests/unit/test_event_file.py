@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import json
+import os
+import random
 from typing import Any
 
 import pytest
@@ -139,3 +143,133 @@ def test_an_event_survives_its_own_json() -> None:
 )
 def test_what_a_text_should_look_like_is_said_by_example(changes: dict[str, Any], path: str, example: str) -> None:
     assert example in faults(**changes)[path]
+
+
+def with_text(**keys: str) -> str:
+    """A good event file as YAML whose top-level keys are replaced by the YAML given."""
+    data = event_data()
+    lines = [f"{key}: {json.dumps(value, default=str)}" for key, value in data.items() if key not in keys]
+    return "\n".join(lines + [f"{key}: {value}" for key, value in keys.items()])
+
+
+def faults_of(text: str) -> dict[str, str]:
+    with pytest.raises(EventFileError) as caught:
+        parse_event(text)
+    return {fault.path: fault.message for fault in caught.value.faults}
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("09.00", '"09:00"'),
+        ("9:00", '"09:00"'),
+        ('"9.30"', '"09:30"'),
+        ('"9h30"', '"09:30"'),
+        ("0", '"09:00"'),
+        ("13:00Z", "leave the zone out"),
+        ('"13:00+02:00"', "leave the zone out"),
+        ("25:00", '"09:00"'),
+        ("[9, 0]", '"09:00"'),
+        ("", '"09:00"'),
+    ],
+)
+@pytest.mark.parametrize("place", ["rounds[0].start", "agenda[0].start"])
+def test_a_time_that_is_no_text_of_hours_and_minutes_is_told_how_to_write_it(
+    written: str, told: str, place: str
+) -> None:
+    rows = {
+        "rounds[0].start": {"rounds": f'[{{id: first, start: {written}, end: "14:00"}}]', "agenda": "[]"},
+        "agenda[0].start": {"agenda": f"[{{start: {written}, title: Talk}}]"},
+    }
+
+    assert told in faults_of(with_text(**rows[place]))[place]
+
+
+OPENS = {"opens": "2026-03-01 09:00", "closes": "2026-04-01 12:00"}
+QUESTION = {"id": "q", "kind": "text", "label": "L"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "path", "told"),
+    [
+        ({"date": "9999-12-31"}, "date", "2000 to 2199"),
+        ({"date": "1999-12-31"}, "date", "2000 to 2199"),
+        ({"date": 20260416}, "date", "2026-04-16"),
+        ({"date": "2026-02-30"}, "date", "no day of the calendar"),
+        ({"registration": OPENS | {"opens": "0001-01-01T00:00:00"}}, "registration.opens", "2199"),
+        ({"registration": OPENS | {"opens": 0}}, "registration.opens", "2026-04-16 18:00"),
+        ({"allocation": {"at": "2026-04-01T12:00Z"}}, "allocation.at", "leave the zone out"),
+        ({"allocation": {"at": "2026-03-29 02:30"}}, "allocation.at", "does not exist"),
+        ({"questions": [QUESTION | {"purpose": "\ud800"}]}, "questions[0].purpose", "U+D800"),
+        ({"title": "A\x00B"}, "title", "U+0000"),
+        ({"questions": [QUESTION | {"id": f"q{n}"} for n in range(5000)]}, "questions", "at most 50"),
+        ({"agenda": [{"start": "09:00", "title": "T"}] * 5000}, "agenda", "at most 200"),
+        ({"venue": "the barn"}, "venue", "keys and values"),
+        ({"themes": "vision"}, "themes", "write a list"),
+        ({"timezone": "x" * 5000}, "timezone", "at most 60"),
+    ],
+)
+def test_values_that_no_calendar_or_table_can_hold_are_told_by_path(
+    changes: dict[str, Any], path: str, told: str
+) -> None:
+    assert told in faults(**changes)[path]
+
+
+@pytest.mark.parametrize("bad", ["1e-10000000", "1e-20000", 0.12345678, "0.1234567", -0.1, 2, "x", True, None, []])
+def test_a_tolerance_has_at_most_six_decimals(bad: object) -> None:
+    found = faults(allocation={"at": "2026-04-01 12:00", "balance": {"tolerance": bad}})
+
+    assert "six decimals" in found["allocation.balance.tolerance"]
+
+
+def test_numbers_stay_as_the_file_writes_them_where_text_is_meant() -> None:
+    rounds = '[{id: 01, start: "13:00", end: "14:00"}, {id: 02, start: "14:00", end: "15:00"}]'
+    event = parse_event(with_text(price="25.00", rounds=rounds, agenda="[]", capacities="{vision: {01: 3}}"))
+
+    assert (event.price, [slot.id for slot in event.rounds]) == ("25.00", ["01", "02"])
+    assert event.seats("vision", "01") == 3
+
+
+def test_nested_aliases_are_refused_before_they_are_followed() -> None:
+    levels = ["l0: &l0 [x,x,x,x,x,x,x,x,x]"]
+    levels += [f"l{n}: &l{n} [{','.join([f'*l{n - 1}'] * 9)}]" for n in range(1, 12)]
+
+    assert "aliases" in faults_of("\n".join([*levels, "themes: [{id: *l11}]"]))[""]
+    assert "aliases" in faults_of("themes: &all [*all]")[""]
+
+
+def test_an_event_too_large_for_the_table_is_a_fault_even_when_aliases_keep_its_file_small() -> None:
+    entry = '{name: N, about: "' + "a" * 4000 + '"}'
+    organisers = "[&o " + entry + ", *o" * 49 + "]"
+    agenda = '[&a {start: "09:00", title: "' + "t" * 3000 + '"}' + ", *a" * 99 + "]"
+
+    assert "shorten" in faults_of(with_text(organisers=organisers, agenda=agenda))[""]
+
+
+@pytest.mark.sweep
+def test_no_mutation_of_a_good_file_escapes_as_another_error() -> None:
+    """The fuzzer that found four kinds of unforeseen error in 56,170 mutations of the sample file."""
+    seed = int(os.environ.get("SEED", "0")) or random.SystemRandom().randrange(1 << 32)
+    print("seed", seed)
+    dice = random.Random(seed)
+    values = [
+        None, True, 0, -1, 1, 10**400, 1.5, float("inf"), float("nan"), "", "0", "\ud800", "\x00", "9999-12-31",
+        "13:00Z", "1e-9999999", "a" * 5000, [], [[]], {}, {"id": "x"}, {1: 2}, [None], "first", "vision",
+    ]  # fmt: skip
+    for _ in range(int(os.environ.get("MUTATIONS", "20000"))):
+        data = copy.deepcopy(event_data())
+        for _ in range(dice.randrange(1, 4)):
+            part: Any = data
+            while isinstance(part, dict | list) and part:
+                key = dice.choice(list(part)) if isinstance(part, dict) else dice.randrange(len(part))
+                if dice.random() < 0.4 or not isinstance(part[key], dict | list) or not part[key]:
+                    part[key] = dice.choice(values)
+                    break
+                part = part[key]
+        try:
+            event = check_event(data)
+        except EventFileError:
+            continue
+        event.model_dump_json()
+        assert event.opens_at < event.closes_at
+        assert event.retained_until
