@@ -252,7 +252,7 @@ def test_no_mutation_of_a_good_file_escapes_as_another_error() -> None:
     seed = int(os.environ.get("SEED", "0")) or random.SystemRandom().randrange(1 << 32)
     print("seed", seed)
     dice = random.Random(seed)
-    values = [
+    values: list[Any] = [
         None, True, 0, -1, 1, 10**400, 1.5, float("inf"), float("nan"), "", "0", "\ud800", "\x00", "9999-12-31",
         "13:00Z", "1e-9999999", "a" * 5000, [], [[]], {}, {"id": "x"}, {1: 2}, [None], "first", "vision",
     ]  # fmt: skip
