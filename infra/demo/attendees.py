@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from infra.demo.http_client import Answer, Site
+from infra.demo.http_client import Answer, HttpClient
 from shared.models import Event
 
 AT_ONCE = 4
@@ -57,7 +57,7 @@ class Person:
         }
 
 
-def make_crowd(event: Event, count: int, seed: str) -> list[Person]:
+def make_attendees(event: Event, count: int, seed: str) -> list[Person]:
     """People with plausible names, a mix of partners that is not even, and favourites that are contested."""
     dice = random.Random(f"{seed}/{event.id}")  # noqa: S311
     themes = [theme.id for theme in event.themes]
@@ -77,12 +77,12 @@ def make_crowd(event: Event, count: int, seed: str) -> list[Person]:
     return people
 
 
-def register_all(site: Site, event: Event, people: Iterable[Person]) -> list[tuple[Person, Answer]]:
+def register_all(client: HttpClient, event: Event, people: Iterable[Person]) -> list[tuple[Person, Answer]]:
     """Everybody registers over HTTP, a few at a time."""
     address = f"/events/{event.id}/registrations"
 
     def register(person: Person) -> tuple[Person, Answer]:
-        return person, site.post(address, person.form(), headers={"Idempotency-Key": str(uuid.uuid4())})
+        return person, client.post(address, person.form(), headers={"Idempotency-Key": str(uuid.uuid4())})
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         return list(pool.map(register, people))

@@ -16,11 +16,11 @@ from typing import Any
 from infra.cloud.build import ROOT, BuildError
 from infra.cloud.deploy import DeployError
 from infra.cloud.embedded import PREFERRED_PORT, REGION, EmbeddedCloudError, free_port, stop_on_sigterm
-from infra.demo.attendees import make_crowd, register_all
-from infra.demo.local_stack import Running, closing, running, soon
+from infra.demo.attendees import make_attendees, register_all
+from infra.demo.local_stack import LocalDeployment, closing, local_deployment, soon
 from infra.demo.organiser import RefusedError, publish_draft, sign_in
 from infra.demo.outcome import Outcome, read_outcome, write_files
-from infra.demo.rerun import second_act
+from infra.demo.rerun import run_reallocation
 from shared.event_file import EventFileError, load_event
 from shared.models import Event, RegistrationState, RunState
 from shared.registrations import read_state, registrations_of
@@ -75,8 +75,8 @@ def run_demo(options: argparse.Namespace) -> int:
     clock = Clock()
     try:
         clock.say("Building, starting the cloud, deploying infra/template.yaml …")
-        with running(options.port) as stage:
-            return _day(stage, event, options, clock)
+        with local_deployment(options.port) as deployment:
+            return _day(deployment, event, options, clock)
     except KeyboardInterrupt:
         clock.say("Stopped; nothing is left running.")
         return INTERRUPTED
@@ -104,96 +104,96 @@ class Clock:
         self._lap = now
 
 
-def _day(stage: Running, event: Event, options: argparse.Namespace, clock: Clock) -> int:
+def _day(deployment: LocalDeployment, event: Event, options: argparse.Namespace, clock: Clock) -> int:
     event = soon(event, datetime.now(UTC))
-    stage.put(event)
+    deployment.put(event)
     clock.lap("start")
-    addresses = _addresses(stage, event)
+    addresses = _addresses(deployment, event)
     _write_json(options.out, addresses)
     for name in ("event_url", "organise_url", "mailbox_url"):
         clock.say(f"{name.removesuffix('_url').capitalize() + ' page:':<15}{addresses[name]}")
     clock.say(f"Sign in as {addresses['organiser']}; every mail stays in the mailbox.")
     if not options.people:
         _write_json(options.out, {**addresses, "outcome": {}})
-        return DONE if options.once else _stay(stage, clock)
-    event = _register(stage, event, options, clock)
-    outcome = _allocate(stage, event, clock)
+        return DONE if options.once else _stay(deployment, clock)
+    event = _register(deployment, event, options, clock)
+    outcome = _allocate(deployment, event, clock)
     if options.rerun or (options.rerun is None and options.once):
-        outcome.rerun = second_act(stage, event, options.seed, clock.say)
+        outcome.rerun = run_reallocation(deployment, event, options.seed, clock.say)
         clock.lap("rerun")
     outcome.seconds = clock.seconds
     if options.out:
-        write_files(stage, event, options.out)
+        write_files(deployment, event, options.out)
     _write_json(options.out, {**addresses, "outcome": outcome.as_json()})
     print(outcome.table(), flush=True)
     if options.once:
         return DONE if outcome.good else FAILED
-    return _stay(stage, clock)
+    return _stay(deployment, clock)
 
 
-def _register(stage: Running, event: Event, options: argparse.Namespace, clock: Clock) -> Event:
+def _register(deployment: LocalDeployment, event: Event, options: argparse.Namespace, clock: Clock) -> Event:
     """Everyone registers; then registration closes, which makes the allocation due."""
-    people = make_crowd(event, options.people, options.seed)
-    answers = register_all(stage.site, event, people)
+    people = make_attendees(event, options.people, options.seed)
+    answers = register_all(deployment.http, event, people)
     statuses = Counter(answer.status for _, answer in answers)
     clock.lap("registering")
     if statuses != {202: len(people)}:
         refused = next(answer for _, answer in answers if answer.status != 202)
         raise DemoError(f"answers by status: {dict(statuses)}; the first that was no 202: {refused.text[:400]}")
     clock.say(f"{len(people)} people registered over HTTP ({len(people) / clock.seconds['registering']:.0f} a second)")
-    stage.wait_for("every confirmation sent", lambda: _all_confirmed(stage, event, len(people)), MAIL_SECONDS)
+    deployment.wait_for("every confirmation sent", lambda: _all_confirmed(deployment, event, len(people)), MAIL_SECONDS)
     clock.lap("confirming")
-    clock.say(f"{len(stage.mailbox.mails)} mails arrived")
+    clock.say(f"{len(deployment.mailbox.mails)} mails arrived")
     event = closing(event, datetime.now(UTC))
-    stage.put(event)
+    deployment.put(event)
     clock.say("Registration is closed; the schedule allocates within a minute …")
     return event
 
 
-def _all_confirmed(stage: Running, event: Event, people: int) -> bool:
-    told = [mail for kind in ("confirmation", "waiting-list") for mail in stage.mails(event.id, kind)]
-    return len(told) >= people and not stage.unsent(event.id)
+def _all_confirmed(deployment: LocalDeployment, event: Event, people: int) -> bool:
+    told = [mail for kind in ("confirmation", "waiting-list") for mail in deployment.mails(event.id, kind)]
+    return len(told) >= people and not deployment.unsent(event.id)
 
 
-def _allocate(stage: Running, event: Event, clock: Clock) -> Outcome:
+def _allocate(deployment: LocalDeployment, event: Event, clock: Clock) -> Outcome:
     """Wait for the schedule, then for the mails, and look at what came out."""
     reviewed = event.allocation.publish == "after_review"
 
     def allocated() -> bool:
-        state = read_state(stage.table, event.id)
-        newest = read_run(stage.table, event.id, state.runs)
+        state = read_state(deployment.table, event.id)
+        newest = read_run(deployment.table, event.id, state.runs)
         if newest and newest.state is RunState.FAILED:
             raise DemoError(f"run {newest.number} failed: {newest.error}")
         return state.published_run > 0 or (reviewed and newest is not None and newest.state is RunState.DRAFT)
 
-    stage.wait_for("the schedule's allocation", allocated, SCHEDULE_SECONDS)
+    deployment.wait_for("the schedule's allocation", allocated, SCHEDULE_SECONDS)
     clock.lap("waiting for the schedule")
     if reviewed:
         clock.say("The event is published after review: the organiser reads the draft and publishes it")
-        session = sign_in(stage, event.organiser_emails[0])
-        publish_draft(stage, event, session, read_state(stage.table, event.id).runs)
-    stage.wait_for("every programme sent", lambda: _all_told(stage, event), MAIL_SECONDS)
+        session = sign_in(deployment, event.organiser_emails[0])
+        publish_draft(deployment, event, session, read_state(deployment.table, event.id).runs)
+    deployment.wait_for("every programme sent", lambda: _all_told(deployment, event), MAIL_SECONDS)
     clock.lap("mailing programmes")
-    outcome = read_outcome(stage, event)
+    outcome = read_outcome(deployment, event)
     clock.say(f"{outcome.programmes} programmes arrived; {outcome.verdict}")
     return outcome
 
 
-def _all_told(stage: Running, event: Event) -> bool:
-    state = read_state(stage.table, event.id)
-    expected = sum(one.state is RegistrationState.CONFIRMED for one in registrations_of(stage.table, event.id))
-    sent = len(stage.mails(event.id, "programme"))
-    return not state.publishing_run and sent >= expected and not stage.unsent(event.id)
+def _all_told(deployment: LocalDeployment, event: Event) -> bool:
+    state = read_state(deployment.table, event.id)
+    expected = sum(one.state is RegistrationState.CONFIRMED for one in registrations_of(deployment.table, event.id))
+    sent = len(deployment.mails(event.id, "programme"))
+    return not state.publishing_run and sent >= expected and not deployment.unsent(event.id)
 
 
-def _addresses(stage: Running, event: Event) -> dict[str, Any]:
+def _addresses(deployment: LocalDeployment, event: Event) -> dict[str, Any]:
     return {
-        "event_url": f"{stage.site.public_url}/events/{event.id}",
-        "organise_url": f"{stage.site.public_url}/organise/{event.id}",
-        "mailbox_url": stage.mailbox.url,
-        "endpoint_url": stage.cloud.endpoint_url,
+        "event_url": f"{deployment.http.public_url}/events/{event.id}",
+        "organise_url": f"{deployment.http.public_url}/organise/{event.id}",
+        "mailbox_url": deployment.mailbox.url,
+        "endpoint_url": deployment.cloud.endpoint_url,
         "region": REGION,
-        "stack": stage.stack.name,
+        "stack": deployment.stack.name,
         "organiser": event.organiser_emails[0],
     }
 
@@ -206,12 +206,12 @@ def _write_json(out: Path | None, content: Mapping[str, Any]) -> None:
         draft.replace(out / "demo.json")  # whoever waits for the file never reads half of it
 
 
-def _stay(stage: Running, clock: Clock) -> int:
+def _stay(deployment: LocalDeployment, clock: Clock) -> int:
     clock.say("Everything stays up; Ctrl-C stops it.")
     try:
         while True:
             time.sleep(1)
-            stage.cloud.check()
+            deployment.cloud.check()
     except KeyboardInterrupt:
         clock.say("Stopped; nothing is left running.")
     return DONE

@@ -43,7 +43,7 @@ class Answer:
         return self.headers.get("location", "")
 
 
-class Site:
+class HttpClient:
     """The running stack over HTTP; connections are kept, one a thread."""
 
     def __init__(self, public_url: str) -> None:

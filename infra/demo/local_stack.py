@@ -1,4 +1,4 @@
-"""Parcours running on this machine: the embedded cloud, the mailbox before its SES, the stack, and doors to them."""
+"""Parcours on this machine: the embedded cloud, the mailbox in front of its SES, the stack, and clients for them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from infra.cloud import build
 from infra.cloud.deploy import Stack, deploy, public_url
 from infra.cloud.embedded import EmbeddedCloud, client
-from infra.demo.http_client import Site
+from infra.demo.http_client import HttpClient
 from infra.demo.mailbox import Mailbox
 from shared.events import put_event
 from shared.mails import mails_of
@@ -23,14 +23,14 @@ ACTOR = "demo"
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
-    """A deployed Parcours, and the doors to it."""
+class LocalDeployment:
+    """Parcours deployed on the embedded cloud, with a client for each part that the demo and the tests use."""
 
     cloud: EmbeddedCloud
     mailbox: Mailbox
     stack: Stack
     table: Table
-    site: Site
+    http: HttpClient
 
     def put(self, event: Event) -> None:
         """Store an event, as `parcours event put` does."""
@@ -55,7 +55,7 @@ class Running:
 
 
 @contextmanager
-def running(port: int = 0, parameters: Mapping[str, str] | None = None) -> Iterator[Running]:
+def local_deployment(port: int = 0, parameters: Mapping[str, str] | None = None) -> Iterator[LocalDeployment]:
     """Start everything and deploy the template; stop everything at the end, however it comes."""
     cloud = EmbeddedCloud(port)
     mailbox = Mailbox(cloud.endpoint_url)
@@ -68,7 +68,7 @@ def running(port: int = 0, parameters: Mapping[str, str] | None = None) -> Itera
         mailbox.tell = lambda event: functions.invoke(FunctionName=feedback, Payload=json.dumps(event).encode())
         table = Table(client("dynamodb", cloud.endpoint_url), stack.table)
         try:
-            yield Running(cloud, mailbox, stack, table, Site(url))
+            yield LocalDeployment(cloud, mailbox, stack, table, HttpClient(url))
         finally:
             mailbox.tell = lambda _event: None  # nobody is left to hear of the last mails
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from infra.demo.http_client import Answer
-from infra.demo.local_stack import Running
+from infra.demo.local_stack import LocalDeployment
 from shared.models import Event
 from shared.registrations import read_state
 
@@ -19,54 +19,54 @@ class RefusedError(RuntimeError):
     """Parcours answered otherwise than an organiser or attendee should be answered."""
 
 
-def sign_in(stage: Running, address: str) -> dict[str, str]:
+def sign_in(deployment: LocalDeployment, address: str) -> dict[str, str]:
     """Sign in as an organiser does, by the mailed link; the header that a script then sends."""
-    seen = len(stage.mailbox.to(address))
-    expect(202, stage.site.post("/organise/sign-in", {"email": address}))
-    stage.wait_for("the sign-in mail", lambda: len(stage.mailbox.to(address)) > seen, SIGN_IN_SECONDS)
-    link = link_in(stage, stage.mailbox.to(address)[-1].text, "/organise/sign-in/")
-    opened = expect(200, stage.site.post(link))
+    seen = len(deployment.mailbox.to(address))
+    expect(202, deployment.http.post("/organise/sign-in", {"email": address}))
+    deployment.wait_for("the sign-in mail", lambda: len(deployment.mailbox.to(address)) > seen, SIGN_IN_SECONDS)
+    link = link_in(deployment, deployment.mailbox.to(address)[-1].text, "/organise/sign-in/")
+    opened = expect(200, deployment.http.post(link))
     return {"Authorization": f"Bearer {opened.json['token']}"}
 
 
-def ask_for_draft(stage: Running, event: Event, session: Mapping[str, str], *, mode: str) -> int:
+def ask_for_draft(deployment: LocalDeployment, event: Event, session: Mapping[str, str], *, mode: str) -> int:
     """Ask for an allocation; the number of the run."""
-    asked = stage.site.post(f"/organise/{event.id}/allocations", {"mode": mode}, headers=session)
+    asked = deployment.http.post(f"/organise/{event.id}/allocations", {"mode": mode}, headers=session)
     return int(expect(202, asked).location.rsplit("/", 1)[1])
 
 
-def publish_draft(stage: Running, event: Event, session: Mapping[str, str], number: int) -> dict[str, Any]:
+def publish_draft(deployment: LocalDeployment, event: Event, session: Mapping[str, str], number: int) -> dict[str, Any]:
     """Wait for a draft, publish it with the number of mails it shows, and wait for those mails; what it showed."""
     draft = f"/organise/{event.id}/allocations/{number}"
     shown: dict[str, Any] = {}
 
     def is_drafted() -> bool:
-        shown.update(expect(200, stage.site.get(draft, headers=session)).json)
+        shown.update(expect(200, deployment.http.get(draft, headers=session)).json)
         if shown["state"] == "failed":
             raise RefusedError(f"run {number} failed: {shown['error']}")
         return bool(shown["state"] == "draft")
 
-    stage.wait_for("the draft", is_drafted, RUN_SECONDS)
+    deployment.wait_for("the draft", is_drafted, RUN_SECONDS)
     agreed = {"expected_mails": shown["mails"]}
-    expect(202, stage.site.post(f"{draft}/publication", agreed, headers=session))
+    expect(202, deployment.http.post(f"{draft}/publication", agreed, headers=session))
 
     def is_told() -> bool:
-        state = read_state(stage.table, event.id)
+        state = read_state(deployment.table, event.id)
         told = state.published_run == number and not state.publishing_run
-        return told and not stage.unsent(event.id)
+        return told and not deployment.unsent(event.id)
 
-    stage.wait_for("the publication's mails", is_told, RUN_SECONDS)
+    deployment.wait_for("the publication's mails", is_told, RUN_SECONDS)
     return shown
 
 
-def own_link(stage: Running, address: str) -> str:
+def own_link(deployment: LocalDeployment, address: str) -> str:
     """The link to their own registration that a person finds in their first mail."""
-    return link_in(stage, stage.mailbox.to(address)[0].text, "/r/")
+    return link_in(deployment, deployment.mailbox.to(address)[0].text, "/r/")
 
 
-def link_in(stage: Running, text: str, path: str) -> str:
+def link_in(deployment: LocalDeployment, text: str, path: str) -> str:
     """The link to a path of ours in a mail. Raises RefusedError if there is none."""
-    found = re.search(rf"{re.escape(stage.site.public_url + path)}[\w.~-]+", text)
+    found = re.search(rf"{re.escape(deployment.http.public_url + path)}[\w.~-]+", text)
     if found is None:
         raise RefusedError(f"no link to {path} in a mail that should have one:\n{text}")
     return found.group()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
 import tempfile
@@ -15,8 +14,9 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from functions.allocate.model.result import Allocation
-from infra.demo.local_stack import Running
+from infra.demo.local_stack import LocalDeployment
 from infra.files import allocate as allocation_files
+from infra.verify.checks import verify as checks_of
 from shared.allocations import allocation_document
 from shared.models import Event, Programme, Registration, RegistrationState
 from shared.registrations import read_state, registrations_of
@@ -74,20 +74,20 @@ class Outcome:
         return "\n".join(lines)
 
 
-def read_outcome(stage: Running, event: Event) -> Outcome:
+def read_outcome(deployment: LocalDeployment, event: Event) -> Outcome:
     """Read the published run, hold it against the mailbox, and have it verified."""
-    people = list(registrations_of(stage.table, event.id))
+    people = list(registrations_of(deployment.table, event.id))
     confirmed = [one for one in people if one.state is RegistrationState.CONFIRMED]
-    number = read_state(stage.table, event.id).published_run
-    programmes = programmes_of(stage.table, event.id, number)
-    allocation = read_allocation(stage, event, number)
-    missing = without_programme(stage, event, confirmed, programmes)
+    number = read_state(deployment.table, event.id).published_run
+    programmes = programmes_of(deployment.table, event.id, number)
+    allocation = read_allocation(deployment, event, number)
+    missing = without_programme(deployment, event, confirmed, programmes)
     verified, verification = verify(event, confirmed, allocation)
     return Outcome(
         registered=len(people),
         confirmed=len(confirmed),
         waiting=sum(one.state is RegistrationState.WAITING for one in people),
-        confirmations=len(stage.mails(event.id, "confirmation")),
+        confirmations=len(deployment.mails(event.id, "confirmation")),
         run=number,
         programmes=len(confirmed) - len(missing),
         missing=missing,
@@ -98,42 +98,41 @@ def read_outcome(stage: Running, event: Event) -> Outcome:
     )
 
 
-def read_allocation(stage: Running, event: Event, number: int) -> Allocation:
+def read_allocation(deployment: LocalDeployment, event: Event, number: int) -> Allocation:
     """A stored run as `allocation.json` has it."""
-    run = read_run(stage.table, event.id, number)
+    run = read_run(deployment.table, event.id, number)
     assert run is not None, f"run {number} is published and not stored"  # noqa: S101
-    programmes = programmes_of(stage.table, event.id, number)
-    document = allocation_document(event, run, programmes, programmes_of(stage.table, event.id, run.compared_with))
+    programmes = programmes_of(deployment.table, event.id, number)
+    document = allocation_document(event, run, programmes, programmes_of(deployment.table, event.id, run.compared_with))
     return Allocation.model_validate({name: value for name, value in document.items() if name != "checksum"})
 
 
 def without_programme(
-    stage: Running, event: Event, people: Iterable[Registration], programmes: Mapping[str, Programme]
+    deployment: LocalDeployment, event: Event, people: Iterable[Registration], programmes: Mapping[str, Programme]
 ) -> list[str]:
     """The addresses to which no mail with all of their workshops went."""
     return [
         one.email
         for one in people
-        if one.id not in programmes or not _was_told(stage, event, one.email, programmes[one.id])
+        if one.id not in programmes or not _was_told(deployment, event, one.email, programmes[one.id])
     ]
 
 
-def _was_told(stage: Running, event: Event, address: str, programme: Programme) -> bool:
+def _was_told(deployment: LocalDeployment, event: Event, address: str, programme: Programme) -> bool:
     titles = [event.theme(theme).title for theme in programme.workshops.values()]
-    texts = [" ".join(mail.text.split()) for mail in stage.mailbox.to(address)]
+    texts = [" ".join(mail.text.split()) for mail in deployment.mailbox.to(address)]
     return any(all(title in text for title in titles) for text in texts[1:])  # the first is the confirmation
 
 
 def verify(event: Event, people: Iterable[Registration], allocation: Allocation) -> tuple[bool, str]:
-    """Run `parcours verify` on files, as anybody could: whether it agrees, and what it printed."""
-    from infra.cli import main
+    """Verify what `parcours allocate` would have read and written: whether every check passed, and a line a check.
 
+    Event and people go through their files, so that the files of `--out` are known to say the same.
+    """
     with tempfile.TemporaryDirectory(prefix="parcours-verify-") as folder:
-        event_file, people_file = write_case(Path(folder), event, people, allocation)
-        said = io.StringIO()
-        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-            code = main(["verify", str(event_file), str(people_file), str(Path(folder) / "allocation.json")])
-    return code == 0, said.getvalue()
+        event_read, attendees = allocation_files.read_inputs(*write_case(Path(folder), event, people, allocation))
+        checks = checks_of(event_read, attendees, allocation)
+    return all(check.passed for check in checks), "".join(f"{check}\n" for check in checks)
 
 
 def write_case(folder: Path, event: Event, people: Iterable[Registration], allocation: Allocation) -> tuple[Path, Path]:
@@ -147,17 +146,17 @@ def write_case(folder: Path, event: Event, people: Iterable[Registration], alloc
     return event_file, people_file
 
 
-def write_files(stage: Running, event: Event, out: Path) -> None:
+def write_files(deployment: LocalDeployment, event: Event, out: Path) -> None:
     """Write the case as the published run leaves it, and every mail as it was sent."""
-    number = read_state(stage.table, event.id).published_run
-    people = [one for one in registrations_of(stage.table, event.id) if one.state is RegistrationState.CONFIRMED]
-    write_case(out, event, people, read_allocation(stage, event, number))
+    number = read_state(deployment.table, event.id).published_run
+    people = [one for one in registrations_of(deployment.table, event.id) if one.state is RegistrationState.CONFIRMED]
+    write_case(out, event, people, read_allocation(deployment, event, number))
     mails = out / "mail"
     mails.mkdir(exist_ok=True)
     for stale in mails.glob("*.eml"):
         stale.unlink()
-    kinds = {mail.message_id: mail.kind for mail in stage.mails(event.id)}
-    for mail in stage.mailbox.mails:
+    kinds = {mail.message_id: mail.kind for mail in deployment.mails(event.id)}
+    for mail in deployment.mailbox.mails:
         kind = kinds.get(mail.message_id, "mail")
         (mails / f"{mail.number:04d}-{kind}-{mail.to}.eml").write_bytes(mail.raw)
 

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from infra.cloud.embedded import client, free_port
-from infra.demo.local_stack import Running, running, soon
+from infra.demo.local_stack import LocalDeployment, local_deployment, soon
 from infra.demo.organiser import sign_in
 from shared.models import Event
 from shared.registrations import event_pk
@@ -48,38 +48,38 @@ def pages(event: Event, person: str) -> Iterator[str]:
     )  # fmt: skip
 
 
-def prepare(stage: Running, count: int) -> tuple[Event, str]:
+def prepare(deployment: LocalDeployment, count: int) -> tuple[Event, str]:
     """Put an event with room for everyone, fill it, and publish an allocation whose mails are on hold."""
     now = datetime.now(UTC)
     seats = {"description": "About it.", "capacity": count // 4 + 10, "rooms": "A hall"}
     themes = [{"id": f"theme-{number}", "title": f"Theme {number}", **seats} for number in range(4)]
     event = soon(make_event(title="A full house", themes=themes), now)
-    stage.put(event)
+    deployment.put(event)
     people = make_crowd(event, count, now)
-    fill(stage.table, event, people, now)
-    stage.table.write(update(event_pk(event.id), "STATE", assign={"mail_held": True}))
-    functions = client("lambda", stage.cloud.endpoint_url)
+    fill(deployment.table, event, people, now)
+    deployment.table.write(update(event_pk(event.id), "STATE", assign={"mail_held": True}))
+    functions = client("lambda", deployment.cloud.endpoint_url)
     payload = json.dumps({"event": event.id, "mode": "fresh", "publish": True}).encode()
-    answer = functions.invoke(FunctionName=stage.stack.outputs["AllocateFunction"], Payload=payload)
+    answer = functions.invoke(FunctionName=deployment.stack.outputs["AllocateFunction"], Payload=payload)
     done = json.loads(answer["Payload"].read())
     if done.get("state") != "published":
         raise RuntimeError(f"the allocation was not published: {done}")
     return event, people[0].id
 
 
-def measure(stage: Running, event: Event, person: str, repeat: int) -> list[tuple[str, float, float, int]]:
+def measure(deployment: LocalDeployment, event: Event, person: str, repeat: int) -> list[tuple[str, float, float, int]]:
     """Path, median and worst seconds, bytes of every page, as who is signed in meets it on a warm function.
 
     The pages are asked for in turns, so that a moment in which the machine is busy elsewhere hits them all alike; the
     first turn warms up and does not count.
     """
-    session = sign_in(stage, event.organiser_emails[0])
+    session = sign_in(deployment, event.organiser_emails[0])
     times: dict[str, list[float]] = {path: [] for path in pages(event, person)}
     sizes: dict[str, int] = {}
     for _ in range(repeat + 1):
         for path, taken in times.items():
             start = time.perf_counter()
-            answer = stage.site.get(path, accept="text/html", headers=session)
+            answer = deployment.http.get(path, accept="text/html", headers=session)
             taken.append(time.perf_counter() - start)
             sizes[path] = len(answer.body)
             if answer.status != 200:
@@ -93,11 +93,11 @@ def main() -> int:
     parser.add_argument("--people", type=int, default=2000)
     parser.add_argument("--repeat", type=int, default=5)
     options = parser.parse_args()
-    with running(free_port()) as stage:
+    with local_deployment(free_port()) as deployment:
         start = time.perf_counter()
-        event, person = prepare(stage, options.people)
+        event, person = prepare(deployment, options.people)
         print(f"{options.people} people, mails and an allocation stored in {time.perf_counter() - start:.1f} s")
-        measured = measure(stage, event, person, options.repeat)
+        measured = measure(deployment, event, person, options.repeat)
     print(f"{'page':<64} {'median':>8} {'worst':>8} {'KB':>8}")
     for path, median, worst, size in measured:
         print(f"{path:<64} {median:>6.3f} s {worst:>6.3f} s {size / 1024:>8.0f}")

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from infra.cloud.embedded import free_port
-from infra.demo.attendees import Person, make_crowd, register_all
-from infra.demo.local_stack import Running, closing, running, soon
+from infra.demo.attendees import Person, make_attendees, register_all
+from infra.demo.local_stack import LocalDeployment, closing, local_deployment, soon
 from infra.demo.mailbox import SentMail
 from shared.models import Event
 from tests.support.factories import make_event
@@ -32,50 +32,50 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def stage() -> Iterator[Running]:
+def deployment() -> Iterator[LocalDeployment]:
     """The template, deployed on the embedded cloud with the functions' own permissions enforced."""
-    with running(free_port()) as stage:
-        yield stage
+    with local_deployment(free_port()) as deployment:
+        yield deployment
 
 
 @pytest.fixture
-def open_event(stage: Running) -> Open:
+def open_event(deployment: LocalDeployment) -> Open:
     """Put an event whose registration is open now; its id is new."""
 
     def put(**changes: Any) -> Event:
         event = soon(make_event(id=f"journey-{next(_numbers)}", **changes), datetime.now(UTC))
-        stage.put(event)
+        deployment.put(event)
         return event
 
     return put
 
 
-def settle(stage: Running, event: Event, mails: int) -> None:
+def settle(deployment: LocalDeployment, event: Event, mails: int) -> None:
     """Wait until so many mails of an event are written and each of them is sent."""
-    stage.wait_for(
+    deployment.wait_for(
         f"{mails} mails of {event.id}",
-        lambda: len(stage.mails(event.id)) >= mails and not stage.unsent(event.id),
+        lambda: len(deployment.mails(event.id)) >= mails and not deployment.unsent(event.id),
         MAIL_SECONDS,
     )
 
 
-def register_crowd(stage: Running, event: Event, count: int) -> list[Person]:
+def register_crowd(deployment: LocalDeployment, event: Event, count: int) -> list[Person]:
     """Have people register over HTTP and wait for what they are told."""
-    people = make_crowd(event, count, event.id)
-    before = len(stage.mails(event.id))
-    assert {answer.status for _, answer in register_all(stage.site, event, people)} <= {202}
-    settle(stage, event, before + count)
+    people = make_attendees(event, count, event.id)
+    before = len(deployment.mails(event.id))
+    assert {answer.status for _, answer in register_all(deployment.http, event, people)} <= {202}
+    settle(deployment, event, before + count)
     return people
 
 
-def close(stage: Running, event: Event) -> Event:
+def close(deployment: LocalDeployment, event: Event) -> Event:
     """Close registration, which makes the allocation due."""
     closed = closing(event, datetime.now(UTC))
-    stage.put(closed)
+    deployment.put(closed)
     return closed
 
 
-def mails_of_kind(stage: Running, event: Event, kind: str) -> list[SentMail]:
+def mails_of_kind(deployment: LocalDeployment, event: Event, kind: str) -> list[SentMail]:
     """The mails of one kind that arrived."""
-    wanted = {row.message_id for row in stage.mails(event.id, kind)}
-    return [mail for mail in stage.mailbox.mails if mail.message_id in wanted]
+    wanted = {row.message_id for row in deployment.mails(event.id, kind)}
+    return [mail for mail in deployment.mailbox.mails if mail.message_id in wanted]

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from infra.cloud.embedded import client
-from infra.demo.local_stack import Running
+from infra.demo.local_stack import LocalDeployment
 from infra.demo.organiser import ask_for_draft, own_link, publish_draft, sign_in
 from infra.demo.outcome import read_outcome
-from infra.demo.rerun import second_act
+from infra.demo.rerun import run_reallocation
 from shared.models import Event
 from shared.registrations import read_state
 from shared.runs import runs_of
@@ -22,106 +22,106 @@ PEOPLE = 24
 SCHEDULE_SECONDS = 150.0
 
 
-def invoke(stage: Running, payload: dict[str, Any]) -> dict[str, Any]:
+def invoke(deployment: LocalDeployment, payload: dict[str, Any]) -> dict[str, Any]:
     """Invoke the allocator as `aws lambda invoke` does."""
-    function = stage.stack.outputs["AllocateFunction"]
-    functions = client("lambda", stage.cloud.endpoint_url)
+    function = deployment.stack.outputs["AllocateFunction"]
+    functions = client("lambda", deployment.cloud.endpoint_url)
     answer = functions.invoke(FunctionName=function, Payload=json.dumps(payload).encode())
     assert "FunctionError" not in answer, answer["Payload"].read()
     return dict(json.loads(answer["Payload"].read()))
 
 
-def published(stage: Running, event: Event) -> bool:
+def published(deployment: LocalDeployment, event: Event) -> bool:
     """Whether a run is published and all its mails are written."""
-    state = read_state(stage.table, event.id)
+    state = read_state(deployment.table, event.id)
     return state.published_run > 0 and not state.publishing_run
 
 
 @pytest.fixture
-def ready(stage: Running, open_event: Open) -> Event:
+def ready(deployment: LocalDeployment, open_event: Open) -> Event:
     """An event with people, registration closed, the allocation due."""
     event = open_event(registration={"opens": "2026-03-01 09:00", "closes": "2026-04-01 12:00", "capacity": PEOPLE})
-    register_crowd(stage, event, PEOPLE)
-    return close(stage, event)
+    register_crowd(deployment, event, PEOPLE)
+    return close(deployment, event)
 
 
-def test_the_schedule_allocates_and_everybody_gets_a_programme(stage: Running, ready: Event) -> None:
+def test_the_schedule_allocates_and_everybody_gets_a_programme(deployment: LocalDeployment, ready: Event) -> None:
     """Nobody does anything; `verify` agrees with what comes out."""
-    stage.wait_for("the schedule", lambda: published(stage, ready), SCHEDULE_SECONDS)
-    settle(stage, ready, 2 * PEOPLE)
+    deployment.wait_for("the schedule", lambda: published(deployment, ready), SCHEDULE_SECONDS)
+    settle(deployment, ready, 2 * PEOPLE)
 
-    outcome = read_outcome(stage, ready)
+    outcome = read_outcome(deployment, ready)
     assert outcome.good, outcome
     assert outcome.programmes == PEOPLE
-    mails = mails_of_kind(stage, ready, "programme")
+    mails = mails_of_kind(deployment, ready, "programme")
     assert len({mail.to for mail in mails}) == len(mails) == PEOPLE
     assert all("SEQUENCE:" in mail.calendar for mail in mails)
 
 
-def test_it_does_not_matter_how_often_the_schedule_fires(stage: Running, ready: Event) -> None:
+def test_it_does_not_matter_how_often_the_schedule_fires(deployment: LocalDeployment, ready: Event) -> None:
     """Ten at once: one run, one publication, one mail each."""
     with ThreadPoolExecutor(5) as pool:
-        list(pool.map(lambda _: invoke(stage, {"trigger": "schedule"}), range(10)))
-    stage.wait_for("the publication", lambda: published(stage, ready), SCHEDULE_SECONDS)
-    settle(stage, ready, 2 * PEOPLE)
-    invoke(stage, {"trigger": "schedule"})
+        list(pool.map(lambda _: invoke(deployment, {"trigger": "schedule"}), range(10)))
+    deployment.wait_for("the publication", lambda: published(deployment, ready), SCHEDULE_SECONDS)
+    settle(deployment, ready, 2 * PEOPLE)
+    invoke(deployment, {"trigger": "schedule"})
 
-    assert len(list(runs_of(stage.table, ready.id))) == 1
-    assert len(mails_of_kind(stage, ready, "programme")) == PEOPLE
+    assert len(list(runs_of(deployment.table, ready.id))) == 1
+    assert len(mails_of_kind(deployment, ready, "programme")) == PEOPLE
 
 
-def test_people_leave_and_come_and_only_those_who_move_are_told(stage: Running, ready: Event) -> None:
+def test_people_leave_and_come_and_only_those_who_move_are_told(deployment: LocalDeployment, ready: Event) -> None:
     """The organiser's keep run, from the mailed sign-in link to the last mail."""
-    stage.wait_for("the schedule", lambda: published(stage, ready), SCHEDULE_SECONDS)
-    settle(stage, ready, 2 * PEOPLE)
+    deployment.wait_for("the schedule", lambda: published(deployment, ready), SCHEDULE_SECONDS)
+    settle(deployment, ready, 2 * PEOPLE)
 
-    figures = second_act(stage, ready, "a seed", lambda _line: None)
+    figures = run_reallocation(deployment, ready, "a seed", lambda _line: None)
 
     assert figures["good"], figures
     assert (figures["withdrawn"], figures["late"]) == (10, 5)
 
 
-def test_a_publication_needs_the_number_of_mails_it_writes(stage: Running, ready: Event) -> None:
+def test_a_publication_needs_the_number_of_mails_it_writes(deployment: LocalDeployment, ready: Event) -> None:
     """A wrong number is refused and nothing is published; the right one publishes."""
-    stage.wait_for("the schedule", lambda: published(stage, ready), SCHEDULE_SECONDS)
-    settle(stage, ready, 2 * PEOPLE)
-    before = read_state(stage.table, ready.id).published_run
-    session = sign_in(stage, ready.organiser_emails[0])
-    draft = invoke(stage, {"event": ready.id, "mode": "fresh", "seed": "another"})
+    deployment.wait_for("the schedule", lambda: published(deployment, ready), SCHEDULE_SECONDS)
+    settle(deployment, ready, 2 * PEOPLE)
+    before = read_state(deployment.table, ready.id).published_run
+    session = sign_in(deployment, ready.organiser_emails[0])
+    draft = invoke(deployment, {"event": ready.id, "mode": "fresh", "seed": "another"})
     address = f"/organise/{ready.id}/allocations/{draft['run']}/publication"
 
-    refused = stage.site.post(address, {"expected_mails": draft["mails"] + 1}, headers=session)
+    refused = deployment.http.post(address, {"expected_mails": draft["mails"] + 1}, headers=session)
     assert refused.status == 409
-    assert read_state(stage.table, ready.id).published_run == before
+    assert read_state(deployment.table, ready.id).published_run == before
 
-    shown = publish_draft(stage, ready, session, ask_for_draft(stage, ready, session, mode="keep"))
+    shown = publish_draft(deployment, ready, session, ask_for_draft(deployment, ready, session, mode="keep"))
     assert shown["mails"] == 0  # nothing changed, so nobody moves and nobody hears of it
-    assert read_state(stage.table, ready.id).published_run == shown["number"]
+    assert read_state(deployment.table, ready.id).published_run == shown["number"]
 
 
-def test_the_own_page_shows_the_programme_once_it_is_published(stage: Running, ready: Event) -> None:
+def test_the_own_page_shows_the_programme_once_it_is_published(deployment: LocalDeployment, ready: Event) -> None:
     """What the mail says, the page says."""
-    invoke(stage, {"trigger": "schedule"})
-    stage.wait_for("the publication", lambda: published(stage, ready), SCHEDULE_SECONDS)
-    settle(stage, ready, 2 * PEOPLE)
-    mail = mails_of_kind(stage, ready, "programme")[0]
+    invoke(deployment, {"trigger": "schedule"})
+    deployment.wait_for("the publication", lambda: published(deployment, ready), SCHEDULE_SECONDS)
+    settle(deployment, ready, 2 * PEOPLE)
+    mail = mails_of_kind(deployment, ready, "programme")[0]
 
-    own = stage.site.get(own_link(stage, mail.to)).json
+    own = deployment.http.get(own_link(deployment, mail.to)).json
 
     assert len(own["programme"]["workshops"]) == 2
     for workshop in own["programme"]["workshops"]:
         assert workshop["title"] in mail.text
 
 
-def test_nobody_organises_without_signing_in(stage: Running, open_event: Open) -> None:
+def test_nobody_organises_without_signing_in(deployment: LocalDeployment, open_event: Open) -> None:
     """No session, a forged one, and an address that organises nothing."""
     event = open_event()
     for headers in ({}, {"Authorization": "Bearer nonsense"}, {"Cookie": "parcours=nonsense"}):
-        assert stage.site.get(f"/organise/{event.id}", headers=headers).status == 401
-        assert stage.site.post(f"/organise/{event.id}/allocations", {}, headers=headers).status == 401
+        assert deployment.http.get(f"/organise/{event.id}", headers=headers).status == 401
+        assert deployment.http.post(f"/organise/{event.id}/allocations", {}, headers=headers).status == 401
 
-    before = len(stage.mailbox.mails)
-    assert stage.site.post("/organise/sign-in", {"email": "stranger@example.org"}).status == 202
-    assert stage.site.post("/organise/sign-in", {"email": event.organiser_emails[0]}).status == 202
-    stage.wait_for("the organiser's link", lambda: len(stage.mailbox.mails) > before, 60)
-    assert stage.mailbox.to("stranger@example.org") == []
+    before = len(deployment.mailbox.mails)
+    assert deployment.http.post("/organise/sign-in", {"email": "stranger@example.org"}).status == 202
+    assert deployment.http.post("/organise/sign-in", {"email": event.organiser_emails[0]}).status == 202
+    deployment.wait_for("the organiser's link", lambda: len(deployment.mailbox.mails) > before, 60)
+    assert deployment.mailbox.to("stranger@example.org") == []

@@ -17,9 +17,9 @@ import pytest
 
 from infra.cloud.embedded import client
 from infra.cloud.lint import plain
-from infra.demo.attendees import make_crowd
+from infra.demo.attendees import make_attendees
 from infra.demo.http_client import Answer
-from infra.demo.local_stack import Running, closing, soon
+from infra.demo.local_stack import LocalDeployment, closing, soon
 from infra.demo.organiser import sign_in
 from shared.events import UPKEEP_DUE, task
 from shared.mails import claim, read_mail
@@ -77,44 +77,44 @@ SINGLE = [(role, one["Sid"], action) for role, one in statements() for action in
 class Bench:
     """The deployed stack, and an organiser of all events on it who has signed in."""
 
-    def __init__(self, stage: Running) -> None:
-        self.stage, self.number = stage, 0
-        url = stage.cloud.endpoint_url
+    def __init__(self, deployment: LocalDeployment) -> None:
+        self.deployment, self.number = deployment, 0
+        url = deployment.cloud.endpoint_url
         self.iam, self.functions, self.logs = (client(name, url) for name in ("iam", "lambda", "logs"))
-        self.keys = Keys(client("secretsmanager", url), stage.stack.outputs["SigningKeyArn"])
+        self.keys = Keys(client("secretsmanager", url), deployment.stack.outputs["SigningKeyArn"])
         cloudformation = client("cloudformation", url)
-        found = cloudformation.describe_stack_resources(StackName=stage.stack.name)["StackResources"]
+        found = cloudformation.describe_stack_resources(StackName=deployment.stack.name)["StackResources"]
         self.roles = {one["LogicalResourceId"]: one["PhysicalResourceId"] for one in found}
-        self.session = sign_in(stage, self.new_event().organiser_emails[0])
+        self.session = sign_in(deployment, self.new_event().organiser_emails[0])
 
     def new_event(self, **changes: Any) -> Event:
         self.number += 1
         event = soon(make_event(id=f"privilege-{self.number}", registration=RULES, **changes), datetime.now(UTC))
-        self.stage.put(event)
+        self.deployment.put(event)
         return event
 
     def enter(self, event: Event) -> Registration:
         """Somebody is registered, as by another function."""
         self.number += 1
         draft = make_registration(event=event.id, number=self.number)
-        return register(self.stage.table, event, draft, now=datetime.now(UTC))[0]
+        return register(self.deployment.table, event, draft, now=datetime.now(UTC))[0]
 
     def invoke(self, name: str, payload: Any) -> Any:
         """Call a function; None when it failed."""
-        function = self.stage.stack.outputs[name]
+        function = self.deployment.stack.outputs[name]
         answer = self.functions.invoke(FunctionName=function, Payload=json.dumps(payload).encode())
         told = json.loads(answer["Payload"].read())
         return None if "FunctionError" in answer else told or {}
 
     def has_logged(self, function: str, words: str, since: float) -> bool:
         """Whether a function's log has such a line from after this moment."""
-        group = f"/aws/lambda/{self.stage.stack.outputs[function]}"
+        group = f"/aws/lambda/{self.deployment.stack.outputs[function]}"
         found = self.logs.filter_log_events(logGroupName=group, startTime=int(since * 1000))["events"]
         return any(words in one["message"] for one in found)
 
     def start_anew(self, function: str) -> None:
         """Let the next call find a new process, that remembers no key and no rate."""
-        name = self.stage.stack.outputs[function]
+        name = self.deployment.stack.outputs[function]
         size = self.functions.get_function_configuration(FunctionName=name)["MemorySize"]
         self.functions.update_function_configuration(FunctionName=name, MemorySize=size)
 
@@ -143,9 +143,9 @@ class Bench:
 
     def register(self) -> bool:
         """The front page, a registration, changing it, leaving, erasing."""
-        site, table = self.stage.site, self.stage.table
+        site, table = self.deployment.http, self.deployment.table
         event = self.new_event()
-        one, other = make_crowd(event, 2, event.id)
+        one, other = make_attendees(event, 2, event.id)
         page = f"/events/{event.id}"
         forms = [site.post(f"{page}/registrations", person.form()) for person in (one, other)]
         if not self.good(site.get("/"), site.get(page), *forms):
@@ -166,9 +166,9 @@ class Bench:
     def organise(self) -> bool:
         """The dashboard, adding and withdrawing somebody, an allocation that starts at once."""
         event = self.new_event()
-        site, base = self.stage.site, f"/organise/{event.id}"
+        site, base = self.deployment.http, f"/organise/{event.id}"
         self.enter(event)
-        person = make_crowd(event, 1, event.id)[0]
+        person = make_attendees(event, 1, event.id)[0]
         begun = time.time()
         added = site.post(f"{base}/people", person.form(), headers=self.session)
         if not self.good(site.get(base, headers=self.session), added):
@@ -184,14 +184,14 @@ class Bench:
         event = self.new_event()
         for _ in range(3):
             self.enter(event)
-        self.stage.put(closing(event, datetime.now(UTC)))
+        self.deployment.put(closing(event, datetime.now(UTC)))
         calls = [self.invoke("AllocateFunction", {"trigger": "schedule"}) for _ in range(2)]
         return None not in calls and self.comes_true(lambda: self.is_published(event))
 
     def is_published(self, event: Event) -> bool:
         """The schedule itself may be at it; then our calls leave it the work."""
-        state = read_state(self.stage.table, event.id)
-        tasks = [row for row in self.stage.table.query(event_pk(event.id), "TASK#") if row["due"] == "allocate"]
+        state = read_state(self.deployment.table, event.id)
+        tasks = [row for row in self.deployment.table.query(event_pk(event.id), "TASK#") if row["due"] == "allocate"]
         return state.published_run > 0 and not tasks
 
     def relay(self) -> bool:
@@ -209,7 +209,7 @@ class Bench:
         return sent and not self.has_logged("MailFunction", "rate not read", begun)
 
     def state(self, event: Event, name: str) -> str:
-        mail = read_mail(self.stage.table, event.id, name)
+        mail = read_mail(self.deployment.table, event.id, name)
         return mail.state if mail else ""
 
     def comes_true(self, done: Callable[[], bool]) -> bool:
@@ -235,7 +235,7 @@ class Bench:
 
     def upkeep(self) -> bool:
         """A reminder, a stuck mail, a place to offer, and an event whose retention has ended."""
-        now, table = datetime.now(UTC), self.stage.table
+        now, table = datetime.now(UTC), self.deployment.table
         event, over = self.new_event(reminder_days=[1]), self.new_event()
         person, leaving = self.enter(event), self.enter(event)
         withdraw(table, leaving, now=now)
@@ -259,9 +259,9 @@ class Bench:
 
 
 @pytest.fixture(scope="module")
-def bench(stage: Running) -> Bench:
+def bench(deployment: LocalDeployment) -> Bench:
     """The stack, with everything it may do."""
-    return Bench(stage)
+    return Bench(deployment)
 
 
 def works(bench: Bench, role: str) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from infra.demo.local_stack import Running
+from infra.demo.local_stack import LocalDeployment
 from infra.demo.organiser import link_in
 from shared.events import audit_lines
 from shared.models import MailState
@@ -33,18 +33,20 @@ def press(page: Page, name: str) -> None:
     page.wait_for_load_state()
 
 
-def test_from_the_mailed_link_over_a_draft_to_the_last_mail(stage: Running, open_event: Open, page: Page) -> None:
+def test_from_the_mailed_link_over_a_draft_to_the_last_mail(
+    deployment: LocalDeployment, open_event: Open, page: Page
+) -> None:
     """Sign in, add somebody, pin them, make a draft, publish it, see the mails arrive, check in, sign out."""
     event = open_event(organiser_emails=["organising@example.org"])  # of no other event: the sign-in stands here
-    register_crowd(stage, event, PEOPLE)
-    organiser, home = event.organiser_emails[0], f"{stage.site.public_url}/organise/{event.id}"
+    register_crowd(deployment, event, PEOPLE)
+    organiser, home = event.organiser_emails[0], f"{deployment.http.public_url}/organise/{event.id}"
 
     page.goto(home)
     page.get_by_label("Email").fill(organiser)
-    seen = len(stage.mailbox.to(organiser))
+    seen = len(deployment.mailbox.to(organiser))
     press(page, "Mail me a link")
-    stage.wait_for("the sign-in mail", lambda: len(stage.mailbox.to(organiser)) > seen, SECONDS)
-    page.goto(link_in(stage, stage.mailbox.to(organiser)[-1].text, "/organise/sign-in/"))
+    deployment.wait_for("the sign-in mail", lambda: len(deployment.mailbox.to(organiser)) > seen, SECONDS)
+    page.goto(link_in(deployment, deployment.mailbox.to(organiser)[-1].text, "/organise/sign-in/"))
     press(page, "Sign in")
 
     page.goto(home)
@@ -56,9 +58,9 @@ def test_from_the_mailed_link_over_a_draft_to_the_last_mail(stage: Running, open
     page.get_by_label("Pinned at 13:00").select_option(label=event.themes[0].title)
     press(page, "Add this person")
     expect(page.get_by_role("heading", level=1)).to_have_text("Person 99")
-    walk_in = find_by_address(stage.table, event.id, "walk-in@example.org")
+    walk_in = find_by_address(deployment.table, event.id, "walk-in@example.org")
     assert walk_in
-    settle(stage, event, 2 + PEOPLE)
+    settle(deployment, event, 2 + PEOPLE)
 
     page.goto(f"{home}/allocations")
     press(page, "Start the draft")
@@ -67,14 +69,14 @@ def test_from_the_mailed_link_over_a_draft_to_the_last_mail(stage: Running, open
         page.reload()
         return page.get_by_role("heading", level=1).inner_text() == "Allocation 1: draft"
 
-    stage.wait_for("the draft", is_drafted, SECONDS)
+    deployment.wait_for("the draft", is_drafted, SECONDS)
     expect(page.get_by_text("Proven best.")).to_be_visible()
     press(page, f"Publish and send {PEOPLE + 1} mails")
     expect(page.get_by_role("heading", level=1)).to_have_text("Allocation 1: published")
-    stage.wait_for("the mails", lambda: len(mails_of_kind(stage, event, "programme")) == PEOPLE + 1, SECONDS)
-    settle(stage, event, 2 + PEOPLE + PEOPLE + 1)
-    assert {mail.state for mail in stage.mails(event.id, "programme")} == {MailState.SENT}
-    assert programmes_of(stage.table, event.id, 1)[walk_in.id].workshops["first"] == event.themes[0].id
+    deployment.wait_for("the mails", lambda: len(mails_of_kind(deployment, event, "programme")) == PEOPLE + 1, SECONDS)
+    settle(deployment, event, 2 + PEOPLE + PEOPLE + 1)
+    assert {mail.state for mail in deployment.mails(event.id, "programme")} == {MailState.SENT}
+    assert programmes_of(deployment.table, event.id, 1)[walk_in.id].workshops["first"] == event.themes[0].id
 
     page.goto(f"{home}/door?q=person+99")
     press(page, "Check in Person 99")
@@ -82,6 +84,6 @@ def test_from_the_mailed_link_over_a_draft_to_the_last_mail(stage: Running, open
     press(page, "Sign out")
     page.goto(home)
     expect(page.get_by_text("Sign in first")).to_be_visible()
-    assert read_state(stage.table, event.id).published_run == 1
-    acts = [line["act"] for line in audit_lines(stage.table, event.id) if line["actor"] == organiser]
+    assert read_state(deployment.table, event.id).published_run == 1
+    acts = [line["act"] for line in audit_lines(deployment.table, event.id) if line["actor"] == organiser]
     assert acts == ["sign-out", "check-in", "publish", "request-allocation", "add-person", "sign-in"]

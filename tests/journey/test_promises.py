@@ -13,9 +13,9 @@ from threading import Barrier
 import pytest
 
 from infra.cloud.embedded import client
-from infra.demo.attendees import make_crowd
+from infra.demo.attendees import make_attendees
 from infra.demo.http_client import Answer
-from infra.demo.local_stack import Running
+from infra.demo.local_stack import LocalDeployment
 from infra.demo.organiser import sign_in
 from shared.models import Event
 from shared.registrations import read_state, registrations_of
@@ -31,10 +31,10 @@ TURNS = int(os.environ.get("PARCOURS_TURNS", "1"))
 
 
 @pytest.fixture
-def few_workers(stage: Running) -> Iterator[None]:
+def few_workers(deployment: LocalDeployment) -> Iterator[None]:
     """As the template reserves on AWS, but fewer: each is a process here. Who comes beyond them gets a 429."""
-    functions = client("lambda", stage.cloud.endpoint_url)
-    name = stage.stack.outputs["RegisterFunction"]
+    functions = client("lambda", deployment.cloud.endpoint_url)
+    name = deployment.stack.outputs["RegisterFunction"]
     functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=WORKERS)
     yield
     functions.delete_function_concurrency(FunctionName=name)
@@ -54,88 +54,90 @@ def together(count: int, ask: Callable[[int], Answer]) -> list[Answer]:
         return list(pool.map(one, range(count)))
 
 
-def register_all_at_once(stage: Running, event: Event, *, one_address: bool) -> list[Answer]:
+def register_all_at_once(deployment: LocalDeployment, event: Event, *, one_address: bool) -> list[Answer]:
     """Forty forms, for forty people or all for the first one's address."""
-    people = make_crowd(event, AT_ONCE, event.id)
+    people = make_attendees(event, AT_ONCE, event.id)
 
     def ask(number: int) -> Answer:
         form = people[number].form()
         if one_address:
             form["email"] = people[0].email
-        return stage.site.post(f"/events/{event.id}/registrations", form)
+        return deployment.http.post(f"/events/{event.id}/registrations", form)
 
     return together(AT_ONCE, ask)
 
 
 @pytest.mark.usefixtures("few_workers")
 @pytest.mark.parametrize("turn", range(TURNS))
-def test_forty_at_once_for_the_last_seats(stage: Running, open_event: Open, turn: int) -> None:
+def test_forty_at_once_for_the_last_seats(deployment: LocalDeployment, open_event: Open, turn: int) -> None:
     """P1: exactly as many are confirmed as there are seats, everybody else waits, nobody is lost."""
     event = open_event(registration={**LAST, "capacity": 1 + turn % 3})
 
-    answers = register_all_at_once(stage, event, one_address=False)
+    answers = register_all_at_once(deployment, event, one_address=False)
 
     answered = Counter(answer.status for answer in answers)
-    states = Counter(one.state.value for one in registrations_of(stage.table, event.id))
+    states = Counter(one.state.value for one in registrations_of(deployment.table, event.id))
     assert set(answered) <= {202, 409}, answered  # 409: so many at once; the form comes back and is sent again
     assert states["confirmed"] == event.capacity
     assert sum(states.values()) == answered[202]
-    assert (read_state(stage.table, event.id).confirmed, read_state(stage.table, event.id).waiting) == (
+    assert (read_state(deployment.table, event.id).confirmed, read_state(deployment.table, event.id).waiting) == (
         states["confirmed"],
         states["waiting"],
     )
-    settle(stage, event, answered[202])
-    assert Counter(mail.kind for mail in stage.mails(event.id)) == Counter(
+    settle(deployment, event, answered[202])
+    assert Counter(mail.kind for mail in deployment.mails(event.id)) == Counter(
         {"confirmation": states["confirmed"], "waiting-list": states["waiting"]}
     )
 
 
 @pytest.mark.usefixtures("few_workers")
 @pytest.mark.parametrize("turn", range(TURNS))
-def test_forty_at_once_with_one_address(stage: Running, open_event: Open, turn: int) -> None:
+def test_forty_at_once_with_one_address(deployment: LocalDeployment, open_event: Open, turn: int) -> None:
     """P1: one registration, and one mail of each kind to its holder."""
     event = open_event()
 
-    answers = register_all_at_once(stage, event, one_address=True)
+    answers = register_all_at_once(deployment, event, one_address=True)
 
     assert {(answer.status, answer.body) for answer in answers} == {(202, answers[0].body)}
-    assert len(list(registrations_of(stage.table, event.id))) == 1
-    settle(stage, event, 2)
-    kinds = Counter(mail.kind for mail in stage.mails(event.id))
+    assert len(list(registrations_of(deployment.table, event.id))) == 1
+    settle(deployment, event, 2)
+    kinds = Counter(mail.kind for mail in deployment.mails(event.id))
     assert kinds == {"confirmation": 1, "already-registered": 1}
 
 
 @pytest.mark.sweep  # five copies of the allocator; the schedule's ten triggers are in test_allocating
-def test_the_schedule_and_an_organiser_at_once_make_one_programme_each(stage: Running, open_event: Open) -> None:
+def test_the_schedule_and_an_organiser_at_once_make_one_programme_each(
+    deployment: LocalDeployment, open_event: Open
+) -> None:
     """P5: five triggers of the schedule and five wishes of an organiser in the same moment, nobody mailed twice."""
     event = open_event(registration={**LAST, "capacity": 8})
-    register_crowd(stage, event, 8)
-    session = sign_in(stage, event.organiser_emails[0])
-    event = close(stage, event)
-    functions = client("lambda", stage.cloud.endpoint_url)
-    name = stage.stack.outputs["AllocateFunction"]
+    register_crowd(deployment, event, 8)
+    session = sign_in(deployment, event.organiser_emails[0])
+    event = close(deployment, event)
+    functions = client("lambda", deployment.cloud.endpoint_url)
+    name = deployment.stack.outputs["AllocateFunction"]
 
     def ask(number: int) -> Answer:
         if number % 2:
             wish = {"mode": "fresh", "seed": "a seed"}
-            return stage.site.post(f"/organise/{event.id}/allocations", wish, headers=session)
+            return deployment.http.post(f"/organise/{event.id}/allocations", wish, headers=session)
         told = functions.invoke(FunctionName=name, Payload=b'{"trigger": "schedule"}')
         return Answer(200 if "FunctionError" not in told else 500, {}, told["Payload"].read())
 
     answers = together(10, ask)
 
     assert {answer.status for answer in answers} <= {200, 202, 409}, [answer.text for answer in answers]
-    stage.wait_for("the publication", lambda: is_published(stage, event), SCHEDULE_SECONDS)
-    stage.wait_for("its mails", lambda: len(stage.mails(event.id, "programme")) == 8, SCHEDULE_SECONDS)
-    settle(stage, event, 16)
-    published = [run for run in runs_of(stage.table, event.id) if run.published_at]
+    deployment.wait_for("the publication", lambda: is_published(deployment, event), SCHEDULE_SECONDS)
+    deployment.wait_for("its mails", lambda: len(deployment.mails(event.id, "programme")) == 8, SCHEDULE_SECONDS)
+    settle(deployment, event, 16)
+    published = [run for run in runs_of(deployment.table, event.id) if run.published_at]
     assert len(published) == 1
-    assert Counter(mail.to for mail in mails_of_kind(stage, event, "programme")) == dict.fromkeys(
-        {one.email for one in registrations_of(stage.table, event.id)}, 1
+    assert Counter(mail.to for mail in mails_of_kind(deployment, event, "programme")) == dict.fromkeys(
+        {one.email for one in registrations_of(deployment.table, event.id)}, 1
     )
-    assert stage.mails(event.id, "programme-changed") == []
+    assert deployment.mails(event.id, "programme-changed") == []
 
 
-def is_published(stage: Running, event: Event) -> bool:
-    state = read_state(stage.table, event.id)
+def is_published(deployment: LocalDeployment, event: Event) -> bool:
+    state = read_state(deployment.table, event.id)
     return state.published_run > 0 and not state.publishing_run

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from infra.cli import build_parser, main
-from infra.demo.attendees import make_crowd
+from infra.demo.attendees import make_attendees
 from infra.demo.day import SAMPLE
 from shared.event_file import load_event
 from shared.events import read_event
@@ -50,7 +50,7 @@ def test_the_command_line_does_what_it_shows_from_top_to_bottom(
     (tmp_path / "infra" / "events").mkdir(parents=True)
     for copy in ("infra/events/nature-connectivity.yaml", "EVENT.yaml"):
         shutil.copy(SAMPLE, tmp_path / copy)
-    people = make_crowd(load_event(SAMPLE), 40, "readme")
+    people = make_attendees(load_event(SAMPLE), 40, "readme")
     with (tmp_path / "PEOPLE.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["id", "partner_type", *(f"choice_{place}" for place in range(1, 5))])

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 
-from infra.demo.attendees import make_crowd
+from infra.demo.attendees import make_attendees
 from infra.demo.day import PEOPLE, SAMPLE
 from infra.demo.local_stack import closing, soon
 from shared.event_file import load_event
@@ -66,7 +66,7 @@ def test_the_demo_fills_the_house(event: Event) -> None:
 
 def test_the_crowd_wants_more_of_a_theme_than_there_is(event: Event) -> None:
     """Governance is the first choice of more people than both of its workshops hold seats together."""
-    crowd = make_crowd(event, PEOPLE, "2024")
+    crowd = make_attendees(event, PEOPLE, "2024")
     first = {theme.id: sum(person.choices[0] == theme.id for person in crowd) for theme in event.themes}
 
     assert max(first, key=lambda theme: first[theme]) == "governance"
@@ -76,10 +76,10 @@ def test_the_crowd_wants_more_of_a_theme_than_there_is(event: Event) -> None:
 
 def test_the_crowd_is_the_same_for_the_same_seed(event: Event) -> None:
     """Addresses differ within a crowd and live at example.org."""
-    crowd = make_crowd(event, PEOPLE, "a")
+    crowd = make_attendees(event, PEOPLE, "a")
 
-    assert crowd == make_crowd(event, PEOPLE, "a")
-    assert crowd != make_crowd(event, PEOPLE, "b")
+    assert crowd == make_attendees(event, PEOPLE, "a")
+    assert crowd != make_attendees(event, PEOPLE, "b")
     assert len({person.email for person in crowd}) == PEOPLE
     assert all(person.email.endswith("@example.org") and person.email.isascii() for person in crowd)
     assert {person.partner_type for person in crowd} == {kind.id for kind in event.partner_types}
