@@ -12,8 +12,24 @@ from typing import Any
 
 from shared.errors import ConflictError, StaleError
 from shared.models import Event, EventState, RegistrationState, utc
-from shared.registrations import event_pk, read_state, registrations_of
-from shared.table import Absent, ConditionFailedError, Item, Table, Write, put, update
+from shared.registrations import registrations_of
+from shared.state import fresh_state, read_state
+from shared.table import (
+    AUDIT,
+    EVENTS_PK,
+    STATE_SK,
+    Absent,
+    ConditionFailedError,
+    Item,
+    Table,
+    Write,
+    audit_sk,
+    delete,
+    event_pk,
+    put,
+    task_sk,
+    update,
+)
 
 ALLOCATE_DUE = "allocate"
 """Part of the index `due` that the allocator works through."""
@@ -31,13 +47,13 @@ CHANGED_MEANWHILE = "The event file was changed by somebody else meanwhile. Relo
 
 def read_event(table: Table, event: str, *, retired_too: bool = False) -> Event | None:
     """An event as its organisers described it, or None (also when it was retired, unless `retired_too`)."""
-    found = table.get("EVENTS", event)
+    found = table.get(EVENTS_PK, event)
     return as_event(found) if found and (retired_too or not found.get("retired")) else None
 
 
 def events(table: Table) -> Iterator[Event]:
     """Every event that is not retired, by id."""
-    return (as_event(item) for item in table.query("EVENTS") if not item.get("retired"))
+    return (as_event(item) for item in table.query(EVENTS_PK) if not item.get("retired"))
 
 
 def put_event(table: Table, event: Event, *, actor: str, now: datetime, made_from: Event | None = None) -> EventState:
@@ -56,9 +72,9 @@ def put_event(table: Table, event: Event, *, actor: str, now: datetime, made_fro
         The file is no longer what the change was made from, or is being changed at this moment.
     """
     with suppress(ConditionFailedError):
-        table.write(put(_fresh_state(event.id), expect={"pk": Absent()}))
+        table.write(put(fresh_state(event.id), expect={"pk": Absent()}))
     state = read_state(table, event.id)
-    stored = table.get("EVENTS", event.id)
+    stored = table.get(EVENTS_PK, event.id)
     before = as_event(stored) if stored and not stored.get("retired") else None
     if made_from is not None and before != made_from:
         raise StaleError(CHANGED_MEANWHILE)
@@ -66,7 +82,7 @@ def put_event(table: Table, event: Event, *, actor: str, now: datetime, made_fro
     if faults:
         raise ConflictError("This change would break registrations already made: " + "; ".join(faults) + ".")
     document = {
-        "pk": "EVENTS",
+        "pk": EVENTS_PK,
         "sk": event.id,
         "type": "event",
         "document": event.model_dump_json(exclude_defaults=True),
@@ -76,7 +92,7 @@ def put_event(table: Table, event: Event, *, actor: str, now: datetime, made_fro
     try:
         table.write(
             put(document, expect={"updated_at": stored["updated_at"]} if stored else {"pk": Absent()}),
-            update(event_pk(event.id), "STATE", assign={"seed": seed, "retired": False}),
+            update(event_pk(event.id), STATE_SK, assign={"seed": seed, "retired": False}),
             *_tasks(event, state, now),
             audit(event.id, actor, "put-event", now=now),
         )
@@ -94,8 +110,8 @@ def retire_event(table: Table, event: Event, *, actor: str, now: datetime) -> No
     if state.confirmed and now < event.ends_at:
         raise ConflictError(f"{state.confirmed} people hold a place. Withdraw them, or wait until the day is over.")
     table.write(
-        update("EVENTS", event.id, assign={"retired": True, "updated_at": utc(now)}),
-        update(event_pk(event.id), "STATE", assign={"retired": True}),
+        update(EVENTS_PK, event.id, assign={"retired": True, "updated_at": utc(now)}),
+        update(event_pk(event.id), STATE_SK, assign={"retired": True}),
         audit(event.id, actor, "retire-event", now=now),
     )
 
@@ -105,7 +121,7 @@ def audit(event: str, actor: str, act: str, *, now: datetime, about: str = "", w
     return put(
         {
             "pk": event_pk(event),
-            "sk": f"AUDIT#{utc(now)}#{secrets.token_hex(4)}",
+            "sk": audit_sk(utc(now), secrets.token_hex(4)),
             "type": "audit",
             "at": utc(now),
             "actor": actor,
@@ -129,13 +145,18 @@ def audit_lines(table: Table, event: str, *, before: str = "", about: str = "", 
         How many lines the caller will take; more are read only if they are asked for.
     """
     where = {"about": about} if about else None
-    return table.query(event_pk(event), "AUDIT#", newest_first=True, after=before, where=where, size=most_wanted)
+    return table.query(event_pk(event), AUDIT, newest_first=True, after=before, where=where, size=most_wanted)
 
 
 def task(event: str, name: str, due: str, due_at: datetime, **facts: Any) -> Write:
     """The write of something to do at a time; writing it again moves it."""
-    keys = {"pk": event_pk(event), "sk": f"TASK#{name}"}
+    keys = {"pk": event_pk(event), "sk": task_sk(name)}
     return put({**keys, "type": "task", "event": event, "task": name, "due": due, "due_at": utc(due_at), **facts})
+
+
+def forget_task(table: Table, event: str, name: str) -> None:
+    """Take a task off the list that can no longer be done."""
+    table.write(delete(event_pk(event), task_sk(name)))
 
 
 def _tasks(event: Event, state: EventState, now: datetime) -> Iterator[Write]:
@@ -174,11 +195,6 @@ def _broken_promises(table: Table, before: Event, after: Event, state: EventStat
     if state.confirmed > after.capacity:
         faults.append(f"registration.capacity: {after.capacity} places and {state.confirmed} people hold one")
     return faults
-
-
-def _fresh_state(event: str) -> dict[str, Any]:
-    """Counters start as numbers, so that every condition on them compares numbers."""
-    return {"pk": event_pk(event), "sk": "STATE", "type": "state", **EventState(event=event).model_dump(mode="json")}
 
 
 def as_event(item: Mapping[str, Any]) -> Event:

@@ -6,14 +6,14 @@ import hashlib
 import ipaddress
 from datetime import datetime, timedelta
 
-from shared.table import Table
+from shared.table import LIMIT_PK, Table, limit_sk
 
 
 def within_cap(table: Table, what: str, who: str, most: int, *, now: datetime) -> bool:
     """Count one more and say whether it is still allowed. Who it is stays a digest, and goes with the hour."""
     digest = hashlib.sha256(who.encode()).hexdigest()[:32]
     ends = int((now + timedelta(hours=2)).timestamp())
-    return table.count("LIMIT", f"{what}#{digest}#{now:%Y%m%d%H}", expires=ends) <= most
+    return table.count(LIMIT_PK, limit_sk(what, digest, now), expires=ends) <= most
 
 
 def network_of(source: str) -> str:

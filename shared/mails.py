@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from shared.models import Mail, MailKind, MailState, utc
-from shared.table import Absent, ConditionFailedError, Item, OneOf, Table, Write, put, update
+from shared.table import Absent, ConditionFailedError, Item, OneOf, Table, Write, mails_pk, put, update
 
 DUE = "mail"
 """Name of the mails' part of the index `due`."""
@@ -28,11 +28,6 @@ DONE_WITH = ("due", "due_at", "to", "facts")
 
 UNSETTLED = (MailState.SENDING, MailState.PENDING, MailState.CANCELLED)
 """States in which SES may turn out to have taken a mail: its answer was lost, and the mail was put back or given up."""
-
-
-def mails_pk(event: str) -> str:
-    """Partition that holds the mails of an event."""
-    return f"MAIL#{event}"
 
 
 def mail_id(kind: MailKind, registration: str, *, run: int = 0, occasion: str = "") -> str:

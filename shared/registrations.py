@@ -16,39 +16,41 @@ from typing import Any
 
 from shared.errors import ConflictError, StaleError
 from shared.i18n import N_
-from shared.mails import mails_of, mails_pk, send
-from shared.models import Event, EventState, Programme, Registration, RegistrationState, utc
-from shared.table import Absent, Below, ConditionFailedError, Item, Present, Table, Write, check, delete, put, update
-
-OFFER = timedelta(hours=48)
-"""How long an offered place waits for an answer."""
+from shared.mails import mails_of, send
+from shared.models import Event, Registration, RegistrationState, utc
+from shared.state import read_state
+from shared.table import (
+    LIMIT_PK,
+    MOST_WRITES,
+    REGISTRATIONS,
+    STATE_SK,
+    Absent,
+    Below,
+    ConditionFailedError,
+    Item,
+    Present,
+    Table,
+    Write,
+    address_sk,
+    check,
+    delete,
+    event_pk,
+    mails_pk,
+    own_link_limit_sk,
+    programme_sk,
+    programmes_pk,
+    put,
+    registration_sk,
+    update,
+)
 
 OFFER_DUE = "offer"
 """Name of the open offers' part of the index `due`."""
 
-MOST_WRITES = 100
-"""DynamoDB's limit for one transaction."""
-
 CHANGED_MEANWHILE = N_("This registration was changed elsewhere meanwhile. Reload the page and try again.")
-OFFER_OVER = N_("This offer has run out. You are on the waiting list again if you have not withdrawn.")
 TOO_BUSY = N_("Many people are registering at this moment. Please send the form again.")
 
 HOLDS_A_PLACE = (RegistrationState.CONFIRMED, RegistrationState.OFFERED)
-
-
-def event_pk(event: str) -> str:
-    """Partition that holds what the system knows of an event."""
-    return f"EVENT#{event}"
-
-
-def registration_sk(registration: str) -> str:
-    """Sort key of a registration."""
-    return f"REGISTRATION#{registration}"
-
-
-def address_sk(email: str) -> str:
-    """Sort key that says an address is taken. A digest: it finds, it does not tell."""
-    return "ADDRESS#" + hashlib.sha256(email.strip().casefold().encode()).hexdigest()
 
 
 def new_id() -> str:
@@ -65,7 +67,7 @@ def read_registration(table: Table, event: str, registration: str) -> Registrati
 def registrations_of(table: Table, event: str, after: str = "") -> Iterator[Registration]:
     """Every registration of an event, by id; `after` continues behind that id."""
     start = registration_sk(after) if after else ""
-    return map(as_registration, table.query(event_pk(event), "REGISTRATION#", after=start))
+    return map(as_registration, table.query(event_pk(event), REGISTRATIONS, after=start))
 
 
 def find_by_address(table: Table, event: str, email: str) -> Registration | None:
@@ -106,7 +108,7 @@ def register(
     -------
     The stored registration and True, or the one that already holds the address and False.
     """
-    mark = [once] if once else []
+    mark = [once.named("once")] if once else []
     taken = table.get(event_pk(event.id), address_sk(draft.email))
     state = read_state(table, event.id)
     for _ in range(8):
@@ -122,9 +124,9 @@ def register(
         try:
             table.write(*entry, *mark, *extra)
         except ConditionFailedError as error:
-            if mark and len(entry) in error.failed:
+            if "once" in error.refused:
                 return draft, False
-            if 0 in error.failed:
+            if "address" in error.refused:
                 taken = table.get(event_pk(event.id), address_sk(draft.email))
             state = read_state(table, event.id)
         else:
@@ -144,7 +146,7 @@ def admit(
     try:
         table.write(*_entry(event, stored, now, ahead=True), *extra)
     except ConditionFailedError as error:
-        if 0 in error.failed:
+        if "address" in error.refused:
             return None
         raise ConflictError(
             f"All {event.capacity} places are taken. "
@@ -154,22 +156,22 @@ def admit(
 
 
 def _entry(event: Event, stored: Registration, now: datetime, *, ahead: bool = False) -> list[Write]:
-    """The writes of a new registration: address, person, counter, mail. The address stands first: see `register`."""
+    """The writes of a new registration: address, person, counter, mail."""
     confirmed = stored.state is RegistrationState.CONFIRMED
     free = {"pk": Present(), "confirmed": Below(event.capacity)}
     counter = (
         update(
             event_pk(event.id),
-            "STATE",
+            STATE_SK,
             add={"confirmed": 1},
             expect=free if ahead else {**free, "waiting": Below(1)},
         )
         if confirmed
-        else update(event_pk(event.id), "STATE", add={"waiting": 1}, expect={"pk": Present()})
+        else update(event_pk(event.id), STATE_SK, add={"waiting": 1}, expect={"pk": Present()})
     )
     return [
-        put(_address_item(stored), expect={"pk": Absent()}),
-        put(_item(stored), expect={"pk": Absent()}),
+        put(_address_item(stored), expect={"pk": Absent()}, name="address"),
+        put(registration_item(stored), expect={"pk": Absent()}),
         counter,
         send("confirmation" if confirmed else "waiting-list", event.id, stored.id, now=now),
     ]
@@ -189,7 +191,7 @@ def remind(
 def send_own_link(table: Table, event: str, email: str, *, now: datetime) -> None:
     """Mail the holder of an address the own link; for an unknown address the same calls end in no mail."""
     found = table.get(event_pk(event), address_sk(email))
-    asked = {"pk": "LIMIT", "sk": f"link#{event}#{address_sk(email)}#{now:%Y%m%d%H}", "type": "limit"}
+    asked = {"pk": LIMIT_PK, "sk": own_link_limit_sk(event, email, now), "type": "limit"}
     once = put({**asked, "expires": int((now + timedelta(hours=2)).timestamp())}, expect={"pk": Absent()})
     if found:
         remind(table, event, found["registration"], "link", now=now, extra=[once])
@@ -205,9 +207,9 @@ def save(
 
     Raises StaleError when it changed meanwhile.
     """
-    after = _changed(before, changes, now)
+    after = changed(before, changes, now)
     try:
-        table.write(put(_item(after), expect={"revision": before.revision}), *extra)
+        table.write(put(registration_item(after), expect={"revision": before.revision}), *extra)
     except ConditionFailedError:
         raise StaleError(CHANGED_MEANWHILE) from None
     return after
@@ -221,13 +223,13 @@ def change_address(
     Returns None, with nothing changed, when another registration holds the new address.
     Raises StaleError when the registration changed meanwhile.
     """
-    after = _changed(before, {**changes, "link_version": before.link_version + 1, "bounced": False}, now)
+    after = changed(before, {**changes, "link_version": before.link_version + 1, "bounced": False}, now)
     old, new = address_sk(before.email), address_sk(after.email)
     occasion = str(after.link_version)
     # The two keys are one and the same when only the capitals differ: then the address is not touched.
     addresses = [put(_address_item(after), expect={"pk": Absent()}), delete(event_pk(before.event), old)]
     writes = [
-        put(_item(after), expect={"revision": before.revision}),
+        put(registration_item(after), expect={"revision": before.revision}, name="registration"),
         send("confirmation", after.event, after.id, now=now, occasion=occasion),
         send("address-changed", after.event, after.id, now=now, occasion=occasion, to=before.email),
         *(addresses if old != new else []),
@@ -235,7 +237,7 @@ def change_address(
     try:
         table.write(*writes, *extra)
     except ConditionFailedError as error:
-        if 0 in error.failed:
+        if "registration" in error.refused:
             raise StaleError(CHANGED_MEANWHILE) from None
         return None
     return after
@@ -272,71 +274,11 @@ def withdraw(table: Table, before: Registration, *, now: datetime, extra: Sequen
         now=now,
         extra=[
             delete(event_pk(before.event), address_sk(before.email)),
-            update(event_pk(before.event), "STATE", add={counter: -1}),
+            update(event_pk(before.event), STATE_SK, add={counter: -1}),
             send("withdrawn", before.event, before.id, now=now),
             *extra,
         ],
     )
-
-
-def offer_places(table: Table, event: Event, *, now: datetime) -> int:
-    """Offer every free place to those who have waited longest; how many were offered.
-
-    The place is held while the offer stands. Safe to repeat and to run twice at once.
-    """
-    state = read_state(table, event.id)
-    if not state.waiting or state.confirmed >= event.capacity or now >= event.starts_at:
-        return 0
-    waiting = sorted(
-        (one for one in registrations_of(table, event.id) if one.state is RegistrationState.WAITING),
-        key=lambda one: (one.created_at, one.id),
-    )
-    offered = 0
-    for one in waiting[: event.capacity - state.confirmed]:
-        after = _changed(
-            one,
-            {
-                "state": RegistrationState.OFFERED,
-                "offers": one.offers + 1,
-                "offer_expires_at": utc(min(now + OFFER, event.starts_at)),
-            },
-            now,
-        )
-        try:
-            table.write(
-                put(_item(after), expect={"revision": one.revision}),
-                update(
-                    event_pk(event.id),
-                    "STATE",
-                    add={"confirmed": 1, "waiting": -1},
-                    expect={"confirmed": Below(event.capacity)},
-                ),
-                send("place-offered", event.id, one.id, now=now, occasion=str(after.offers)),
-            )
-        except ConditionFailedError:
-            continue  # somebody else offered it, or the person just left
-        offered += 1
-    return offered
-
-
-def accept_offer(table: Table, before: Registration, *, now: datetime) -> Registration:
-    """Take an offered place. Raises ConflictError when there is no offer, or it has run out."""
-    if before.state is RegistrationState.CONFIRMED:
-        return before
-    if before.state is not RegistrationState.OFFERED or utc(now) >= before.offer_expires_at:
-        raise ConflictError(OFFER_OVER)
-    changes = {"state": RegistrationState.CONFIRMED, "offer_expires_at": ""}
-    mail = send("confirmation", before.event, before.id, now=now, occasion=f"offer-{before.offers}")
-    return save(table, before, changes, now=now, extra=[mail])
-
-
-def expire_offer(table: Table, before: Registration, *, now: datetime) -> None:
-    """Put a person whose offer ran out at the end of the waiting list; the place is free for the next."""
-    if before.state is not RegistrationState.OFFERED or utc(now) < before.offer_expires_at:
-        return
-    changes = {"state": RegistrationState.WAITING, "offer_expires_at": "", "created_at": utc(now)}
-    counters = update(event_pk(before.event), "STATE", add={"confirmed": -1, "waiting": 1})
-    save(table, before, changes, now=now, extra=[counters])
 
 
 def erase(table: Table, before: Registration, *, now: datetime, extra: Sequence[Write] = (), tell: bool = True) -> None:
@@ -347,7 +289,7 @@ def erase(table: Table, before: Registration, *, now: datetime, extra: Sequence[
     """
     event = before.event
     state = read_state(table, event)
-    leftovers = [delete(f"RUN#{event}#{run:06d}", f"PROGRAMME#{before.id}") for run in range(1, state.runs + 1)]
+    leftovers = [delete(programmes_pk(event, run), programme_sk(before.id)) for run in range(1, state.runs + 1)]
     leftovers += [delete(mails_pk(event), mail.id) for mail in mails_of(table, event) if mail.registration == before.id]
     last: list[Write] = [
         delete(event_pk(event), registration_sk(before.id), expect={"revision": before.revision}),
@@ -357,7 +299,7 @@ def erase(table: Table, before: Registration, *, now: datetime, extra: Sequence[
         counter = "confirmed" if before.state in HOLDS_A_PLACE else "waiting"
         last += [
             delete(event_pk(event), address_sk(before.email)),
-            update(event_pk(event), "STATE", add={counter: -1}),
+            update(event_pk(event), STATE_SK, add={counter: -1}),
         ]
     if tell:
         last.append(send("erased", event, before.id, now=now, to=before.email, language=before.language))
@@ -369,12 +311,6 @@ def erase(table: Table, before: Registration, *, now: datetime, extra: Sequence[
         table.write(*leftovers, *last)
     except ConditionFailedError:
         raise StaleError(CHANGED_MEANWHILE) from None
-
-
-def read_state(table: Table, event: str) -> EventState:
-    """What the system knows of an event; all zero before anything happened."""
-    found = table.get(event_pk(event), "STATE") or {"event": event}
-    return EventState.model_validate({key: value for key, value in found.items() if key in EventState.model_fields})
 
 
 def still_holds_a_place(event: str, registration: str) -> Write:
@@ -395,23 +331,14 @@ def basis(event: Event, registrations: Iterable[Registration]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def programme_of(table: Table, event: str, run: int, registration: str) -> Programme | None:
-    """A person's programme under a run, or None."""
-    found = table.get(f"RUN#{event}#{run:06d}", f"PROGRAMME#{registration}") if run else None
-    return as_programme(found) if found else None
-
-
-def as_programme(item: Item) -> Programme:
-    """The programme in a stored item."""
-    return Programme.model_validate({key: item[key] for key in Programme.model_fields if key in item})
-
-
-def _changed(before: Registration, changes: Mapping[str, Any], now: datetime) -> Registration:
+def changed(before: Registration, changes: Mapping[str, Any], now: datetime) -> Registration:
+    """The registration with other values, under its next revision."""
     fields = {**before.model_dump(), **changes, "revision": before.revision + 1, "updated_at": utc(now)}
     return Registration.model_validate(fields)
 
 
-def _item(registration: Registration) -> dict[str, Any]:
+def registration_item(registration: Registration) -> dict[str, Any]:
+    """The stored form of a registration; one that is offered a place stands in the index `due`."""
     keys = {"pk": event_pk(registration.event), "sk": registration_sk(registration.id)}
     item = {**keys, "type": "registration", **registration.model_dump(mode="json")}
     if registration.state is RegistrationState.OFFERED:

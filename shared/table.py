@@ -1,28 +1,18 @@
-"""The one table: its keys, and the few calls made of it. What an item means stands beside its entity.
+"""The one table: the shapes of its rows, the functions that spell their keys, and the calls made of DynamoDB.
 
-pk                    sk                      what
-EVENTS                <event>                 the event file, as JSON
-EVENT#<event>         STATE                   run numbers, which run is published, who holds a place
-EVENT#<event>         REGISTRATION#<id>       a person
-EVENT#<event>         ADDRESS#<digest>        an address is taken (written with its registration)
-EVENT#<event>         RUN#<number>            a run of the allocator
-EVENT#<event>         TASK#<name>             something to do at a time (index `due`)
-EVENT#<event>         AUDIT#<time>#<id>       who did what
-RUN#<event>#<number>  PROGRAMME#<id>          a person's programme under a run
-MAIL#<event>          <mail id>               a mail (index `due` while it is not sent)
-SESSION               <digest>                a signed-in organiser (expires)
-LIMIT                 <what>#<digest>#<hour>  a counter behind a cap (expires)
-IDEMPOTENCY           <digest>                a request already answered (expires)
+`SHAPES` lists every kind of row. No other module spells a key; what a row means stands beside its entity.
 
-`due` is a sparse index: only items with something left to do carry the attributes `due` (what) and `due_at` (when).
+`due` is a sparse index: only rows with something left to do carry the attributes `due` (what) and `due_at` (when).
 """
 
 from __future__ import annotations
 
+import hashlib
 import random
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -32,11 +22,147 @@ from botocore.exceptions import ClientError
 CONFLICT_TRIES = 12
 """A transaction that meets another on the same item is tried again so often, over about six seconds in all."""
 
+MOST_WRITES = 100
+"""DynamoDB's limit for one transaction."""
+
 Item = dict[str, Any]
-Write = dict[str, Any]
 
 _serialize = TypeSerializer().serialize
 _deserialize = TypeDeserializer().deserialize
+
+
+# --------------------------------------------------------------------------- keys
+
+EVENTS_PK = "EVENTS"
+STATE_SK = "STATE"
+SUMMARY_SK = "SUMMARY"
+SESSION_PK = "SESSION"
+LIMIT_PK = "LIMIT"
+IDEMPOTENCY_PK = "IDEMPOTENCY"
+MAIL_RATE_SK = "mail-rate"
+
+REGISTRATIONS = "REGISTRATION#"
+ADDRESSES = "ADDRESS#"
+RUNS = "RUN#"
+AUDIT = "AUDIT#"
+PROGRAMMES = "PROGRAMME#"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One kind of row: its attribute `type`, its two keys with what varies in angle brackets, and what it holds."""
+
+    type: str
+    pk: str
+    sk: str
+    holds: str
+
+
+SHAPES = (
+    Shape("event", "EVENTS", "<event>", "the event file, as JSON"),
+    Shape("state", "EVENT#<event>", "STATE", "run numbers, which run is published, who holds a place"),
+    Shape("registration", "EVENT#<event>", "REGISTRATION#<id>", "a person (index `due` while a place is offered)"),
+    Shape("address", "EVENT#<event>", "ADDRESS#<digest>", "an address is taken (written with its registration)"),
+    Shape("run", "EVENT#<event>", "RUN#<number>", "a run of the allocator"),
+    Shape("task", "EVENT#<event>", "TASK#<name>", "something to do at a time (index `due`)"),
+    Shape("audit", "EVENT#<event>", "AUDIT#<time>#<random>", "who did what"),
+    Shape("summary", "EVENT#<event>", "SUMMARY", "how many there were, after the retention ended"),
+    Shape("programme", "RUN#<event>#<number>", "PROGRAMME#<id>", "a person's programme under a run"),
+    Shape("mail", "MAIL#<event>", "<mail>", "a mail (index `due` while it is not sent)"),
+    Shape("session", "SESSION", "<digest>", "a signed-in organiser (expires)"),
+    Shape("sign-in", "SESSION", "SIGNIN#<nonce>", "a sign-in link that was mailed and not used (expires)"),
+    Shape("limit", "LIMIT", "<what>#<digest>#<hour>", "a counter behind a cap (expires)"),
+    Shape("limit", "LIMIT", "link#<event>#<digest>#<hour>", "an own link was asked for in this hour (expires)"),
+    Shape("limit", "LIMIT", "nobody#<nonce>", "written in place of a sign-in mail for an unknown address (expires)"),
+    Shape("mail-rate", "LIMIT", "mail-rate", "the moment of the next free slot of SES's rate"),
+    Shape("idempotency", "IDEMPOTENCY", "<digest>", "a request already answered (expires)"),
+)
+
+
+def event_pk(event: str) -> str:
+    """Partition that holds what the system knows of an event."""
+    return f"EVENT#{event}"
+
+
+def registration_sk(registration: str) -> str:
+    """Sort key of a registration."""
+    return REGISTRATIONS + registration
+
+
+def address_digest(email: str) -> str:
+    """The digest under which an address is kept, the same for any use of capitals; it cannot be read back."""
+    return hashlib.sha256(email.strip().casefold().encode()).hexdigest()
+
+
+def address_sk(email: str) -> str:
+    """Sort key of the row that says an address is taken."""
+    return ADDRESSES + address_digest(email)
+
+
+def run_sk(number: int) -> str:
+    """Sort key of a run."""
+    return f"{RUNS}{number:06d}"
+
+
+def task_sk(name: str) -> str:
+    """Sort key of a task."""
+    return f"TASK#{name}"
+
+
+def audit_sk(at: str, line: str = "") -> str:
+    """Sort key of an audit line: its moment as `models.utc` writes it, and random digits; none for a bound."""
+    return f"{AUDIT}{at}" + (f"#{line}" if line else "")
+
+
+def programmes_pk(event: str, run: int) -> str:
+    """Partition that holds the programmes of a run."""
+    return f"RUN#{event}#{run:06d}"
+
+
+def programme_sk(registration: str) -> str:
+    """Sort key of a programme."""
+    return PROGRAMMES + registration
+
+
+def mails_pk(event: str) -> str:
+    """Partition that holds the mails of an event; `mails.mail_id` makes their sort keys."""
+    return f"MAIL#{event}"
+
+
+def sign_in_sk(nonce: str) -> str:
+    """Sort key of a mailed sign-in link."""
+    return f"SIGNIN#{nonce}"
+
+
+def limit_sk(what: str, digest: str, at: datetime) -> str:
+    """Sort key of what is counted, or allowed once, in the hour of `at`; `digest` says for whom."""
+    return f"{what}#{digest}#{at:%Y%m%d%H}"
+
+
+def own_link_limit_sk(event: str, email: str, at: datetime) -> str:
+    """Sort key of the row that says an address asked for its own link in this hour."""
+    return limit_sk(f"link#{event}", address_digest(email), at)
+
+
+def nobody_sk(nonce: str) -> str:
+    """Sort key of the row written in place of a sign-in mail that nobody gets."""
+    return f"nobody#{nonce}"
+
+
+# --------------------------------------------------------------------------- writes and their conditions
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One write of a transaction; `name` is what `ConditionFailedError` calls it when its condition does not hold."""
+
+    action: str
+    body: Mapping[str, Any]
+    name: str = ""
+
+    def named(self, name: str) -> Write:
+        """The same write under another name."""
+        return replace(self, name=name)
 
 
 class Absent:
@@ -69,11 +195,15 @@ class OneOf:
 
 
 class ConditionFailedError(Exception):
-    """A condition did not hold, so nothing was written; `failed` has the positions of the writes that refused."""
+    """A condition did not hold, so nothing was written."""
 
-    def __init__(self, failed: Sequence[int]) -> None:
-        super().__init__(f"condition failed at {list(failed)}")
-        self.failed = tuple(failed)
+    def __init__(self, refused: Iterable[str] = ()) -> None:
+        self.refused = frozenset(refused)
+        """Names of the writes whose condition did not hold; a write without a name is not in it."""
+        super().__init__(f"condition failed: {', '.join(sorted(self.refused)) or 'an unnamed write'}")
+
+
+# --------------------------------------------------------------------------- calls
 
 
 class Table:
@@ -153,17 +283,19 @@ class Table:
     def write(self, *writes: Write) -> None:
         """Make all of these writes or none of them.
 
-        Raises ConditionFailedError with the positions of the writes whose condition did not hold. A meeting with
+        Raises ConditionFailedError with the names of the writes whose condition did not hold. A meeting with
         another transaction on the same item is no failure: it is tried again after a short random wait.
         """
         for attempt in range(CONFLICT_TRIES):
             try:
-                self._client.transact_write_items(TransactItems=[_named(write, self._name) for write in writes])
+                self._client.transact_write_items(TransactItems=[_transact_item(write, self._name) for write in writes])
             except ClientError as error:
                 reasons = [reason.get("Code") for reason in error.response.get("CancellationReasons", [])]
-                failed = [position for position, code in enumerate(reasons) if code == "ConditionalCheckFailed"]
-                if failed:
-                    raise ConditionFailedError(failed) from None
+                if "ConditionalCheckFailed" in reasons:
+                    refused = (
+                        w.name for w, code in zip(writes, reasons, strict=True) if code == "ConditionalCheckFailed"
+                    )
+                    raise ConditionFailedError(filter(None, refused)) from None
                 if attempt + 1 == CONFLICT_TRIES or "TransactionConflict" not in reasons:
                     raise
                 _wait(attempt)
@@ -213,11 +345,11 @@ def _wait(attempt: int) -> None:
     time.sleep(random.uniform(0, min(1.0, 0.02 * 2**attempt)))  # noqa: S311
 
 
-def put(item: Mapping[str, Any], expect: Mapping[str, Any] | None = None) -> Write:
+def put(item: Mapping[str, Any], expect: Mapping[str, Any] | None = None, *, name: str = "") -> Write:
     """Write a whole item if what is expected of the stored one holds."""
     names, values, condition = _condition(expect or {})
     body = {"Item": {key: _serialize(_storable(value)) for key, value in item.items()}}
-    return {"Put": body | _expressions(names, values, ConditionExpression=condition)}
+    return Write("Put", body | _expressions(names, values, ConditionExpression=condition), name)
 
 
 def update(
@@ -228,6 +360,7 @@ def update(
     add: Mapping[str, int] | None = None,
     remove: Sequence[str] = (),
     expect: Mapping[str, Any] | None = None,
+    name: str = "",
 ) -> Write:
     """Change attributes of one item if what is expected of it holds."""
     names, values, condition = _condition(expect or {})
@@ -242,21 +375,21 @@ def update(
         names[f"#R{position}"] = attribute
     clauses += ["REMOVE " + ", ".join(f"#R{n}" for n in range(len(remove)))] if remove else []
     body = {"Key": {"pk": _serialize(pk), "sk": _serialize(sk)}, "UpdateExpression": " ".join(clauses)}
-    return {"Update": body | _expressions(names, values, ConditionExpression=condition)}
+    return Write("Update", body | _expressions(names, values, ConditionExpression=condition), name)
 
 
-def delete(pk: str, sk: str, expect: Mapping[str, Any] | None = None) -> Write:
+def delete(pk: str, sk: str, expect: Mapping[str, Any] | None = None, *, name: str = "") -> Write:
     """Delete one item if what is expected of it holds."""
     names, values, condition = _condition(expect or {})
     body = {"Key": {"pk": _serialize(pk), "sk": _serialize(sk)}}
-    return {"Delete": body | _expressions(names, values, ConditionExpression=condition)}
+    return Write("Delete", body | _expressions(names, values, ConditionExpression=condition), name)
 
 
-def check(pk: str, sk: str, expect: Mapping[str, Any]) -> Write:
+def check(pk: str, sk: str, expect: Mapping[str, Any], *, name: str = "") -> Write:
     """Write nothing, but let the others go through only if this item is as expected."""
     names, values, condition = _condition(expect)
     body = {"Key": {"pk": _serialize(pk), "sk": _serialize(sk)}}
-    return {"ConditionCheck": body | _expressions(names, values, ConditionExpression=condition)}
+    return Write("ConditionCheck", body | _expressions(names, values, ConditionExpression=condition), name)
 
 
 def _condition(expect: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, Any], str]:
@@ -297,8 +430,8 @@ def _expressions(names: Mapping[str, str], values: Mapping[str, Any], **texts: s
     return arguments
 
 
-def _named(write: Write, table: str) -> Write:
-    return {kind: {"TableName": table, **body} for kind, body in write.items()}
+def _transact_item(write: Write, table: str) -> dict[str, Any]:
+    return {write.action: {"TableName": table, **write.body}}
 
 
 def _storable(value: Any) -> Any:

@@ -24,25 +24,23 @@ from functions.allocate.solve import allocate, balance_curve
 from shared import settings
 from shared.attendees import BadInputError, attendees
 from shared.errors import ConflictError, NotFoundError, StaleError
-from shared.events import ALLOCATE_DUE, read_event
+from shared.events import ALLOCATE_DUE, forget_task, read_event
 from shared.models import Event, Model, Programme, Registration, RegistrationState, Run, RunState, utc
 from shared.observability import fault, logger, metrics
-from shared.registrations import basis, read_state, registrations_of
+from shared.publication import owed_mails, publish, write_programme_mails
+from shared.registrations import basis, registrations_of
 from shared.runs import (
     Wish,
     add_to_result,
     claim_run,
     finish_run,
-    forget_task,
-    owed_mails,
     programmes_of,
-    publish,
     read_run,
     request_run,
     runs_of,
     store_programmes,
-    write_programme_mails,
 )
+from shared.state import read_state
 from shared.table import Item, Table
 
 LEASE = timedelta(seconds=int(settings.optional("LEASE_SECONDS", "300")))

@@ -32,10 +32,12 @@ from shared.mails import mail_id, read_mail
 from shared.models import Event, Mail, MailKind, MailState, Programme, Registration, RegistrationState, moment
 from shared.pages import environment
 from shared.reasons import in_words
-from shared.registrations import OFFER, programme_of, read_registration, read_state
-from shared.runs import read_run
+from shared.registrations import read_registration
+from shared.runs import programme_of, read_run
+from shared.state import read_state
 from shared.table import Table
 from shared.tokens import SIGN_IN_FOR, SIGN_IN_SALT, Keys, sign, sign_link
+from shared.waiting_list import OFFER
 
 TEMPLATES = Path(__file__).parent / "templates"
 

@@ -17,7 +17,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from botocore.exceptions import BotoCoreError, ClientError
 
 from shared.observability import logger, metrics
-from shared.table import Absent, ConditionFailedError, Table, update
+from shared.table import LIMIT_PK, MAIL_RATE_SK, Absent, ConditionFailedError, Table, update
 
 SANDBOX_RATE = 1.0
 """Mails a second of an account about which nothing is known: the least that SES gives."""
@@ -31,7 +31,7 @@ LATENESS = 0.1
 MOST_SLOTS = 10
 """Slots taken at once: no more than a second's worth, so that little is lost when they go unused."""
 
-_KEY = ("LIMIT", "mail-rate")
+_KEY = (LIMIT_PK, MAIL_RATE_SK)
 
 
 class OutOfTimeError(Exception):

@@ -46,9 +46,10 @@ from shared.http import (
 from shared.mails import mails_of
 from shared.models import Event, Run
 from shared.observability import logger
-from shared.registrations import erase, programme_of, read_state, registrations_of
-from shared.runs import programmes_of, read_run, runs_of
-from shared.table import Table
+from shared.registrations import erase, registrations_of
+from shared.runs import programme_of, programmes_of, read_run, runs_of
+from shared.state import read_state
+from shared.table import Table, audit_sk
 from shared.tokens import Keys
 
 COOKIE = "parcours"
@@ -333,7 +334,7 @@ def show_audit(event_id: str) -> Answer:
     before = query().get("before", "")
     if before and not AUDIT_LINE.fullmatch(before):
         raise NotFoundError("There is no such line in the audit list. Start again at its newest.")
-    read = audit_lines(table, event.id, before=f"AUDIT#{before}" if before else "", most_wanted=PAGE_SIZE + 1)
+    read = audit_lines(table, event.id, before=audit_sk(before) if before else "", most_wanted=PAGE_SIZE + 1)
     lines = list(islice(read, PAGE_SIZE + 1))
     shown = lines[:PAGE_SIZE]
     older = shown[-1]["sk"].removeprefix("AUDIT#") if len(lines) > PAGE_SIZE else ""

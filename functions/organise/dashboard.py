@@ -14,8 +14,9 @@ from shared.events import REMINDED_AT
 from shared.mails import mail_states
 from shared.models import Event, EventState, MailState, Registration, RegistrationState, Run, RunState
 from shared.models import moment as moment_of
-from shared.registrations import HOLDS_A_PLACE, read_state, registrations_of
+from shared.registrations import HOLDS_A_PLACE, registrations_of
 from shared.runs import allocated, runs_of
+from shared.state import read_state
 from shared.table import Table
 
 TABS = {

@@ -9,8 +9,9 @@ from typing import Any
 from functions.organise.people import matches
 from shared.errors import NotFoundError
 from shared.models import Event, Registration, RegistrationState, Round, Theme
-from shared.registrations import read_state, registrations_of
+from shared.registrations import registrations_of
 from shared.runs import programmes_of
+from shared.state import read_state
 from shared.table import Table
 
 MOST_FOUND = 30

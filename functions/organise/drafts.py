@@ -26,9 +26,11 @@ from shared.models import (
     RunState,
     mirroring_band,
 )
+from shared.publication import owed_mails, publish
 from shared.reasons import in_words
-from shared.registrations import basis, read_state, registrations_of
-from shared.runs import Wish, owed_mails, programmes_of, publish, read_run, request_run
+from shared.registrations import basis, registrations_of
+from shared.runs import Wish, programmes_of, read_run, request_run
+from shared.state import read_state
 from shared.table import Table
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,5}")

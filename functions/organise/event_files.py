@@ -11,8 +11,8 @@ from shared.errors import ConflictError, ForbiddenError, InvalidError, StaleErro
 from shared.event_file import EventFileError, parse_event
 from shared.events import put_event
 from shared.models import Event
-from shared.registrations import read_state
-from shared.table import Table
+from shared.state import read_state
+from shared.table import EVENTS_PK, Table
 
 RESERVED = frozenset({"sign-in", "sign-out", "new"})
 """Ids that the organisers' own pages stand on."""
@@ -43,7 +43,7 @@ def read_file(text: object, actor: str) -> Event:
 def put_new(table: Table, text: object, *, actor: str, now: datetime) -> Event:
     """Put an event that does not exist yet. Raises InvalidError, ConflictError or ForbiddenError."""
     event = read_file(text, actor)
-    taken = table.get("EVENTS", event.id)
+    taken = table.get(EVENTS_PK, event.id)
     if taken and not taken.get("retired"):
         raise ConflictError(f"There is an event {event.id!r} already. Open it to change its file, or take another id.")
     if taken and role_in(Event.model_validate_json(taken["document"]), actor) is not Role.ORGANISER:

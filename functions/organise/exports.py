@@ -17,8 +17,9 @@ from shared.errors import NotFoundError, TooLargeError
 from shared.events import audit_lines
 from shared.models import Event, Programme, Registration, RegistrationState, Run
 from shared.reasons import Teller
-from shared.registrations import read_state, registrations_of
+from shared.registrations import registrations_of
 from shared.runs import programmes_of, read_run
+from shared.state import read_state
 from shared.table import Table
 
 LARGEST = 4 * 1024 * 1024

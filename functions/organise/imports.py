@@ -28,7 +28,8 @@ from functions.organise.people import (
 from shared.errors import ConflictError, InvalidError, ParcoursError, StaleError, UnreadableError
 from shared.http import Fields, read_body, read_fields
 from shared.models import Event, Registration, RegistrationState
-from shared.registrations import read_state, registrations_of
+from shared.registrations import registrations_of
+from shared.state import read_state
 from shared.table import Table
 
 LARGEST = 1024 * 1024

@@ -7,10 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from shared.events import audit
-from shared.mails import DUE, mails_of, mails_pk
+from shared.mails import DUE, mails_of
 from shared.models import Event, Mail, MailState, utc
-from shared.registrations import MOST_WRITES, event_pk
-from shared.table import ConditionFailedError, Table, Write, update
+from shared.table import MOST_WRITES, STATE_SK, ConditionFailedError, Table, Write, event_pk, mails_pk, update
 
 HELD_BACK = ("programme", "programme-changed")
 """Kinds that a hold stops. A confirmation or a sign-in link that waits would only puzzle people."""
@@ -35,7 +34,7 @@ def release(table: Table, event: Event, *, actor: str, now: datetime) -> int:
 
 def _flag(table: Table, event: Event, *, on: bool, actor: str, now: datetime) -> None:
     line = audit(event.id, actor, "hold-mail" if on else "release-mail", now=now)
-    table.write(update(event_pk(event.id), "STATE", assign={"mail_held": on}), line)
+    table.write(update(event_pk(event.id), STATE_SK, assign={"mail_held": on}), line)
 
 
 def _stop(mail: Mail, now: datetime) -> Write:

@@ -20,17 +20,16 @@ from shared.reasons import in_words
 from shared.registrations import (
     admit,
     change_address,
-    event_pk,
     find_by_address,
     new_id,
-    programme_of,
     read_registration,
-    read_state,
     registrations_of,
     save,
     withdraw,
 )
-from shared.table import ConditionFailedError, Table
+from shared.runs import programme_of
+from shared.state import read_state
+from shared.table import REGISTRATIONS, ConditionFailedError, Table, event_pk
 
 _REGISTRATION_ID = re.compile(r"[0-9a-f]{8,40}")
 _LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
@@ -125,7 +124,7 @@ def find_person(table: Table, event: Event, registration: str) -> Registration:
 
 def names(table: Table, event: Event) -> dict[str, str]:
     """Everyone's name by id: nothing more is read of them."""
-    found = table.query(event_pk(event.id), "REGISTRATION#", only=("id", "name"))
+    found = table.query(event_pk(event.id), REGISTRATIONS, only=("id", "name"))
     return {one["id"]: one["name"] for one in found}
 
 

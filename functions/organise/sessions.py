@@ -20,7 +20,7 @@ from shared.events import audit, events
 from shared.limits import network_of, within_cap
 from shared.mails import send
 from shared.models import Address, Event, moment, utc
-from shared.table import Absent, ConditionFailedError, Table, delete, put
+from shared.table import LIMIT_PK, SESSION_PK, Absent, ConditionFailedError, Table, delete, nobody_sk, put, sign_in_sk
 from shared.tokens import SIGN_IN_SALT, Keys, verify
 
 LINK_FOR = timedelta(minutes=15)
@@ -77,8 +77,8 @@ def ask_link(table: Table, address: str, *, source: str, now: datetime) -> None:
     event = _told_about(events_of(table, address), now)
     ends = now + LINK_FOR
     item = {
-        "pk": "SESSION",
-        "sk": f"SIGNIN#{nonce}",
+        "pk": SESSION_PK,
+        "sk": sign_in_sk(nonce),
         "type": "sign-in",
         "address": address if event else "",
         "ends": utc(ends),
@@ -96,7 +96,7 @@ def ask_link(table: Table, address: str, *, source: str, now: datetime) -> None:
             now=now,
         )
     else:
-        mail = put({"pk": "LIMIT", "sk": f"nobody#{nonce}", "type": "limit", "expires": int(ends.timestamp())})
+        mail = put({"pk": LIMIT_PK, "sk": nobody_sk(nonce), "type": "limit", "expires": int(ends.timestamp())})
     table.write(put(item, expect={"pk": Absent()}), mail)
 
 
@@ -133,7 +133,7 @@ def open_session(table: Table, nonce: str, now: datetime) -> str:
     token = secrets.token_urlsafe(32)
     ends = now + SESSION_FOR
     session = {
-        "pk": "SESSION",
+        "pk": SESSION_PK,
         "sk": _digest(token),
         "type": "session",
         "address": address,
@@ -143,7 +143,7 @@ def open_session(table: Table, nonce: str, now: datetime) -> str:
     mine = list(events_of(table, address))[:MOST_AUDITED]
     try:
         table.write(
-            delete("SESSION", f"SIGNIN#{nonce}", expect={"address": address}),
+            delete(SESSION_PK, sign_in_sk(nonce), expect={"address": address}),
             put(session),
             *(audit(event.id, address, "sign-in", now=now) for event in mine),
         )
@@ -153,7 +153,7 @@ def open_session(table: Table, nonce: str, now: datetime) -> str:
 
 
 def _address_behind(table: Table, nonce: str, now: datetime) -> str | None:
-    found = table.get("SESSION", f"SIGNIN#{nonce}")
+    found = table.get(SESSION_PK, sign_in_sk(nonce))
     return found["address"] or None if found and moment(found["ends"]) > now else None
 
 
@@ -163,14 +163,14 @@ def _no_link() -> NotFoundError:
 
 def who_is(table: Table, token: str, now: datetime) -> str | None:
     """The address a session belongs to, or None."""
-    found = table.get("SESSION", _digest(token)) if token else None
+    found = table.get(SESSION_PK, _digest(token)) if token else None
     return found["address"] if found and moment(found["ends"]) > now else None
 
 
 def close_session(table: Table, token: str, address: str, now: datetime) -> None:
     """End a session, and say so in the audit lists."""
     mine = list(events_of(table, address))[:MOST_AUDITED]
-    table.write(delete("SESSION", _digest(token)), *(audit(event.id, address, "sign-out", now=now) for event in mine))
+    table.write(delete(SESSION_PK, _digest(token)), *(audit(event.id, address, "sign-out", now=now) for event in mine))
 
 
 def _digest(token: str) -> str:

@@ -21,20 +21,19 @@ from shared.models import Event, Programme, Registration, RegistrationState
 from shared.reasons import in_words
 from shared.registrations import (
     CHANGED_MEANWHILE,
-    accept_offer,
     change_address,
     erase,
     find_by_address,
-    offer_places,
-    programme_of,
     read_registration,
-    read_state,
     registrations_of,
     remind,
     save,
     withdraw,
 )
+from shared.runs import programme_of
+from shared.state import read_state
 from shared.tokens import verify_link
+from shared.waiting_list import accept_offer, offer_places
 
 ADDRESS_CHANGES_A_DAY = 5
 

@@ -32,8 +32,9 @@ from shared.http import Fields, answer, read_cookie, read_fields, refuse_other_s
 from shared.i18n import N_
 from shared.models import Event, RegistrationState
 from shared.pages import read_asset
-from shared.registrations import read_state, register, send_own_link
-from shared.table import Absent, Write, put
+from shared.registrations import register, send_own_link
+from shared.state import read_state
+from shared.table import IDEMPOTENCY_PK, Absent, Write, put
 
 SENT_TO = "sent-to"
 SENT_TO_SECONDS = 3600
@@ -191,7 +192,7 @@ def answered_once(event: Event, key: str, details: Details, now: datetime) -> Wr
         return None
     digest = hashlib.sha256(f"{event.id}\n{key[:400]}\n{details.model_dump_json()}".encode()).hexdigest()
     expires = int((now + timedelta(days=1)).timestamp())
-    return put({"pk": "IDEMPOTENCY", "sk": digest, "type": "idempotency", "expires": expires}, expect={"pk": Absent()})
+    return put({"pk": IDEMPOTENCY_PK, "sk": digest, "type": "idempotency", "expires": expires}, expect={"pk": Absent()})
 
 
 def remember_address(event: Event, address: str) -> Cookie:

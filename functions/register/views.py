@@ -14,7 +14,7 @@ from shared.i18n import N_, language_for
 from shared.models import Event, EventState, Programme, Registration, RegistrationState, moment
 from shared.pages import PAGES, environment
 from shared.reasons import in_words
-from shared.registrations import OFFER
+from shared.waiting_list import OFFER
 
 LANGUAGE_COOKIE = "lang"
 

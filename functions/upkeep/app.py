@@ -23,17 +23,10 @@ from shared.events import ALLOCATE_DUE, UPKEEP_DUE, as_event, read_event
 from shared.mails import DUE, as_mail, mails_of, nudge, put_back, send
 from shared.models import Event, MailState, Registration, RegistrationState, moment, utc
 from shared.observability import fault, logger, metrics
-from shared.registrations import (
-    OFFER_DUE,
-    as_registration,
-    event_pk,
-    expire_offer,
-    offer_places,
-    registrations_of,
-    still_holds_a_place,
-)
-from shared.runs import PEOPLE_A_WRITE
-from shared.table import ConditionFailedError, Item, Table, delete
+from shared.publication import PEOPLE_A_WRITE
+from shared.registrations import OFFER_DUE, as_registration, registrations_of, still_holds_a_place
+from shared.table import EVENTS_PK, ConditionFailedError, Item, Table, delete, event_pk, task_sk
+from shared.waiting_list import expire_offer, offer_places
 
 LOST_AFTER = timedelta(minutes=15)
 """A pending mail that nobody took up for so long is sent through the stream again; then after twice as long, …"""
@@ -160,7 +153,7 @@ def offer_free_places(now: datetime) -> int:
             offered += offer_places(table, event, now=now)
 
     try:
-        _each("event", table.query("EVENTS"), offer)
+        _each("event", table.query(EVENTS_PK), offer)
     finally:
         metrics.add_metric("PlacesOffered", MetricUnit.Count, offered)
     return offered
@@ -209,7 +202,7 @@ def _do(item: Item, now: datetime, may_go_on: Callable[[], bool]) -> bool:
 def _strike_off(item: Item) -> None:
     """Take a task off the list, unless it was put on it anew for another time."""
     with suppress(ConditionFailedError):
-        table.write(delete(event_pk(item["event"]), f"TASK#{item['task']}", expect={"due_at": item["due_at"]}))
+        table.write(delete(event_pk(item["event"]), task_sk(item["task"]), expect={"due_at": item["due_at"]}))
 
 
 def remind_everybody(event: Event, days: int, now: datetime, may_go_on: Callable[[], bool]) -> bool:

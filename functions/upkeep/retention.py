@@ -12,11 +12,28 @@ from datetime import datetime
 
 from shared.errors import StaleError
 from shared.events import audit_lines
-from shared.mails import mails_pk
 from shared.models import Event, Registration, RegistrationState
-from shared.registrations import event_pk, read_state, registrations_of, save
-from shared.runs import run_sk, runs_of
-from shared.table import Absent, ConditionFailedError, Item, Present, Table, put, update
+from shared.registrations import registrations_of, save
+from shared.runs import runs_of
+from shared.state import read_state
+from shared.table import (
+    ADDRESSES,
+    PROGRAMMES,
+    REGISTRATIONS,
+    STATE_SK,
+    SUMMARY_SK,
+    Absent,
+    ConditionFailedError,
+    Item,
+    Present,
+    Table,
+    event_pk,
+    mails_pk,
+    programmes_pk,
+    put,
+    run_sk,
+    update,
+)
 
 SOMEBODY = "an organiser"
 """Who did it, once addresses may no longer be kept."""
@@ -46,9 +63,9 @@ def forget_everybody(table: Table, event: Event, may_go_on: Callable[[], bool]) 
     runs = range(1, read_state(table, event.id).runs + 1)
     leftovers: list[tuple[str, str]] = [
         (mails_pk(event.id), ""),
-        *((f"RUN#{event.id}#{number:06d}", "PROGRAMME#") for number in runs),
-        (pk, "REGISTRATION#"),
-        (pk, "ADDRESS#"),
+        *((programmes_pk(event.id, number), PROGRAMMES) for number in runs),
+        (pk, REGISTRATIONS),
+        (pk, ADDRESSES),
     ]
     for partition, prefix in leftovers:
         for group in _groups(table.query(partition, prefix)):
@@ -56,7 +73,7 @@ def forget_everybody(table: Table, event: Event, may_go_on: Callable[[], bool]) 
                 return False
             table.delete_all(group)
     _forget_organisers(table, event)
-    table.write(update(pk, "STATE", assign={"confirmed": 0, "waiting": 0}, expect={"pk": Present()}))
+    table.write(update(pk, STATE_SK, assign={"confirmed": 0, "waiting": 0}, expect={"pk": Present()}))
     return True
 
 
@@ -66,7 +83,7 @@ def _keep_counts(table: Table, event: Event) -> None:
     confirmed = [one for one in people if one.state is RegistrationState.CONFIRMED]
     summary = {
         "pk": event_pk(event.id),
-        "sk": "SUMMARY",
+        "sk": SUMMARY_SK,
         "type": "summary",
         "states": dict(Counter(one.state.value for one in people)),
         "partner_types": dict(Counter(one.partner_type for one in confirmed)),

@@ -23,8 +23,9 @@ from infra.demo.outcome import Outcome, read_outcome, write_files
 from infra.demo.rerun import run_reallocation
 from shared.event_file import EventFileError, load_event
 from shared.models import Event, RegistrationState, RunState
-from shared.registrations import read_state, registrations_of
+from shared.registrations import registrations_of
 from shared.runs import read_run
+from shared.state import read_state
 
 SAMPLE = ROOT / "infra" / "events" / "nature-connectivity.yaml"
 PEOPLE = 160

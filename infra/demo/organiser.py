@@ -9,7 +9,7 @@ from typing import Any
 from infra.demo.http_client import Answer
 from infra.demo.local_stack import LocalDeployment
 from shared.models import Event
-from shared.registrations import read_state
+from shared.state import read_state
 
 RUN_SECONDS = 150.0
 SIGN_IN_SECONDS = 60.0

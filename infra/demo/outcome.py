@@ -19,8 +19,9 @@ from infra.files import allocate as allocation_files
 from infra.verify.checks import verify as checks_of
 from shared.allocations import allocation_document
 from shared.models import Event, Programme, Registration, RegistrationState
-from shared.registrations import read_state, registrations_of
+from shared.registrations import registrations_of
 from shared.runs import programmes_of, read_run
+from shared.state import read_state
 
 
 @dataclass

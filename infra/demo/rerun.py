@@ -11,8 +11,9 @@ from infra.demo.local_stack import LocalDeployment
 from infra.demo.organiser import RUN_SECONDS, ask_for_draft, expect, own_link, publish_draft, sign_in
 from infra.demo.outcome import read_outcome
 from shared.models import Event, Programme, Registration, RegistrationState
-from shared.registrations import read_state, registrations_of
+from shared.registrations import registrations_of
 from shared.runs import programmes_of
+from shared.state import read_state
 
 WITHDRAWALS, LATE = 10, 5
 

@@ -22,8 +22,7 @@ from infra.cloud.embedded import client, free_port
 from infra.demo.local_stack import LocalDeployment, local_deployment, soon
 from infra.demo.organiser import sign_in
 from shared.models import Event
-from shared.registrations import event_pk
-from shared.table import update
+from shared.table import event_pk, update
 from tests.support.factories import make_event
 from tests.support.organiser_client import fill, make_crowd
 

@@ -12,9 +12,10 @@ from playwright.sync_api import Page, Response
 
 from shared.events import put_event
 from shared.models import Event, Registration
-from shared.registrations import offer_places, read_registration, register, withdraw
+from shared.registrations import read_registration, register, withdraw
 from shared.table import Table, put, update
 from shared.tokens import Keys, sign_link
+from shared.waiting_list import offer_places
 from tests.browser.attending import asking_event
 from tests.browser.conftest import accessibility_faults
 from tests.support.factories import NOW, make_registration

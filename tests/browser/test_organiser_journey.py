@@ -15,7 +15,9 @@ from playwright.sync_api import Page, expect
 from shared.events import audit_lines, put_event
 from shared.mails import mails_of
 from shared.models import Event, MailState
-from shared.registrations import find_by_address, programme_of, read_registration, read_state
+from shared.registrations import find_by_address, read_registration
+from shared.runs import programme_of
+from shared.state import read_state
 from shared.table import Table
 from shared.tokens import Keys
 from tests.browser.conftest import accessibility_faults

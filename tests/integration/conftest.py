@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from types import ModuleType
 
 import pytest
@@ -10,7 +11,10 @@ from shared.models import Event
 from shared.table import Table
 from shared.tokens import Keys
 from tests.support.factories import NOW
+from tests.support.fake_ses import Clock
+from tests.support.mail_pipeline import Road
 from tests.support.organiser_client import Client, at
+from tests.support.whole_day import Day
 
 
 @pytest.fixture
@@ -43,3 +47,21 @@ def allocate(table: Table, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
     monkeypatch.setattr(app, "table", table)
     return app
+
+
+@pytest.fixture
+def day(table: Table, keys: Keys, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Day]:
+    """The whole day, lived by as many people as the test asks for."""
+    from functions.allocate import app as allocate
+    from functions.organise import app as organise
+    from functions.register import web as register
+
+    road = Road(table, keys, "nature", Clock(NOW))
+    for app in (register, organise, allocate):
+        monkeypatch.setattr(app, "table", table)
+        monkeypatch.setattr(app, "clock", road.clock, raising=False)
+    for app in (register, organise):
+        monkeypatch.setattr(app, "keys", keys)
+    monkeypatch.setattr(organise, "PATIENCE", 0.0)
+    with road.open():
+        yield Day(request.param, table, keys, road, organise, allocate)

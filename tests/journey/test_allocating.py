@@ -14,8 +14,8 @@ from infra.demo.organiser import ask_for_draft, own_link, publish_draft, sign_in
 from infra.demo.outcome import read_outcome
 from infra.demo.rerun import run_reallocation
 from shared.models import Event
-from shared.registrations import read_state
 from shared.runs import runs_of
+from shared.state import read_state
 from tests.journey.conftest import Open, close, mails_of_kind, register_crowd, settle
 
 PEOPLE = 24

@@ -20,8 +20,9 @@ from infra.demo.local_stack import LocalDeployment
 from infra.demo.organiser import expect, own_link, sign_in
 from shared.mails import read_mail
 from shared.models import Event, MailState
-from shared.registrations import event_pk, find_by_address, read_state, register, registrations_of
-from shared.table import Table
+from shared.registrations import find_by_address, register, registrations_of
+from shared.state import read_state
+from shared.table import Table, event_pk
 from tests.journey.conftest import Open, close, register_crowd, settle
 from tests.support.factories import make_registration
 from tests.support.fake_ses import naming

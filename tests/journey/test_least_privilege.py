@@ -24,7 +24,9 @@ from infra.demo.organiser import sign_in
 from shared.events import UPKEEP_DUE, task
 from shared.mails import claim, read_mail
 from shared.models import Event, Registration
-from shared.registrations import event_pk, find_by_address, read_state, register, withdraw
+from shared.registrations import find_by_address, register, withdraw
+from shared.state import read_state
+from shared.table import event_pk
 from shared.tokens import Keys, sign_link
 from tests.support.factories import make_event, make_registration
 from tests.support.fake_ses import Sent, naming, queue_event, ses_event, stream_event

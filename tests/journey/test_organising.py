@@ -11,8 +11,9 @@ from infra.demo.local_stack import LocalDeployment
 from infra.demo.organiser import link_in
 from shared.events import audit_lines
 from shared.models import MailState
-from shared.registrations import find_by_address, read_state
+from shared.registrations import find_by_address
 from shared.runs import programmes_of
+from shared.state import read_state
 from tests.journey.conftest import Open, mails_of_kind, register_crowd, settle
 
 PEOPLE = 8

@@ -18,8 +18,9 @@ from infra.demo.http_client import Answer
 from infra.demo.local_stack import LocalDeployment
 from infra.demo.organiser import sign_in
 from shared.models import Event
-from shared.registrations import read_state, registrations_of
+from shared.registrations import registrations_of
 from shared.runs import runs_of
+from shared.state import read_state
 from tests.journey.conftest import Open, close, mails_of_kind, register_crowd, settle
 
 AT_ONCE = 40

@@ -8,7 +8,8 @@ import pytest
 
 from infra.demo.local_stack import LocalDeployment
 from infra.demo.organiser import own_link
-from shared.registrations import read_state, registrations_of
+from shared.registrations import registrations_of
+from shared.state import read_state
 from tests.journey.conftest import Open, close, mails_of_kind, register_crowd, settle
 from tests.support.forms import read_form
 

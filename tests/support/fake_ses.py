@@ -24,7 +24,7 @@ from moto.core.models import botocore_stubber
 from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.dynamo_type import DynamoType
 
-from shared.mails import mails_pk
+from shared.table import mails_pk
 
 CONTEXT: Any = SimpleNamespace(
     function_name="mail",

@@ -12,21 +12,10 @@ from functions.mail.compose import compose
 from shared.events import put_event
 from shared.mails import mails_of, send
 from shared.models import Event, MailKind, MailState, Run, RunState, utc
-from shared.registrations import (
-    accept_offer,
-    change_address,
-    erase,
-    event_pk,
-    find_by_address,
-    offer_places,
-    read_registration,
-    register,
-    remind,
-    withdraw,
-)
-from shared.runs import run_sk
-from shared.table import Table, put, update
+from shared.registrations import change_address, erase, find_by_address, read_registration, register, remind, withdraw
+from shared.table import STATE_SK, Table, event_pk, mails_pk, programme_sk, programmes_pk, put, run_sk, update
 from shared.tokens import Keys
+from shared.waiting_list import accept_offer, offer_places
 from tests.support.factories import NOW, make_registration
 
 FIRST = {"first": "governance", "second": "wildlife"}
@@ -60,10 +49,10 @@ class Letters:
         stored = {"pk": event_pk(self.event.id), "sk": run_sk(number), "type": "run", **run.model_dump(mode="json")}
         self.table.write(put(stored))
         for person, workshops in programmes.items():
-            keys = {"pk": f"RUN#{self.event.id}#{number:06d}", "sk": f"PROGRAMME#{person}"}
+            keys = {"pk": programmes_pk(self.event.id, number), "sk": programme_sk(person)}
             facts = {"event": self.event.id, "run": number, "registration": person, "workshops": dict(workshops)}
             self.table.write(put({**keys, **facts, "reason": REASON}))
-        self.table.write(update(event_pk(self.event.id), "STATE", assign={"published_run": number, "runs": number}))
+        self.table.write(update(event_pk(self.event.id), STATE_SK, assign={"published_run": number, "runs": number}))
 
     def tell(self, kind: MailKind, person: str, *, run: int = 0) -> EmailMessage:
         """Write a row that an organiser's act or the clock would write, and its mail."""
@@ -89,7 +78,7 @@ class Letters:
 
     def mark_sent(self, mail_id: str) -> None:
         """What SES took was told; what is told later is compared with it."""
-        self.table.write(update(f"MAIL#{self.event.id}", mail_id, assign={"state": MailState.SENT.value}))
+        self.table.write(update(mails_pk(self.event.id), mail_id, assign={"state": MailState.SENT.value}))
 
 
 def read(raw: bytes) -> EmailMessage:

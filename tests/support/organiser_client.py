@@ -15,8 +15,7 @@ from urllib.parse import urlencode
 from shared.events import audit
 from shared.mails import mail_item, mails_of
 from shared.models import Event, Mail, MailState, Registration, RegistrationState, utc
-from shared.registrations import event_pk, registration_sk
-from shared.table import Table, update
+from shared.table import Table, event_pk, registration_sk, update
 from shared.tokens import SIGN_IN_SALT, Keys, sign
 
 CONTEXT: Any = SimpleNamespace(

@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 
 from shared.events import put_event
 from shared.models import Registration
-from shared.registrations import accept_offer, read_registration, register, withdraw
+from shared.registrations import read_registration, register, withdraw
 from shared.table import Table
 from shared.tokens import Keys
+from shared.waiting_list import accept_offer
 from tests.support.crash_points import Snapshot
 from tests.support.factories import NOW, make_event, make_registration
 from tests.support.fake_ses import Clock, FakeSes, Sent, rows

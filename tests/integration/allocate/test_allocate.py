@@ -16,17 +16,19 @@ from shared.errors import StaleError
 from shared.events import put_event, read_event
 from shared.mails import mails_of
 from shared.models import Event, Mail, Programme, RunState
-from shared.registrations import (
-    basis,
+from shared.publication import publish
+from shared.registrations import basis, read_registration, register, registrations_of, save, withdraw
+from shared.runs import (
+    Wish,
+    claim_run,
+    finish_run,
     programme_of,
-    read_registration,
-    read_state,
-    register,
-    registrations_of,
-    save,
-    withdraw,
+    programmes_of,
+    read_run,
+    request_run,
+    store_programmes,
 )
-from shared.runs import Wish, claim_run, finish_run, programmes_of, publish, read_run, request_run, store_programmes
+from shared.state import read_state
 from shared.table import Table, update
 from tests.support.factories import NOW, make_event, make_registration
 

@@ -12,8 +12,9 @@ import pytest
 
 from shared.events import put_event
 from shared.models import Event, RunState
-from shared.registrations import read_state, register
+from shared.registrations import register
 from shared.runs import programmes_of, read_run
+from shared.state import read_state
 from shared.table import Table
 from shared.tokens import Keys
 from tests.support.factories import NOW, make_event, make_registration

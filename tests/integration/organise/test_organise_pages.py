@@ -15,8 +15,9 @@ from shared.event_file import parse_event
 from shared.events import audit_lines, put_event, read_event
 from shared.mails import mails_of
 from shared.models import Event, Registration
-from shared.registrations import read_state, registrations_of
-from shared.table import Table
+from shared.registrations import registrations_of
+from shared.state import read_state
+from shared.table import Table, update
 from shared.tokens import Keys
 from tests.support.factories import NOW, event_data, make_event
 from tests.support.organiser_client import CONTEXT, Client, at, words_of
@@ -263,10 +264,7 @@ def test_another_event_is_put_and_nobody_takes_anothers(browser: Client, table: 
     assert browser.submit("/organise/new", {"text": json.dumps(event_data(id="sign-in"))}).status == 422
     assert browser.submit("/organise/second/retirement", {}).status == 303
     assert browser.page("/organise/second").status == 404
-    table.write({"Update": {
-        "Key": {"pk": {"S": "EVENTS"}, "sk": {"S": "theirs"}},
-        "UpdateExpression": "SET retired = :t", "ExpressionAttributeValues": {":t": {"BOOL": True}},
-    }})  # fmt: skip
+    table.write(update("EVENTS", "theirs", assign={"retired": True}))
     assert browser.submit("/organise/new", {"text": json.dumps(event_data(id="theirs"))}).status == 403
     assert "A second day" not in browser.page("/organise").text
 

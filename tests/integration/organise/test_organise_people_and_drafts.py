@@ -10,8 +10,8 @@ import pytest
 from shared.events import audit_lines, put_event
 from shared.mails import mails_of
 from shared.models import Event
-from shared.registrations import read_state
 from shared.runs import programmes_of, read_run
+from shared.state import read_state
 from shared.table import Table
 from tests.support.factories import NOW, make_event
 from tests.support.organiser_client import CONTEXT, Client, at

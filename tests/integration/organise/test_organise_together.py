@@ -14,8 +14,9 @@ import pytest
 from shared.events import audit_lines, put_event, read_event
 from shared.mails import mails_of
 from shared.models import Event
-from shared.registrations import read_registration, read_state
+from shared.registrations import read_registration
 from shared.runs import programmes_of, read_run, runs_of
+from shared.state import read_state
 from shared.table import Table
 from tests.support.factories import NOW, event_data, make_event
 from tests.support.organiser_client import CONTEXT, Answer, Client, at, fill, make_crowd, words_of

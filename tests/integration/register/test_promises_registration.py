@@ -18,9 +18,11 @@ from functions.register import app, web
 from shared.events import put_event
 from shared.mails import mails_of
 from shared.models import RegistrationState
-from shared.registrations import HOLDS_A_PLACE, offer_places, read_state, register, registrations_of, withdraw
+from shared.registrations import HOLDS_A_PLACE, register, registrations_of, withdraw
+from shared.state import read_state
 from shared.table import Table
 from shared.tokens import Keys, sign_link
+from shared.waiting_list import offer_places
 from tests.support.attendee_client import Answer, Web
 from tests.support.crash_points import Crash, Faults, Snapshot
 from tests.support.factories import NOW, make_event, make_registration

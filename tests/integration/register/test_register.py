@@ -16,13 +16,8 @@ from functions.register import app
 from shared.events import put_event
 from shared.mails import mails_of
 from shared.models import Event, Registration, RegistrationState
-from shared.registrations import (
-    find_by_address,
-    read_registration,
-    read_state,
-    register,
-    registrations_of,
-)
+from shared.registrations import find_by_address, read_registration, register, registrations_of
+from shared.state import read_state
 from shared.table import Table, put, update
 from shared.tokens import Keys, sign_link
 from tests.support.attendee_client import Answer, Web

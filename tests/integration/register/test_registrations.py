@@ -19,20 +19,18 @@ from shared.mails import mails_of
 from shared.models import Event, Registration, RegistrationState
 from shared.registrations import (
     HOLDS_A_PLACE,
-    accept_offer,
     change_address,
     erase,
-    expire_offer,
     find_by_address,
-    offer_places,
     read_registration,
-    read_state,
     register,
     registrations_of,
     save,
     withdraw,
 )
+from shared.state import read_state
 from shared.table import Table
+from shared.waiting_list import accept_offer, expire_offer, offer_places
 from tests.conftest import create_table
 from tests.support.factories import NOW, make_event, make_registration
 

@@ -14,9 +14,11 @@ from shared.events import put_event
 from shared.mails import mails_of
 from shared.models import Event, Registration
 from shared.models import RegistrationState as State
-from shared.registrations import OFFER, find_by_address, read_state, registrations_of, withdraw
+from shared.registrations import find_by_address, registrations_of, withdraw
+from shared.state import read_state
 from shared.table import Table
 from shared.tokens import Keys, sign_link
+from shared.waiting_list import OFFER
 from tests.support.attendee_client import Answer, Web
 from tests.support.factories import NOW, make_event
 from tests.support.forms import read_form

@@ -12,9 +12,11 @@ from functions.upkeep.app import LOST_AFTER, MOST_NUDGES
 from shared.events import put_event, read_event, retire_event
 from shared.mails import WINDOW, claim, read_mail, send
 from shared.models import Event, RegistrationState, moment, utc
-from shared.registrations import OFFER, read_registration, read_state, register, registrations_of, save, withdraw
+from shared.registrations import read_registration, register, registrations_of, save, withdraw
+from shared.state import read_state
 from shared.table import Table
 from shared.tokens import Keys
+from shared.waiting_list import OFFER
 from tests.support.crash_points import Crash, Snapshot
 from tests.support.factories import NOW, make_event, make_registration
 from tests.support.fake_ses import CONTEXT, Clock, personal_rows, rows

@@ -1,0 +1,19 @@
+"""What the system knows of an event beside its file: the row STATE, with its counters and run numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shared.models import EventState
+from shared.table import STATE_SK, Table, event_pk
+
+
+def read_state(table: Table, event: str) -> EventState:
+    """What the system knows of an event; all zero before anything happened."""
+    found = table.get(event_pk(event), STATE_SK) or {"event": event}
+    return EventState.model_validate({key: value for key, value in found.items() if key in EventState.model_fields})
+
+
+def fresh_state(event: str) -> dict[str, Any]:
+    """The row of a new event. Counters start as numbers, so that every condition on them compares numbers."""
+    return {"pk": event_pk(event), "sk": STATE_SK, "type": "state", **EventState(event=event).model_dump(mode="json")}
