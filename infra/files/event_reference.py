@@ -1,0 +1,234 @@
+"""docs/event-file.md: every key of the event file, made from the models so that none is missing.
+
+`python -m infra.files.event_reference` writes the page. A key that the models have and `KEYS` does not explain is an
+error, and the other way round.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from shared.models import Event
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "event-file.md"
+
+KEYS: dict[str, tuple[str, str]] = {
+    "id": ("Identifies the event in addresses and commands. It can not change later.", "nature-day"),
+    "title": ("The name of the day, on every page and in every mail.", "Nature connectivity in Belgium"),
+    "summary": ("Two or three sentences on top of the event page.", "A day on nature connectivity."),
+    "language": (
+        "Language of pages and mails for readers whose own language is not available: `en`, `nl` or `fr`.",
+        "nl",
+    ),
+    "timezone": ("Zone in which every time of the file is meant.", "Europe/Brussels"),
+    "date": ("The day itself.", "2026-04-16"),
+    "venue": ("Where the day takes place.", ""),
+    "venue.name": ("Name of the building.", "Hendrik Conscience building"),
+    "venue.address": ("Street, number, town.", "Koning Albert II-laan 15, 1210 Brussels"),
+    "venue.directions": ("How to get there.", "A short walk from Brussels-North station."),
+    "organisers": ("The organising partners, shown on the event page.", ""),
+    "organisers[].name": ("Name of the partner.", "Life B4B"),
+    "organisers[].about": ("One sentence on the partner.", "Surveys nature connectivity."),
+    "organisers[].url": ("The partner's site.", "https://example.org"),
+    "contact": ("A mailbox that somebody reads: replies to mails go there.", "day@example.org"),
+    "price": ("What taking part costs, in words.", "Free, but registration is required"),
+    "agenda": ("The lines of the day. Left out, the day is built from the rounds.", ""),
+    "agenda[].start": ("When the line starts.", '"09:30"'),
+    "agenda[].end": ("When it ends.", '"10:00"'),
+    "agenda[].title": ("What happens.", "Welcome"),
+    "agenda[].speaker": ("Who speaks.", "Toon Denys"),
+    "agenda[].round": (
+        "The id of the round that this line is; the line then shows each person's own workshop.",
+        "first",
+    ),
+    "themes": ("The subjects that attendees rank. Each theme is offered as one workshop in each round.", ""),
+    "themes[].id": ("Identifies the theme in rankings, files and exports.", "governance"),
+    "themes[].title": ("Name of the theme.", "Governance"),
+    "themes[].description": ("What the workshop is about, shown beside the ranking.", "Who takes on which task?"),
+    "themes[].capacity": ("Seats of the workshop in each round. `capacities` may replace it by round.", "40"),
+    "themes[].minimum": ("The fewest people with whom the workshop takes place.", "8"),
+    "themes[].rooms": (
+        "One room for all rounds, a list with a room a round, or a room by round id.",
+        "{first: Room 1}",
+    ),
+    "rounds": ("The time slots of workshops. Every attendee joins one workshop in each, all of different themes.", ""),
+    "rounds[].id": ("Identifies the round in files and exports.", "first"),
+    "rounds[].start": ("When the round starts.", '"13:00"'),
+    "rounds[].end": ("When it ends.", '"14:15"'),
+    "capacities": (
+        "Seats by theme and round, in place of `themes[].capacity`; 0 means that the workshop is not offered in that "
+        "round.",
+        "{governance: {first: 0, second: 60}}",
+    ),
+    "partner_types": ("The kinds of people whose mix each workshop should mirror.", ""),
+    "partner_types[].id": ("Identifies the partner type in files and exports.", "research"),
+    "partner_types[].title": ("What the form calls it.", "Research or education"),
+    "registration": ("When people may register, and how many.", ""),
+    "registration.opens": ("From when on.", "2026-03-01 09:00"),
+    "registration.closes": ("Until when people may register and change.", "2026-04-01 18:00"),
+    "registration.capacity": ("Places in all. Further people wait and get a place when one is free.", "160"),
+    "allocation": ("When and how everyone is given workshops.", ""),
+    "allocation.at": ("When the allocator runs by itself; not before registration closes.", "2026-04-01 18:30"),
+    "allocation.rank_costs": (
+        "Cost of getting the 1st, 2nd, … choice, one number a theme, never falling. The default, (rank − 1)², spreads "
+        "bad outcomes.",
+        "[0, 1, 4, 9]",
+    ),
+    "allocation.balance": ("The mix of partner types in each workshop.", ""),
+    "allocation.balance.weight": ("Cost of each person too many or too few of a type; 0 ignores the mix.", "2"),
+    "allocation.balance.tolerance": (
+        "How far a workshop may be from its fair share of a type at no cost, as a fraction.",
+        "0.25",
+    ),
+    "allocation.change_cost": (
+        "Cost of each changed workshop in a run that keeps what is published. Left out, the fewest workshops change.",
+        "5",
+    ),
+    "allocation.seed": ("Text from which the lots are drawn. Left out, a secret one is made.", "spring-2026"),
+    "allocation.publish": (
+        "`automatic`: publish and mail at once. `after_review`: an organiser reads the draft and publishes.",
+        "after_review",
+    ),
+    "organiser_emails": ("Addresses that may sign in as organisers.", "[organiser@example.org]"),
+    "door_emails": (
+        "Addresses that may sign in at the door: lists and check-in, no mail addresses.",
+        "[door@example.org]",
+    ),
+    "reminder_days": ("How many days before the day a reminder goes out, at 09:00; a number or a list.", "[7, 1]"),
+    "retention_days": ("Days after which all personal data of the event is deleted by itself.", "90"),
+    "questions": ("Extra questions of the form. Organisers alone see the answers.", ""),
+    "questions[].id": ("Identifies the question in exports.", "diet"),
+    "questions[].kind": ("`text`, `choice` (one of `options`) or `consent` (a box to tick).", "text"),
+    "questions[].label": ("The question itself.", "Diet or allergies"),
+    "questions[].purpose": ("What the answer is for, shown beside it.", "For the caterer only."),
+    "questions[].options": ("The answers to choose from.", "[Train, Bicycle, Car]"),
+    "questions[].required": ("Whether it must be answered.", "false"),
+    "questions[].sensitive": ("Whether the answer is deleted a week after the day, before everything else.", "true"),
+}
+"""Meaning and example of every key, by its path."""
+
+HEAD = """# The event file
+
+<!-- Made by `python -m infra.files.event_reference`; change it there. -->
+
+One YAML file describes a day. `parcours event check FILE` names every mistake by its path, all of them at once.
+A complete file is [infra/events/nature-connectivity.yaml](../infra/events/nature-connectivity.yaml), the sample event.
+
+- Times are local to `timezone` and written as `"09:00"`, moments as `2026-04-01 18:00`, dates as `2026-04-16`.
+- A list can be written in one line (`[a, b]`), and so can a group of keys (`{first: Room 1, second: Room 2}`).
+- A key that is not listed here is a mistake, so that a misspelled one never passes silently.
+
+The shortest file that works has the required keys:
+
+```yaml
+id: spring-day
+title: Spring day
+summary: A day with two rounds of workshops.
+timezone: Europe/Brussels
+date: 2026-04-16
+venue: {name: Town hall, address: Market square 1}
+organisers: [{name: The working group}]
+contact: spring@example.org
+themes:
+  - {id: water, title: Water, capacity: 20}
+  - {id: soil, title: Soil, capacity: 20}
+  - {id: trees, title: Trees, capacity: 20}
+rounds:
+  - {id: first, start: "13:00", end: "14:15"}
+  - {id: second, start: "14:30", end: "15:45"}
+partner_types: [{id: public, title: Government}, {id: ngo, title: Association}]
+registration: {opens: 2026-03-01 09:00, closes: 2026-04-01 18:00}
+allocation: {at: 2026-04-01 18:30}
+organiser_emails: [organiser@example.org]
+```
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key of the event file: its path, its field in the models, and whether it holds further keys."""
+
+    path: str
+    field: FieldInfo
+    group: bool
+
+
+def keys(model: type[BaseModel] = Event, prefix: str = "") -> Iterator[Key]:
+    """Yield every key in the order of the models; `[]` stands for each entry of a list."""
+    for name, field in model.model_fields.items():
+        inner, listed = _model_in(field.annotation)
+        path = prefix + name
+        yield Key(path, field, inner is not None)
+        if inner is not None:
+            yield from keys(inner, path + ("[]." if listed else "."))
+
+
+def _model_in(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
+    """The model that a field holds, and whether it holds a list of them."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation, False
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _model_in(arguments[0])
+    if origin is list:
+        return _model_in(arguments[0])[0], True
+    if origin in {Union, types.UnionType}:
+        for argument in arguments:
+            if (found := _model_in(argument))[0] is not None:
+                return found
+    return None, False
+
+
+def page() -> str:
+    """The text of docs/event-file.md. Raises KeyError for a key of the models that `KEYS` does not explain."""
+    lines = [HEAD]
+    everything = list(keys())
+    for heading, rows in _sections(everything):
+        lines.append(f"\n## {heading}\n")
+        lines.append("| key | meaning | default | example |\n|---|---|---|---|")
+        for key in rows:
+            meaning, example = KEYS[key.path]
+            lines.append(f"| `{key.path}` | {_cell(meaning)} | {_default(key)} | {_code(example)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _sections(everything: list[Key]) -> Iterator[tuple[str, list[Key]]]:
+    """The keys without keys of their own first, then a section for each group."""
+    yield "The day", [key for key in everything if "." not in key.path]
+    for group in [key.path for key in everything if key.group and "." not in key.path]:
+        inside = [key for key in everything if key.path.startswith((f"{group}.", f"{group}[]."))]
+        yield f"`{group}`", inside
+
+
+def _default(key: Key) -> str:
+    field = key.field
+    if field.is_required():
+        return "required"
+    default = field.get_default(call_default_factory=True, validated_data={})
+    if isinstance(default, BaseModel) or default is None or default is PydanticUndefined:
+        return "see below" if key.group else "none"
+    if default in ("", [], {}):
+        return "none"
+    return _code(str(default).lower() if isinstance(default, bool) else str(default))
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _code(text: str) -> str:
+    return f"`{_cell(text)}`" if text else ""
+
+
+if __name__ == "__main__":
+    PAGE.parent.mkdir(exist_ok=True)
+    PAGE.write_text(page(), encoding="utf-8")
+    print(f"{PAGE.name}: {len(KEYS)} keys")
