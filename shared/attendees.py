@@ -30,8 +30,8 @@ class BadInputError(ValueError):
 class Attendee:
     """One person as the allocator sees them.
 
-    `ranking` lists theme ids, best first; themes left out all count as the last rank. `absent` holds round ids,
-    `pinned` maps a round to the theme that a facilitator is bound to.
+    `ranking` lists theme ids, best first. `absent` holds round ids, `pinned` maps a round to the theme that a
+    facilitator is bound to, `excluded` holds the themes that organisers ruled out for this person.
     """
 
     id: str
@@ -39,6 +39,72 @@ class Attendee:
     ranking: tuple[str, ...]
     absent: Collection[str] = ()
     pinned: Mapping[str, str] = field(default_factory=dict)
+    excluded: Collection[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What each theme is to a person.
+
+    `ranked` lists the themes they ranked and may join, best first, and `possible` counts the themes they may join.
+    """
+
+    ranked: tuple[str, ...]
+    possible: int
+    rank_costs: tuple[int, ...]
+
+    def place(self, theme: str) -> int:
+        """Which choice a theme is, from 1; a theme that is not ranked stands in the last place."""
+        return self.ranked.index(theme) + 1 if theme in self.ranked else self.possible
+
+    def cost(self, theme: str) -> int:
+        """What a seat in a theme costs."""
+        if theme in self.ranked:
+            return self.rank_costs[self.ranked.index(theme)]
+        return unranked_cost(self.rank_costs, len(self.ranked), self.possible)
+
+
+class WishReader:
+    """Reads rankings in the one way that the allocator, the reports, the drafts and the verifier use.
+
+    A theme that is not open to somebody's partner type, or that organisers ruled out for them, has no place in their
+    ranking: the next one moves up. Themes that are not ranked stand last and cost what `unranked_cost` says.
+    """
+
+    def __init__(self, event: Event) -> None:
+        self._rank_costs = event.rank_costs
+        self._open = {
+            kind.id: [theme.id for theme in event.themes if theme.is_open_to(kind.id)] for kind in event.partner_types
+        }
+
+    def possible(self, partner_type: str, excluded: Collection[str] = ()) -> list[str]:
+        """The themes that somebody may join, in the order of the event; none for an unknown partner type."""
+        return [theme for theme in self._open.get(partner_type, ()) if theme not in excluded]
+
+    def __call__(self, partner_type: str, ranking: Sequence[str], excluded: Collection[str] = ()) -> Wishes:
+        """What the themes are to a person."""
+        possible = self.possible(partner_type, excluded)
+        ranked = [theme for theme in ranking if theme in possible]
+        if len(ranked) == len(possible) - 1:  # a single theme left over can only be the last choice
+            ranked += [theme for theme in possible if theme not in ranked]
+        return Wishes(tuple(ranked), len(possible), self._rank_costs)
+
+    def of(self, attendee: Attendee) -> Wishes:
+        """What the themes are to an attendee."""
+        return self(attendee.partner_type, attendee.ranking, attendee.excluded)
+
+
+def unranked_cost(rank_costs: Sequence[int], ranked: int, possible: int) -> int:
+    """What a theme costs that somebody may join and did not rank: the last of the places they could have given.
+
+    Parameters
+    ----------
+    rank_costs
+        The cost of each place, best first.
+    ranked, possible
+        How many themes the person ranked, and how many they may join.
+    """
+    return rank_costs[possible - 1] if possible > ranked else 0
 
 
 def attendees(people: Sequence[Registration]) -> list[Attendee]:
@@ -50,6 +116,7 @@ def attendees(people: Sequence[Registration]) -> list[Attendee]:
             ranking=tuple(one.choices),
             absent=frozenset(one.absent),
             pinned=dict(one.pinned),
+            excluded=frozenset(one.excluded),
         )
         for one in people
     ]
@@ -62,12 +129,13 @@ def input_faults(
     themes = {theme.id for theme in event.themes}
     rounds = {slot.id for slot in event.rounds}
     types = {kind.id for kind in event.partner_types}
+    closed = closed_themes(event)
     seen: set[str] = set()
     for attendee in attendees:
         if attendee.id in seen:
             yield attendee.id, "this id appears twice"
         seen.add(attendee.id)
-        for message in attendee_faults(attendee, themes, rounds, types):
+        for message in attendee_faults(attendee, themes, rounds, types, closed):
             yield attendee.id, message
     for who, programme in (previous or {}).items():
         if who in seen:
@@ -75,8 +143,17 @@ def input_faults(
                 yield who, message
 
 
-def attendee_faults(attendee: Attendee, themes: set[str], rounds: set[str], types: set[str]) -> Iterator[str]:
-    """Yield what is wrong with one attendee."""
+def closed_themes(event: Event) -> dict[str, set[str]]:
+    """The themes that each partner type may not join."""
+    return {
+        kind.id: {theme.id for theme in event.themes if not theme.is_open_to(kind.id)} for kind in event.partner_types
+    }
+
+
+def attendee_faults(
+    attendee: Attendee, themes: set[str], rounds: set[str], types: set[str], closed: Mapping[str, set[str]]
+) -> Iterator[str]:
+    """Yield what is wrong with one attendee. `closed` are the themes that each partner type may not join."""
     if not attendee.id:
         yield "the id is empty"
     if attendee.partner_type not in types:
@@ -90,9 +167,22 @@ def attendee_faults(attendee: Attendee, themes: set[str], rounds: set[str], type
     for slot in attendee.absent:
         if slot not in rounds:
             yield f"absent in {slot!r}, which is no round of the event"
-    for slot in attendee.pinned:
+    for theme in attendee.excluded:
+        if theme not in themes:
+            yield f"excluded: {theme!r} is no theme of the event"
+    yield from _pin_faults(attendee, themes, rounds, closed)
+
+
+def _pin_faults(
+    attendee: Attendee, themes: set[str], rounds: set[str], closed: Mapping[str, set[str]]
+) -> Iterator[str]:
+    for slot, theme in attendee.pinned.items():
         if slot in attendee.absent:
             yield f"absent in {slot!r} and pinned there"
+        if theme in attendee.excluded:
+            yield f"excluded from {theme!r} and pinned there"
+        elif theme in closed.get(attendee.partner_type, ()):
+            yield f"pinned to {theme!r}, which is not open to the partner type {attendee.partner_type!r}"
     yield from (f"pinned: {message}" for message in programme_faults(attendee.pinned, themes, rounds))
 
 
@@ -125,7 +215,8 @@ def input_digest(
     held: Mapping[str, Mapping[str, str]] = (previous or {}) if mode == "keep" else {}
     for a in sorted(attendees, key=lambda attendee: attendee.id):
         before = dict(held.get(a.id, {}))
-        digest.update(_canonical([a.id, a.partner_type, a.ranking, sorted(a.absent), dict(a.pinned), before]))
+        excluded = sorted(a.excluded)
+        digest.update(_canonical([a.id, a.partner_type, a.ranking, sorted(a.absent), dict(a.pinned), excluded, before]))
     return digest.hexdigest()
 
 
@@ -138,7 +229,10 @@ def _event_facts(
         "mode": mode,
         "seed": seed,
         "rounds": rounds,
-        "themes": [[t.id, t.minimum, [event.seats(t.id, r) for r in rounds]] for t in event.themes],
+        "themes": [
+            [t.id, sorted(t.open_to), [[event.seats(t.id, r), event.minimum(t.id, r)] for r in rounds]]
+            for t in event.themes
+        ],
         "partner_types": [kind.id for kind in event.partner_types],
         "rank_costs": list(event.rank_costs),
         "weight": event.allocation.balance.weight if weight is None else weight,

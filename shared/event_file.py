@@ -222,7 +222,10 @@ def _words(fault: Mapping[str, Any]) -> str:
 
 def _cross_checks(raw: Mapping[str, Any]) -> Iterator[Fault]:
     """Rules that span fields. They read the raw data, so that one bad field does not hide another's mistake."""
-    for checks in (_zone, _ids, _questions, _rounds, _agenda, _seats, _rooms, _costs, _order_of_moments, _clocks):
+    for checks in (
+        *(_zone, _ids, _questions, _rounds, _agenda, _seats, _limits, _rooms, _costs),
+        *(_order_of_moments, _clocks),
+    ):
         yield from checks(raw)
 
 
@@ -311,7 +314,10 @@ def _seats(raw: Mapping[str, Any]) -> Iterator[Fault]:
     totals = dict.fromkeys(rounds, 0)
     for n, row in _rows(raw, "themes"):
         override = capacities.get(_key(row.get("id")), {})
+        only = [_key(slot) for slot in row["rounds"]] if isinstance(row.get("rounds"), list) else []
         for slot in rounds:
+            if only and slot not in only:
+                continue
             seats = override.get(slot, row.get("capacity"))
             if seats is None:
                 yield Fault(f"themes[{n}].capacity", f"is missing, and `capacities` has no seats for round {slot!r}")
@@ -319,8 +325,12 @@ def _seats(raw: Mapping[str, Any]) -> Iterator[Fault]:
             if isinstance(seats, int) and seats >= 0:
                 totals[slot] += seats
                 minimum = row.get("minimum", 0)
+                here = f"themes[{n}].minimum"
+                if isinstance(minimum, dict):
+                    here = f"{here}.{slot}"
+                    minimum = next((least for key, least in minimum.items() if _key(key) == slot), 0)
                 if isinstance(minimum, int) and seats and minimum > seats:
-                    yield Fault(f"themes[{n}].minimum", f"{minimum} is more than the {seats} seats in round {slot!r}")
+                    yield Fault(here, f"{minimum} is more than the {seats} seats in round {slot!r}")
     if rounds and themes and len(themes) < len(rounds):
         yield Fault("rounds", f"{len(rounds)} rounds need as many themes, since nobody joins a theme twice")
     places = _section(raw, "registration").get("capacity")
@@ -336,6 +346,34 @@ def _overrides(capacities: Mapping[str, Any], themes: list[str], rounds: list[st
         for slot in seats if isinstance(seats, dict) else ():
             if _key(slot) not in rounds:
                 yield Fault(f"capacities.{theme}.{slot}", f"{slot!r} is no round; there are: {', '.join(rounds)}")
+
+
+def _limits(raw: Mapping[str, Any]) -> Iterator[Fault]:
+    """Themes in some rounds only, for some partner types only, with a minimum for each round."""
+    rounds, types = _known(raw, "rounds"), _known(raw, "partner_types")
+    open_themes = dict.fromkeys(types, 0)
+    for n, row in _rows(raw, "themes"):
+        minimum = row.get("minimum")
+        named = row.get("rounds")
+        for where, slots in (("rounds", named), ("minimum", minimum if isinstance(minimum, dict) else None)):
+            for m, slot in enumerate(slots if isinstance(slots, list | dict) else ()):
+                at = f"[{m}]" if isinstance(slots, list) else f".{slot}"
+                if _key(slot) not in rounds:
+                    yield Fault(f"themes[{n}].{where}{at}", f"{slot!r} is no round; there are: {', '.join(rounds)}")
+        open_to = row.get("for", row.get("open_to"))
+        allowed = [_key(kind) for kind in open_to] if isinstance(open_to, list) else []
+        for m, kind in enumerate(allowed):
+            if kind not in types:
+                yield Fault(f"themes[{n}].for[{m}]", f"{kind!r} is no partner type; there are: {', '.join(types)}")
+        for kind in types:
+            open_themes[kind] += not allowed or kind in allowed
+    for m, (kind, count) in enumerate(open_themes.items()):
+        if count < len(rounds) <= len(_known(raw, "themes")):
+            yield Fault(
+                f"partner_types[{m}]",
+                f"{kind!r} may join {count} of the themes, and {len(rounds)} rounds need as many different ones; "
+                "open more themes to it (`themes[].for`)",
+            )
 
 
 def _rooms(raw: Mapping[str, Any]) -> Iterator[Fault]:

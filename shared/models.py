@@ -14,7 +14,16 @@ from fractions import Fraction
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+)
 
 from shared.local_time import LocalDate, LocalMoment, LocalTime
 
@@ -115,15 +124,32 @@ class AgendaItem(Model):
     round: Key | None = None
 
 
+_Minimum = Annotated[
+    Annotated[SeatCount, Tag("union[number]")] | Annotated[dict[Key, SeatCount], Tag("union[rounds]")],
+    Discriminator(lambda value: "union[rounds]" if isinstance(value, dict) else "union[number]"),
+]
+"""A number for every round, or one for each round named; a mistake is told for the form that was written."""
+
+
 class Theme(Model):
-    """A subject people rank; it is offered as one workshop in each round."""
+    """A subject people rank; it is offered as one workshop in each of its rounds.
+
+    `minimum` is a number for every round, or one for each round named. `rounds` names the rounds in which the theme is
+    offered, `open_to` (`for` in the event file) the partner types that may join it; left out, it is all of them.
+    """
 
     id: Key
     title: Text
     description: OptionalText = ""
     capacity: SeatCount | None = None
-    minimum: SeatCount = 0
+    minimum: _Minimum = 0
     rooms: Line | Annotated[list[Line], Field(max_length=MOST_ROUNDS)] | dict[Key, Line] = ""
+    rounds: Annotated[list[Key], Field(max_length=MOST_ROUNDS)] = []
+    open_to: Annotated[list[Key], Field(max_length=50)] = Field(default=[], alias="for")
+
+    def is_open_to(self, partner_type: str) -> bool:
+        """Whether people of a partner type may rank the theme and join it."""
+        return not self.open_to or partner_type in self.open_to
 
 
 class Round(Model):
@@ -268,9 +294,38 @@ class Event(Model):
         return next((kind.title for kind in self.partner_types if kind.id == partner_type_id), partner_type_id)
 
     def seats(self, theme_id: str, round_id: str) -> int:
-        """Seats of a workshop; 0 means it is not offered. `capacities` goes before `themes[].capacity`."""
+        """Seats of a workshop; 0 means it is not offered. `capacities` goes before `themes[].capacity`.
+
+        A theme with `rounds` is offered in these only, whatever its capacity.
+        """
+        theme = self.theme(theme_id)
+        if theme.rounds and round_id not in theme.rounds:
+            return 0
         override = self.capacities.get(theme_id, {}).get(round_id)
-        return override if override is not None else self.theme(theme_id).capacity or 0
+        return override if override is not None else theme.capacity or 0
+
+    def minimum(self, theme_id: str, round_id: str) -> int:
+        """The fewest heads a workshop needs; 0 where it is not offered."""
+        least = self.theme(theme_id).minimum
+        needed = least.get(round_id, 0) if isinstance(least, dict) else least
+        return needed if self.seats(theme_id, round_id) else 0
+
+    def band(
+        self, theme_id: str, round_id: str, partner_type: str, present: int, tolerance: Fraction
+    ) -> tuple[int, int]:
+        """Fewest and most heads of a partner type with which a workshop mirrors the room; see `mirroring_band`.
+
+        People of a type spread over the workshops that are open to it. A workshop that is not open expects none.
+
+        Parameters
+        ----------
+        present
+            Heads of the type in the round.
+        """
+        if not self.theme(theme_id).is_open_to(partner_type):
+            return 0, 0
+        open_seats = sum(self.seats(theme.id, round_id) for theme in self.themes if theme.is_open_to(partner_type))
+        return mirroring_band(present, self.seats(theme_id, round_id), open_seats, tolerance)
 
     def room(self, theme_id: str, round_id: str) -> str:
         """The room of a workshop, "" when the file names none. A list of rooms is read in the order of the rounds."""
@@ -329,6 +384,7 @@ class Registration(Model):
     shown_order: list[str] = []
     absent: list[str] = []
     pinned: dict[str, str] = {}
+    excluded: list[str] = []
     source: Literal["web", "organiser", "import"] = "web"
     link_version: int = 1
     offers: int = 0
@@ -430,6 +486,7 @@ class Says(StrEnum):
     ABSENT = "absent"
     AS_PUBLISHED = "as-published"
     NOT_OFFERED = "not-offered"
+    NOT_OPEN = "not-open"
     PINNED = "pinned"
     CLASH = "clash"
     MINIMUM = "minimum"
@@ -499,7 +556,7 @@ def mirroring_band(present: int, seats: int, round_seats: int, tolerance: Fracti
     present
         Heads of the type in the round.
     round_seats
-        Seats of all workshops of the round; without any, nobody is expected.
+        Seats of all workshops of the round that are open to the type; without any, nobody is expected.
     """
     p, q = tolerance.numerator, tolerance.denominator
     total, share = round_seats * q, present * seats

@@ -17,6 +17,7 @@ _WHY = {
     Says.ABSENT: N_("You are absent in every round, so there is no workshop for you."),
     Says.AS_PUBLISHED: N_("These are the places published before, and nothing took them from you."),
     Says.NOT_OFFERED: N_("Your %(rank)s choice, %(theme)s, is not offered in the rounds you attend."),
+    Says.NOT_OPEN: N_("%(theme)s, which you also ranked, is not open to you."),
     Says.PINNED: N_(
         "Your %(rank)s choice, %(theme)s, has seats left at %(slot)s, when you are expected in %(instead)s."
     ),

@@ -321,13 +321,13 @@ def still_holds_a_place(event: str, registration: str) -> Write:
 def basis(event: Event, registrations: Iterable[Registration]) -> str:
     """A digest of all that an allocation depends on, to tell whether a draft still fits what it was made from."""
     people = sorted(
-        [one.id, one.partner_type, one.choices, sorted(one.absent), sorted(one.pinned.items())]
+        [one.id, one.partner_type, one.choices, sorted(one.absent), sorted(one.pinned.items()), sorted(one.excluded)]
         for one in registrations
         if one.state is RegistrationState.CONFIRMED
     )
     seats = {theme.id: [[slot.id, event.seats(theme.id, slot.id)] for slot in event.rounds] for theme in event.themes}
-    minima = {theme.id: theme.minimum for theme in event.themes}
-    text = json.dumps([event.id, people, seats, minima, event.rank_costs, [kind.id for kind in event.partner_types]])
+    limits = {theme.id: [theme.minimum, theme.open_to] for theme in event.themes}
+    text = json.dumps([event.id, people, seats, limits, event.rank_costs, [kind.id for kind in event.partner_types]])
     return hashlib.sha256(text.encode()).hexdigest()
 
 

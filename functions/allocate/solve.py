@@ -38,8 +38,8 @@ from functions.allocate.model.problem import (
     build_problem,
 )
 from functions.allocate.model.result import Allocation
-from shared.attendees import Attendee, Mode, input_digest
-from shared.models import Event
+from shared.attendees import Attendee, Mode, WishReader, input_digest
+from shared.models import Event, Says, Statement
 from shared.reasons import Teller
 
 Progress = Callable[[str], None]
@@ -96,7 +96,8 @@ def _among_equals(problem: Problem, groups: Groups, places: Places) -> Places:
         movable = (places != NOWHERE) & (problem.pinned == NOWHERE)
         if problem.change_cost:
             movable &= problem.held == NOWHERE
-        spread_regret(places, cost, problem.partner_type, movable, [[r] for r in range(places.shape[1])])
+        margin = None if problem.all_possible else problem.possible.T
+        spread_regret(places, cost, problem.partner_type, movable, [[r] for r in range(places.shape[1])], margin)
     return draw(
         places,
         personal_costs(problem, places),
@@ -159,7 +160,7 @@ def allocate(
     places = solution.found
     programmes = programmes_of(problem, places)
     report(f"explaining {problem.people} programmes")
-    grounds, told = _explained(problem, places, event, on_fault, optimal=solution.optimal)
+    grounds, told = _explained(problem, places, event, attendees, on_fault, optimal=solution.optimal)
     return Allocation(
         event=event.id,
         mode=mode,
@@ -187,17 +188,38 @@ def allocate(
 
 
 def _explained(
-    problem: Problem, places: Places, event: Event, on_fault: OnFault | None, *, optimal: bool
+    problem: Problem,
+    places: Places,
+    event: Event,
+    attendees: Sequence[Attendee],
+    on_fault: OnFault | None,
+    *,
+    optimal: bool,
 ) -> tuple[dict[str, Reason], dict[str, str]]:
     """Every reason, as statements and in words. Reasons only describe: their fault costs nobody the programme."""
     try:
-        grounds = reasons(problem, places, optimal=optimal)
+        grounds = _with_closed_themes(event, attendees, reasons(problem, places, optimal=optimal))
         return grounds, _told(grounds, event)
     except Exception as error:
         if on_fault is None:
             raise
         on_fault("reasons", error)
         return dict.fromkeys(problem.ids, ()), dict.fromkeys(problem.ids, "")
+
+
+def _with_closed_themes(
+    event: Event, attendees: Sequence[Attendee], grounds: Mapping[str, Reason]
+) -> dict[str, Reason]:
+    """The reasons, with a statement for each theme that somebody ranked and that is not possible for them."""
+    wishes, told = WishReader(event), dict(grounds)
+    if all(theme.is_open_to(kind.id) for theme in event.themes for kind in event.partner_types):
+        attendees = [one for one in attendees if one.excluded]
+    for one in attendees:
+        possible = wishes.possible(one.partner_type, one.excluded)
+        closed = tuple(Statement(Says.NOT_OPEN, theme) for theme in one.ranking if theme not in possible)
+        if closed:
+            told[one.id] = (*told[one.id], *closed)
+    return told
 
 
 def _told(grounds: Mapping[str, Reason], event: Event) -> dict[str, str]:

@@ -33,7 +33,7 @@ from infra.report.compare import compare
 from infra.report.page import heads_of_types, report_page
 from infra.verify.checks import Check, verify
 from shared.allocations import checksum
-from shared.attendees import Attendee, attendee_faults, programme_faults
+from shared.attendees import Attendee, attendee_faults, closed_themes, programme_faults
 from shared.event_file import EventFileError, load_event
 from shared.models import Event
 
@@ -205,12 +205,13 @@ class _Header:
     choices: tuple[int, ...]
     absent: int
     pinned: int
+    excluded: int
     width: int
 
     @cached_property
     def told(self) -> Callable[[Sequence[str]], tuple[str, ...]]:
         """Takes from a row all that counts, without the id."""
-        columns = [self.partner_type, *self.choices, *(one for one in (self.absent, self.pinned) if one >= 0)]
+        columns = [self.partner_type, *self.choices, *(n for n in (self.absent, self.pinned, self.excluded) if n >= 0)]
         return itemgetter(*columns)
 
 
@@ -243,6 +244,7 @@ class _PeopleReader:
         self.themes = {theme.id for theme in event.themes}
         self.rounds = {slot.id for slot in event.rounds}
         self.types = {kind.id for kind in event.partner_types}
+        self.closed = closed_themes(event)
         # People who want the same share what they want, checked once: of a million there are few.
         self._alike: dict[tuple[str, ...], tuple[Attendee, list[str]]] = {}
 
@@ -281,6 +283,7 @@ class _PeopleReader:
             choices=tuple(at[f"choice_{number}"] for number in numbers),
             absent=at.get("absent", -1),
             pinned=at.get("pinned", -1),
+            excluded=at.get("excluded", -1),
             width=len(names),
         )
 
@@ -295,7 +298,8 @@ class _PeopleReader:
         who = row[header.id]
         if not who:
             return None, [*faults, "the id is empty", *more]
-        return Attendee(who, attendee.partner_type, attendee.ranking, attendee.absent, attendee.pinned), faults + more
+        told_of = (attendee.partner_type, attendee.ranking, attendee.absent, attendee.pinned, attendee.excluded)
+        return Attendee(who, *told_of), faults + more
 
     def _wishes(self, row: list[str], header: _Header) -> tuple[Attendee, list[str]]:
         """All of a row but the id, and what is wrong with it."""
@@ -305,8 +309,11 @@ class _PeopleReader:
         faults = [f"choice_{len(ranking) + 1} is empty and a later choice is not"] if gap else []
         pinned, pin_faults = _pins(row[header.pinned] if header.pinned >= 0 else "")
         absent = frozenset((row[header.absent] if header.absent >= 0 else "").split())
-        attendee = Attendee("somebody", row[header.partner_type], ranking, absent, pinned)
-        return attendee, faults + pin_faults + list(attendee_faults(attendee, self.themes, self.rounds, self.types))
+        excluded = frozenset((row[header.excluded] if header.excluded >= 0 else "").split())
+        attendee = Attendee("somebody", row[header.partner_type], ranking, absent, pinned, excluded)
+        return attendee, faults + pin_faults + [
+            *attendee_faults(attendee, self.themes, self.rounds, self.types, self.closed)
+        ]
 
 
 def _decoded(path: Path) -> str:

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from functions.allocate.model.result import Allocation
-from shared.attendees import Attendee
+from shared.attendees import Attendee, Wishes, WishReader
 from shared.models import Event, Says, Statement
 from shared.reasons import Teller
 
@@ -113,6 +113,7 @@ class _Case:
         self.themes = [theme.id for theme in event.themes]
         self.types = [kind.id for kind in event.partner_types]
         self.programmes = allocation.programmes
+        self._reader, self._wishes = WishReader(event), dict[str, Wishes]()
         self._ranked: dict[tuple[str, tuple[str, ...]], Counter[int]] = {}
 
     @cached_property
@@ -143,12 +144,31 @@ class _Case:
         tolerance = Fraction(self.allocation.tolerance)
         found = {}
         for slot in self.rounds:
-            total = sum(self.event.seats(theme, slot) for theme in self.themes)
             for theme, kind in product(self.themes, self.types):
-                share = Fraction(self.event.seats(theme, slot), total) if total else Fraction(0)
+                total = sum(self.event.seats(other, slot) for other in self.open_to[kind])
+                here = self.event.seats(theme, slot) if theme in self.open_to[kind] else 0
+                share = Fraction(here, total) if total else Fraction(0)
                 expected = self.present[slot, kind] * share
                 found[theme, slot, kind] = floor((1 - tolerance) * expected), ceil((1 + tolerance) * expected)
         return found
+
+    @cached_property
+    def open_to(self) -> dict[str, set[str]]:
+        """The themes that each partner type may join."""
+        return {
+            kind: {theme.id for theme in self.event.themes if not theme.open_to or kind in theme.open_to}
+            for kind in self.types
+        }
+
+    def possible(self, attendee: Attendee) -> set[str]:
+        """The themes that an attendee may join."""
+        return self.open_to[attendee.partner_type] - set(attendee.excluded)
+
+    def wishes(self, attendee: Attendee) -> Wishes:
+        """What the themes are to an attendee."""
+        if attendee.id not in self._wishes:
+            self._wishes[attendee.id] = self._reader.of(attendee)
+        return self._wishes[attendee.id]
 
     @cached_property
     def change_cost(self) -> int:
@@ -168,13 +188,15 @@ class _Case:
 
     def rank(self, attendee: Attendee, theme: str) -> int:
         """The rank of a theme, from 0; last if not ranked."""
-        ranking = attendee.ranking
-        return ranking.index(theme) if theme in ranking else len(self.themes) - 1
+        return self.wishes(attendee).place(theme) - 1
+
+    def cost(self, attendee: Attendee, theme: str) -> int:
+        """What the rank of a theme costs."""
+        return self.wishes(attendee).cost(theme)
 
     def personal_cost(self, attendee: Attendee) -> int:
         """What the ranks of somebody's themes cost."""
-        costs = self.event.rank_costs
-        return sum(costs[self.rank(attendee, theme)] for theme in self.programmes.get(attendee.id, {}).values())
+        return sum(self.cost(attendee, theme) for theme in self.programmes.get(attendee.id, {}).values())
 
     @cached_property
     def kinds(self) -> dict[tuple[Any, ...], list[Attendee]]:
@@ -187,15 +209,17 @@ class _Case:
     def kind_of(self, one: Attendee) -> tuple[Any, ...]:
         """What an attendee has in common with those who must be treated alike."""
         held = self.previous.get(one.id, {})
-        ranking = one.ranking[: len(self.themes) - 1]
+        ranking, possible = self.wishes(one).ranked, frozenset(self.possible(one))
         there = frozenset(item for item in held.items() if item[0] not in one.absent)
-        return one.partner_type, ranking, frozenset(one.absent), frozenset(one.pinned.items()), there
+        return one.partner_type, ranking, possible, frozenset(one.absent), frozenset(one.pinned.items()), there
 
     def ranked_as_high(self, theme: str, rank: int, slots: tuple[str, ...]) -> int:
         """How many who are there in one of these rounds ranked a theme at least so high."""
         if (theme, slots) not in self._ranked:
             self._ranked[theme, slots] = Counter(
-                self.rank(one, theme) for one in self.attendees if not one.absent or set(slots) - set(one.absent)
+                self.rank(one, theme)
+                for one in self.attendees
+                if theme in self.wishes(one).ranked and (not one.absent or set(slots) - set(one.absent))
             )
         return sum(count for as_high, count in self._ranked[theme, slots].items() if as_high <= rank)
 
@@ -218,7 +242,10 @@ def _digest(case: _Case) -> Iterator[str]:
         "mode": run.mode,
         "seed": run.seed,
         "rounds": case.rounds,
-        "themes": [[t.id, t.minimum, [event.seats(t.id, r) for r in case.rounds]] for t in event.themes],
+        "themes": [
+            [t.id, sorted(t.open_to), [[event.seats(t.id, r), event.minimum(t.id, r)] for r in case.rounds]]
+            for t in event.themes
+        ],
         "partner_types": case.types,
         "rank_costs": event.rank_costs,
         "weight": run.weight,
@@ -230,7 +257,10 @@ def _digest(case: _Case) -> Iterator[str]:
     for line in (
         facts,
         *(
-            [a.id, a.partner_type, a.ranking, sorted(a.absent), dict(a.pinned), dict(case.previous.get(a.id, {}))]
+            [
+                *(a.id, a.partner_type, a.ranking, sorted(a.absent), dict(a.pinned), sorted(a.excluded)),
+                dict(case.previous.get(a.id, {})),
+            ]
             for a in rows
         ),
     ):
@@ -251,7 +281,7 @@ def _everyone(case: _Case) -> Iterator[str]:
 def _programmes(case: _Case) -> Iterator[str]:
     offered = {(t, r) for t in case.themes for r in case.rounds if case.event.seats(t, r) > 0}
     for one in case.attendees:
-        programme = case.programmes.get(one.id, {})
+        programme, possible = case.programmes.get(one.id, {}), case.possible(one)
         wanted = {r for r in case.rounds if r not in one.absent}
         if programme.keys() != wanted:
             yield f"{one.id} has {sorted(programme)} for {sorted(wanted)}"
@@ -260,6 +290,8 @@ def _programmes(case: _Case) -> Iterator[str]:
         for slot, theme in programme.items():
             if (theme, slot) not in offered:
                 yield f"{one.id}: {theme} is not offered in {slot}"
+            elif theme not in possible:
+                yield f"{one.id}: {theme} is not possible for them"
 
 
 def _pins(case: _Case) -> Iterator[str]:
@@ -279,17 +311,17 @@ def _seats(case: _Case) -> Iterator[str]:
 def _minima(case: _Case) -> Iterator[str]:
     for theme, slot in product(case.event.themes, case.rounds):
         heads = case.fill[theme.id, slot]
-        if case.event.seats(theme.id, slot) and heads < theme.minimum:
-            yield f"{theme.id} in {slot} has {heads} heads and needs {theme.minimum}"
+        if heads < (least := case.event.minimum(theme.id, slot)):
+            yield f"{theme.id} in {slot} has {heads} heads and needs {least}"
 
 
 def _objective(case: _Case) -> Iterator[str]:
-    costs, run = case.event.rank_costs, case.allocation.objective
+    run = case.allocation.objective
     rank = changes = 0
     for one in case.attendees:
         before = case.previous.get(one.id, {})
         for slot, theme in case.programmes.get(one.id, {}).items():
-            rank += costs[case.rank(one, theme)]
+            rank += case.cost(one, theme)
             changes += before.get(slot, theme) != theme
     outside = sum(max(low - case.heads[w], case.heads[w] - high, 0) for w, (low, high) in case.band.items())
     counted = {"rank": rank, "balance": case.allocation.weight * outside, "change": case.change_cost * changes}
@@ -370,6 +402,8 @@ def _reasons(case: _Case) -> Iterator[str]:
             yield f"{one.id}: {reason!r}"
             continue
         true = {f" {tell([statement])}" for theme in _missed(case, one) for statement in _true_of(case, one, theme)}
+        closed = [Statement(Says.NOT_OPEN, theme) for theme in one.ranking if theme not in case.possible(one)]
+        true |= {f" {tell([statement])}" for statement in closed}
         if case.previous.get(one.id):
             true |= {f" {tell([statement])}" for statement in _as_published(case, one)}
         while rest:
@@ -385,7 +419,7 @@ def _got(case: _Case, one: Attendee) -> list[Statement]:
     programme = case.programmes.get(one.id, {})
     if not programme:
         return [Statement(Says.ABSENT)]
-    unranked = set(case.themes) - set(one.ranking)
+    ranked = case.wishes(one).ranked
     found = []
     for slot, theme in sorted(
         programme.items(),
@@ -393,7 +427,7 @@ def _got(case: _Case, one: Attendee) -> list[Statement]:
     ):
         if slot in one.pinned:
             found.append(Statement(Says.EXPECTED, theme))
-        elif theme in unranked and len(unranked) > 1:
+        elif theme not in ranked:
             found.append(Statement(Says.UNRANKED, theme))
         else:
             found.append(Statement(Says.GOT, theme, case.rank(one, theme) + 1))
@@ -404,7 +438,7 @@ def _missed(case: _Case, one: Attendee) -> list[str]:
     """The themes that somebody ranked above the last of those they got, pins aside, and did not get."""
     programme = case.programmes.get(one.id, {})
     worst = max((case.rank(one, theme) for slot, theme in programme.items() if slot not in one.pinned), default=0)
-    return [t for t in case.themes if case.rank(one, t) < worst and t not in programme.values()]
+    return [t for t in case.wishes(one).ranked if case.rank(one, t) < worst and t not in programme.values()]
 
 
 def _as_published(case: _Case, one: Attendee) -> Iterator[Statement]:
@@ -445,14 +479,14 @@ def _full(case: _Case, one: Attendee, theme: str, attended: Sequence[str]) -> It
 
 def _beside(case: _Case, one: Attendee, theme: str, slot: str) -> Iterator[Statement]:
     """What can be said of a free seat of a theme in a round that somebody attends."""
-    costs, instead = case.event.rank_costs, case.programmes[one.id][slot]
-    gain = costs[case.rank(one, instead)] - costs[case.rank(one, theme)]
+    instead = case.programmes[one.id][slot]
+    gain = case.cost(one, instead) - case.cost(one, theme)
     before = case.previous.get(one.id, {})
     heads = case.outside_after(one.partner_type, instead, theme, slot)
     says = {
         Says.PINNED: slot in one.pinned,
         Says.CLASH: case.rank(one, instead) < case.rank(one, theme),
-        Says.MINIMUM: case.fill[instead, slot] <= case.event.theme(instead).minimum,
+        Says.MINIMUM: case.fill[instead, slot] <= case.event.minimum(instead, slot),
         Says.KEPT: bool(case.change_cost) and before.get(slot) == instead,
         Says.EQUAL: gain == 0 and case.allocation.weight * heads == 0,
         Says.MIX: heads > 0 and case.allocation.weight * heads >= gain,
@@ -480,14 +514,15 @@ def _demand_value(case: _Case, scale: int) -> int:
     for people in case.kinds.values():
         one = people[0]
         kind, held = one.partner_type, case.previous.get(one.id, {})
-        rank = {theme: event.rank_costs[case.rank(one, theme)] for theme in case.themes}
+        possible = case.possible(one)
+        rank = {theme: case.cost(one, theme) for theme in case.themes}
         table = []
         for slot in (r for r in case.rounds if r not in one.absent):
             row = []
             for theme in case.themes:
                 cost = rank[theme] + (case.change_cost if held.get(slot, theme) != theme else 0)
                 free = slot not in one.pinned and theme not in one.pinned.values() and event.seats(theme, slot) > 0
-                can = theme == one.pinned[slot] if slot in one.pinned else free
+                can = theme == one.pinned[slot] if slot in one.pinned else free and theme in possible
                 row.append(cost * scale + prices[theme][slot][kind] if can else _NEVER)
             table.append(row)
         by_shape[len(table),].append((table, len(people)))
@@ -524,7 +559,7 @@ def _supply_value(case: _Case, scale: int) -> int:
     weight, value = case.allocation.weight * scale, 0
     for theme, slot in product(case.event.themes, case.rounds):
         seats = case.event.seats(theme.id, slot)
-        needed = theme.minimum if seats else 0
+        needed = case.event.minimum(theme.id, slot)
         gains: list[tuple[int, int]] = []
         for kind in case.types:
             low, high = case.band[theme.id, slot, kind]
@@ -563,7 +598,7 @@ def _personal_options(case: _Case, one: Attendee) -> list[dict[str, str]]:
     rounds = [r for r in case.rounds if r not in one.absent]
     return [
         programme
-        for themes in permutations(case.themes, len(rounds))
+        for themes in permutations(sorted(case.possible(one)), len(rounds))
         for programme in (dict(zip(rounds, themes, strict=True)),)
         if all(programme[r] == t for r, t in one.pinned.items())
         and all(case.event.seats(t, r) > 0 for r, t in programme.items())
@@ -596,7 +631,7 @@ def _minimise(
         before = case.previous.get(one.id, {})
         for programme in programmes:
             changes = sum(before.get(r, t) != t for r, t in programme.items())
-            ranks = sum(case.event.rank_costs[case.rank(one, t)] for t in programme.values())
+            ranks = sum(case.cost(one, t) for t in programme.values())
             solver.addCol(float(other * ranks + change * changes), 0.0, float(len(people)), 0, [], [])
             solver.changeColIntegrality(column, highspy.HighsVarType.kInteger)
             for r, t in programme.items():
@@ -610,7 +645,7 @@ def _minimise(
     for theme, slot in product(case.event.themes, case.rounds):
         seats = case.event.seats(theme.id, slot)
         inside = [(index, 1) for kind in case.types for index in members[theme.id, slot, kind]]
-        _row(solver, theme.minimum if seats else 0, seats, inside)
+        _row(solver, case.event.minimum(theme.id, slot), seats, inside)
         for kind in case.types:
             price = float(other * case.allocation.weight)
             solver.addCol(price, 0.0, highspy.kHighsInf, 0, [], [])

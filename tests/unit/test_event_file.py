@@ -6,6 +6,7 @@ import copy
 import json
 import os
 import random
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -55,6 +56,11 @@ def themes(**first: Any) -> list[dict[str, Any]]:
         ({"allocation": {"at": "2026-04-01 12:00", "rank_costs": [0, 1]}}, "allocation.rank_costs"),
         ({"allocation": {"at": "2026-04-01 12:00", "rank_costs": [0, 4, 1, 9]}}, "allocation.rank_costs"),
         ({"allocation": {"at": "2026-04-01 12:00", "balance": {"tolerance": 2}}}, "allocation.balance.tolerance"),
+        ({"themes": themes(rounds=["third"])}, "themes[0].rounds[0]"),
+        ({"themes": themes(**{"for": ["ngo", "guild"]})}, "themes[0].for[1]"),
+        ({"themes": themes(minimum={"third": 2})}, "themes[0].minimum.third"),
+        ({"themes": themes(minimum={"second": 11})}, "themes[0].minimum.second"),
+        ({"themes": [{**one, "for": ["government"]} for one in themes()[:3]] + themes()[3:]}, "partner_types[1]"),
         ({"contact": "nobody"}, "contact"),
         ({"organiser_emails": []}, "organiser_emails"),
         ({"questions": [{"id": "diet", "kind": "choice", "label": "Diet"}]}, "questions[0].options"),
@@ -273,3 +279,22 @@ def test_no_mutation_of_a_good_file_escapes_as_another_error() -> None:
         event.model_dump_json()
         assert event.opens_at < event.closes_at
         assert event.retained_until
+
+
+def test_a_theme_may_run_in_some_rounds_be_open_to_some_types_and_have_a_minimum_of_its_own_in_each_round() -> None:
+    """What real programmes ask: a workshop that runs once, one for members only, and one that needs more at first."""
+    event = make_event(themes=themes(rounds=["second"], minimum={"first": 4, "second": 3}, **{"for": ["government"]}))
+    theme = event.themes[0]
+
+    assert [event.seats(theme.id, slot) for slot in ("first", "second")] == [0, theme.capacity]
+    assert [event.minimum(theme.id, slot) for slot in ("first", "second")] == [0, 3]
+    assert (theme.is_open_to("government"), theme.is_open_to("ngo")) == (True, False)
+
+
+def test_a_workshop_expects_nobody_of_a_type_that_it_is_not_open_to() -> None:
+    """Twelve people of the type spread over the three themes that are open to them."""
+    event = make_event(themes=themes(**{"for": ["government"]}))
+
+    assert event.band("vision", "first", "ngo", 12, Fraction(0)) == (0, 0)
+    assert event.band("governance", "first", "ngo", 12, Fraction(0)) == (4, 4)
+    assert event.band("governance", "first", "government", 12, Fraction(0)) == (3, 3)

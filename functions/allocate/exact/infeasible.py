@@ -38,7 +38,10 @@ def plain_cuts(problem: Problem) -> Iterator[str]:
 
 def _people_without_choice(problem: Problem) -> Iterator[str]:
     """Yield who has no programme at all, seats of others aside: it depends on absences and pins only."""
-    groups = group_columns([*problem.present.T.astype(np.int16), *problem.pinned.T], problem.people)
+    columns = [*problem.present.T.astype(np.int16), *problem.pinned.T]
+    if not problem.all_possible:
+        columns += list(problem.possible.T.astype(np.int16))
+    groups = group_columns(columns, problem.people)
     stuck = cheapest_programmes(problem, groups.first, np.zeros(problem.shape, dtype=np.int64), 1) >= FAR >> 2
     for k in np.flatnonzero(stuck):
         people = groups.order[groups.start[k] : groups.start[k] + groups.size[k]]

@@ -41,12 +41,13 @@ def solve_keeping(problem: Problem, solve: Solve, deadline: float) -> Solution:
 
 
 def keepable_places(problem: Problem) -> Bools:
-    """Where a held place can still be the holder's: present, offered, not pinned elsewhere or to that theme."""
+    """Where a held place can still be the holder's: present, offered, possible, not pinned elsewhere or to it."""
     held = problem.held
     somewhere = (held != NOWHERE) & problem.free
     offered = np.zeros_like(somewhere)
     for r in range(held.shape[1]):
-        offered[:, r] = problem.seats[held[:, r], r] > 0
+        possible = problem.choices[problem.rank[np.arange(problem.people), held[:, r]]] > 0
+        offered[:, r] = (problem.seats[held[:, r], r] > 0) & possible
     elsewhere = np.zeros_like(somewhere)
     for r in range(held.shape[1]):
         for other in range(held.shape[1]):

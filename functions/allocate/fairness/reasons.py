@@ -31,7 +31,7 @@ class Outcome:
         self.heads = heads_of(problem, places)
         self.fill = self.heads.sum(axis=2)
         themes = len(problem.themes)
-        self.partial = (problem.rank == themes - 1).sum(axis=1) > 1
+        self.partial: Bools = np.asarray(((problem.rank >= themes) & problem.possible).any(axis=1))
         self._as_high: dict[tuple[int, ...], Ints] = {}
         self.worst = np.zeros(problem.people, dtype=np.int64)
         self.gets = np.zeros((problem.people, themes), dtype=bool)
@@ -44,7 +44,7 @@ class Outcome:
     def missed(self) -> Ints:
         """The best themes each person ranked above the worst they got, and did not get; `NOWHERE` fills up."""
         themes = len(self.problem.themes)
-        want = (self.problem.rank < self.worst[:, None]) & ~self.gets
+        want = (self.problem.rank < self.worst[:, None]) & ~self.gets & self.problem.possible
         found = np.full((self.problem.people, TOLD), NOWHERE, dtype=np.int64)
         people = np.flatnonzero(want.any(axis=1))
         rank = np.where(want[people], self.problem.rank[people], themes)
@@ -127,8 +127,8 @@ class Outcome:
         problem, name = self.problem, self.problem.themes[theme]
         if problem.pinned[a, r] != NOWHERE:
             return Statement(Says.EXPECTED, name)
-        rank, last = int(problem.rank[a, theme]), len(problem.themes) - 1
-        if rank == last and self.partial[a]:
+        rank = int(problem.rank[a, theme])
+        if rank >= len(problem.themes):
             return Statement(Says.UNRANKED, name)
         return Statement(Says.GOT, name, rank + 1)
 

@@ -68,6 +68,8 @@ def _crowd(problem: Problem) -> Crowd:
         rank_costs = problem.rank_costs.astype(np.int32)
         cost = rank_costs[problem.rank.T]
         allowed = np.repeat((problem.seats[:, :1] > 0), problem.people, axis=1)
+        if not problem.all_possible:
+            allowed &= problem.possible.T
         return make_crowd(cost, None if allowed.all() else allowed, units, problem.partner_type, types, problem.weight)
     everyone = np.arange(problem.people)
     demand = theme_demand(problem, everyone, np.ones_like(everyone))

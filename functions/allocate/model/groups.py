@@ -105,10 +105,12 @@ def _keys(columns: Sequence[NDArray[np.integer[Any]]], people: int) -> NDArray[n
 def allowed_places(problem: Problem, rows: Ints) -> Bools:
     """Where each of `rows` (attendee numbers) may still be put: by attendee, theme, round.
 
-    Present, not pinned elsewhere, the workshop is offered, and the theme is not one of their pins.
+    Present, not pinned elsewhere, the workshop is offered, the theme is possible for them and not one of their pins.
     """
     offered = problem.seats > 0
     allowed: Bools = problem.free[rows][:, None, :] & offered[None, :, :]
+    if not problem.all_possible:
+        allowed &= (problem.choices > 0)[problem.rank[rows]][:, :, None]
     pinned = problem.pinned[rows]
     who, slot = np.nonzero(pinned != NOWHERE)
     allowed[who, pinned[who, slot], :] = False

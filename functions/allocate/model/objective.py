@@ -79,11 +79,11 @@ def personal_costs(problem: Problem, places: Places) -> Ints:
 def mean_choice(problem: Problem, places: Places) -> float:
     """The mean choice over all seats, from 1; 0 when nobody has a seat."""
     who, slot = np.nonzero(places != NOWHERE)
-    return float(problem.rank[who, places[who, slot]].mean() + 1) if len(who) else 0.0
+    return float(problem.choices[problem.rank[who, places[who, slot]]].mean()) if len(who) else 0.0
 
 
 def satisfaction(problem: Problem, places: Places) -> dict[str, int]:
     """Seats by choice: "1" counts the seats that were their holder's first choice."""
     who, slot = np.nonzero(places != NOWHERE)
-    counts = np.bincount(problem.rank[who, places[who, slot]], minlength=len(problem.themes))
-    return {str(rank + 1): int(seats) for rank, seats in enumerate(counts)}
+    counts = np.bincount(problem.choices[problem.rank[who, places[who, slot]]], minlength=len(problem.themes) + 1)
+    return {str(choice): int(seats) for choice, seats in enumerate(counts) if choice}

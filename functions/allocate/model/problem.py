@@ -7,18 +7,20 @@ partner types as the event lists them), so that the order of the input never mat
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.attendees import Attendee, BadInputError, Mode, input_faults
+from shared.attendees import Attendee, BadInputError, Mode, input_faults, unranked_cost
 from shared.models import Event, mirroring_band
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+Ranks = NDArray[np.unsignedinteger[Any]]
 Places = NDArray[np.int16]
 """Theme numbers by attendee and round; `NOWHERE` where there is none."""
 
@@ -45,8 +47,13 @@ class Problem:
     """An event and its attendees as arrays.
 
     Axes are always attendee (a), theme (t), round (r), partner type (g), in this order. `seats` and `minimum` count
-    people, `rank` counts from 0, costs are the integers of the objective. `held` is the published theme, `NOWHERE`
-    for newcomers and in fresh runs; `decisive` says that one change costs more than ranks and balance could gain.
+    people, costs are the integers of the objective. `held` is the published theme, `NOWHERE` for newcomers and in
+    fresh runs; `decisive` says that one change costs more than ranks and balance could gain.
+
+    `rank` counts from 0 where a theme is ranked. Higher numbers, from the number of themes on, stand for themes that
+    are not ranked (a number for each cost that these have) and for themes that are not possible for the attendee.
+    `rank_costs` has the cost of every such number, and `choices` which choice it is, from 1: the last for themes not
+    ranked, 0 for those not possible. `open_to` says which partner types a theme is open to. Titles are for messages.
     """
 
     themes: tuple[str, ...]
@@ -59,13 +66,29 @@ class Problem:
     tolerance: Fraction
     ids: Sequence[str]
     partner_type: Ints
-    rank: NDArray[np.uint8]
+    rank: Ranks
     present: Bools
     pinned: Places
     held: Places
     change_cost: int = 0
     decisive: bool = False
     seed: str = ""
+    choices: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    open_to: Bools = field(default_factory=lambda: np.zeros((0, 0), dtype=np.bool_))
+    theme_titles: tuple[str, ...] = ()
+    round_titles: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        themes, _, types = self.shape
+        defaults: dict[str, object] = {}
+        if not len(self.choices):
+            defaults["choices"] = np.arange(1, themes + 1)
+        if not self.open_to.size:
+            defaults["open_to"] = np.ones((themes, types), dtype=np.bool_)
+        defaults["theme_titles"] = self.theme_titles or self.themes
+        defaults["round_titles"] = self.round_titles or self.rounds
+        for name, value in defaults.items():
+            object.__setattr__(self, name, value)
 
     @property
     def people(self) -> int:
@@ -90,12 +113,23 @@ class Problem:
         """Fewest and most heads of each type that mirror the room, by theme, round and type."""
         themes, rounds, types = self.shape
         lower, upper = np.zeros((2, themes, rounds, types), dtype=np.int64)
-        for r in range(rounds):
-            total = int(self.seats[:, r].sum())
-            for t, g in np.ndindex(themes, types):
+        totals = np.einsum("tr,tg->rg", self.seats, self.open_to.astype(np.int64))
+        for t, r, g in np.ndindex(themes, rounds, types):
+            if self.open_to[t, g]:
                 present, seats = int(self.heads_present[r, g]), int(self.seats[t, r])
-                lower[t, r, g], upper[t, r, g] = mirroring_band(present, seats, total, self.tolerance)
+                lower[t, r, g], upper[t, r, g] = mirroring_band(present, seats, int(totals[r, g]), self.tolerance)
         return lower, upper
+
+    @property
+    def all_possible(self) -> bool:
+        """Whether everyone may join every theme."""
+        return bool((self.choices > 0).all())
+
+    @property
+    def possible(self) -> Bools:
+        """Which themes are possible for each attendee, by attendee and theme."""
+        possible: Bools = (self.choices > 0)[self.rank]
+        return possible
 
     @property
     def free(self) -> Bools:
@@ -138,24 +172,29 @@ def build_problem(
     people = sorted(attendees, key=lambda attendee: attendee.id)
     theme_number = {theme: t for t, theme in enumerate(themes)}
     type_number = {kind: g for g, kind in enumerate(types)}
-    seats = np.array([[event.seats(t, r) for r in rounds] for t in themes], dtype=np.int64)
-    minimum = np.array([[theme.minimum] * len(rounds) for theme in event.themes], dtype=np.int64)
+    partner_type = np.array([type_number[attendee.partner_type] for attendee in people], dtype=np.int64)
+    open_to = np.array([[theme.is_open_to(kind) for kind in types] for theme in event.themes], dtype=np.bool_)
+    rank, rank_costs, choices = _ranks(people, theme_number, event.rank_costs, open_to.T[partner_type])
     problem = Problem(
         themes=tuple(themes),
         rounds=tuple(rounds),
         partner_types=tuple(types),
-        seats=seats,
-        minimum=np.where(seats > 0, minimum, 0),
-        rank_costs=np.array(event.rank_costs, dtype=np.int64),
+        seats=np.array([[event.seats(t, r) for r in rounds] for t in themes], dtype=np.int64),
+        minimum=np.array([[event.minimum(t, r) for r in rounds] for t in themes], dtype=np.int64),
+        rank_costs=rank_costs,
         weight=event.allocation.balance.weight if weight is None else weight,
         tolerance=event.tolerance if tolerance is None else tolerance,
         ids=[attendee.id for attendee in people],
-        partner_type=np.array([type_number[attendee.partner_type] for attendee in people], dtype=np.int64),
-        rank=_ranks(people, theme_number),
+        partner_type=partner_type,
+        rank=rank,
         present=_present(people, rounds),
         pinned=as_places([attendee.pinned for attendee in people], rounds, themes),
         held=as_places([(previous or {}).get(a.id, {}) if mode == "keep" else {} for a in people], rounds, themes),
         seed=seed,
+        choices=choices,
+        open_to=open_to,
+        theme_titles=tuple(theme.title for theme in event.themes),
+        round_titles=tuple(f"{slot.start:%H:%M}" for slot in event.rounds),
     )
     if mode == "fresh":
         return problem
@@ -177,16 +216,47 @@ def decisive_change_cost(problem: Problem) -> int:
     return 1 + units * span + problem.weight * (units + int(lower.sum()))
 
 
-def _ranks(people: Sequence[Attendee], theme_number: Mapping[str, int]) -> NDArray[np.uint8]:
-    """Rank of every theme for every attendee, from 0; unranked themes get the last rank."""
-    themes = len(theme_number)
-    rank = np.full((len(people), themes), themes - 1, dtype=np.uint8)
+def _ranks(
+    people: Sequence[Attendee], theme_number: Mapping[str, int], rank_costs: Sequence[int], possible: Bools
+) -> tuple[Ranks, Ints, Ints]:
+    """The numbers of `Problem.rank`, and what each costs and which choice it is.
+
+    Parameters
+    ----------
+    possible
+        Which themes are open to each attendee's partner type, by attendee and theme; what organisers ruled out for
+        single attendees is taken away here.
+    """
+    themes, everyone = len(theme_number), np.arange(len(people))
+    possible = possible.copy()
+    for a, attendee in enumerate(people):
+        for theme in attendee.excluded:
+            possible[a, theme_number[theme]] = False
     lengths = np.fromiter((len(a.ranking) for a in people), dtype=np.int64, count=len(people))
     chosen = np.fromiter((theme_number[t] for a in people for t in a.ranking), dtype=np.int64, count=lengths.sum())
-    owner = np.repeat(np.arange(len(people)), lengths)
+    owner = np.repeat(everyone, lengths)
+    counts = possible[owner, chosen]
+    if not counts.all():
+        owner, chosen = owner[counts], chosen[counts]
+        lengths = np.bincount(owner, minlength=len(people))
     place = np.arange(len(chosen)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    # A single theme left over needs no number of its own: it can only be the last choice.
+    open_themes = possible.sum(axis=1)
+    short = lengths < open_themes - 1
+    kinds, kind = np.unique(np.stack([lengths, open_themes])[:, short], axis=1, return_inverse=True)
+    costs, choices = list(rank_costs), list(range(1, themes + 1))
+    for ranked, most in kinds.T.tolist():
+        costs.append(unranked_cost(rank_costs, ranked, most))
+        choices.append(most)
+    if not possible.all():
+        costs.append(max(rank_costs))
+        choices.append(0)
+    rest = np.maximum(open_themes - 1, 0)
+    rest[short] = themes + kind.ravel()
+    narrow: type[np.unsignedinteger[Any]] = np.uint8 if len(costs) <= 256 else np.uint16
+    rank: Ranks = np.where(possible, rest[:, None], len(costs) - 1).astype(narrow)
     rank[owner, chosen] = place
-    return rank
+    return rank, np.array(costs, dtype=np.int64), np.array(choices, dtype=np.int64)
 
 
 def _present(people: Sequence[Attendee], rounds: Sequence[str]) -> Bools:

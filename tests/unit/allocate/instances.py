@@ -110,29 +110,37 @@ def priced(instance: Instance, optimum: Optimum | None) -> int | tuple[int, int]
 def personal_programmes(event: Event, attendee: Attendee) -> list[dict[str, str]]:
     """Every programme an attendee could have, seats of others aside."""
     rounds = [slot.id for slot in event.rounds if slot.id not in attendee.absent]
+    possible = possible_themes(event, attendee)
     choices = [
-        [attendee.pinned[r]] if r in attendee.pinned else [t.id for t in event.themes if event.seats(t.id, r) > 0]
-        for r in rounds
+        [attendee.pinned[r]] if r in attendee.pinned else [t for t in possible if event.seats(t, r) > 0] for r in rounds
     ]
     return [dict(zip(rounds, themes, strict=True)) for themes in product(*choices) if len(set(themes)) == len(themes)]
 
 
+def possible_themes(event: Event, attendee: Attendee) -> list[str]:
+    """The themes that are open to an attendee's partner type and not ruled out for them."""
+    mine = [t for t in event.themes if t.open_to == [] or attendee.partner_type in t.open_to]
+    return [t.id for t in mine if t.id not in attendee.excluded]
+
+
 def rank_cost(event: Event, attendee: Attendee, programme: Mapping[str, str]) -> int:
-    """Σ cost of the rank of each theme; what is not ranked is last."""
-    ranking = list(attendee.ranking)
-    return sum(
-        event.rank_costs[ranking.index(t) if t in ranking else len(event.themes) - 1] for t in programme.values()
-    )
+    """Σ cost of the place of each theme among the possible ones; what is not ranked is last."""
+    possible = possible_themes(event, attendee)
+    ranking = [theme for theme in attendee.ranking if theme in possible]
+    return sum(event.rank_costs[ranking.index(t) if t in ranking else len(possible) - 1] for t in programme.values())
 
 
 def bands(event: Event, attendees: Sequence[Attendee]) -> dict[tuple[str, str, str], tuple[int, int]]:
-    """Fewest and most heads by theme, round and type."""
+    """Fewest and most heads by theme, round and type; a type spreads over the themes that are open to it."""
     found = {}
     for slot, kind in product(event.rounds, event.partner_types):
         present = sum(a.partner_type == kind.id and slot.id not in a.absent for a in attendees)
-        total = sum(event.seats(theme.id, slot.id) for theme in event.themes)
+        seats = {
+            t.id: event.seats(t.id, slot.id) if t.open_to == [] or kind.id in t.open_to else 0 for t in event.themes
+        }
+        total = sum(seats.values())
         for theme in event.themes:
-            expected = Fraction(present * event.seats(theme.id, slot.id), total) if total else Fraction(0)
+            expected = Fraction(present * seats[theme.id], total) if total else Fraction(0)
             found[theme.id, slot.id, kind.id] = (
                 floor((1 - event.tolerance) * expected),
                 ceil((1 + event.tolerance) * expected),
@@ -200,7 +208,7 @@ def _programme(
     for theme, slot in product(event.themes, event.rounds):
         seats = event.seats(theme.id, slot.id)
         inside = [(a, column) for a, p, column, _ in columns if p.get(slot.id) == theme.id]
-        least = theme.minimum if seats else 0
+        least = event.minimum(theme.id, slot.id)
         if not inside:
             if least:
                 return None
@@ -250,7 +258,7 @@ def seat_faults(event: Event, programmes: Mapping[str, Mapping[str, str]]) -> li
     for theme, slot in product(event.themes, event.rounds):
         heads = sum(programme.get(slot.id) == theme.id for programme in programmes.values())
         seats = event.seats(theme.id, slot.id)
-        if heads > seats or (seats and heads < theme.minimum):
+        if heads > seats or heads < event.minimum(theme.id, slot.id):
             faults.append(f"{theme.id} in {slot.id}: {heads} heads, {seats} seats")
     return faults
 
@@ -319,7 +327,7 @@ def without_minima(event: Event) -> Event:
     return event.model_copy(update={"themes": [one.model_copy(update={"minimum": 0}) for one in event.themes]})
 
 
-KINDS = ("even", "uneven", "absent", "pinned", "partial", "minimum", "keep", "everything")
+KINDS = ("even", "uneven", "absent", "pinned", "partial", "minimum", "keep", "closed", "once", "everything")
 
 
 def random_instance(seed: int, kind: str | None = None, *, scale: int = 1) -> Instance:
@@ -333,6 +341,7 @@ def random_instance(seed: int, kind: str | None = None, *, scale: int = 1) -> In
     themes = rng.randint(max(2, rounds), {1: 7, 2: 7, 3: 6, 4: 5}[rounds])
     people = scale * rng.randint(2, {1: 40, 2: 30, 3: 20, 4: 10}[rounds])
     everything = kind == "everything"
+    themes += kind == "once"
     fair = -(-people // themes)
     seats: list[list[int]] = [[fair + rng.randint(0, 3)] * rounds for _ in range(themes)]
     if (kind in {"uneven", "keep"} and rng.random() < 0.8) or everything:
@@ -349,7 +358,11 @@ def random_instance(seed: int, kind: str | None = None, *, scale: int = 1) -> In
         **({"rank_costs": sorted(costs)} if rng.random() < 0.3 else {}),
         **({"change_cost": rng.choice([0, 1, 3, 10])} if kind in {"keep", "everything"} and rng.random() < 0.4 else {}),
     )
-    attendees = crowd(event, people, rng, partial=kind == "partial" or everything)
+    if kind == "once" or (everything and rng.random() < 0.3):
+        event = _once(event, rng)
+    attendees = crowd(event, people, rng, partial=kind in {"partial", "closed"} or everything)
+    if kind == "closed" or (everything and rng.random() < 0.5):
+        event, attendees = _closed(event, attendees, rng)
     if kind == "absent" or everything:
         attendees = [_absent(event, one, rng) for one in attendees]
     if kind == "pinned" or everything:
@@ -358,13 +371,45 @@ def random_instance(seed: int, kind: str | None = None, *, scale: int = 1) -> In
     return Instance(event, attendees, previous, label=f"{kind}, seed {seed}")
 
 
+def _once(event: Event, rng: random.Random) -> Event:
+    """Some themes in some rounds only, with more seats there and a minimum that differs by round."""
+    slots = [slot.id for slot in event.rounds]
+    themes = []
+    for theme in event.themes:
+        if rng.random() < 0.4:
+            only = rng.sample(slots, rng.randint(1, len(slots)))
+            theme = theme.model_copy(update={"rounds": only, "minimum": {slot: rng.randint(0, 2) for slot in only}})
+        themes.append(theme)
+    more = {
+        theme: {slot: seats + rng.randint(1, 4) for slot, seats in row.items()}
+        for theme, row in event.capacities.items()
+    }
+    return event.model_copy(update={"themes": themes, "capacities": more})
+
+
+def _closed(event: Event, attendees: list[Attendee], rng: random.Random) -> tuple[Event, list[Attendee]]:
+    """Some themes open to some partner types only, others ruled out for single people; a seat or two more."""
+    kinds = [kind.id for kind in event.partner_types]
+    themes = [
+        theme.model_copy(update={"open_to": rng.sample(kinds, rng.randint(1, len(kinds)))})
+        if rng.random() < 0.3
+        else theme
+        for theme in event.themes
+    ]
+    more = {theme: {slot: seats + 2 for slot, seats in row.items()} for theme, row in event.capacities.items()}
+    ids = [theme.id for theme in themes]
+    excluded = [replace(one, excluded=frozenset(rng.sample(ids, 1)) if rng.random() < 0.2 else ()) for one in attendees]
+    return event.model_copy(update={"themes": themes, "capacities": more}), excluded
+
+
 def _absent(event: Event, attendee: Attendee, rng: random.Random) -> Attendee:
     return replace(attendee, absent=frozenset(slot.id for slot in event.rounds if rng.random() < 0.2))
 
 
 def _pinned(event: Event, attendee: Attendee, rng: random.Random) -> Attendee:
     slots = [slot.id for slot in event.rounds if slot.id not in attendee.absent]
-    themes = rng.sample([theme.id for theme in event.themes], len(slots))
+    themes = rng.sample(possible_themes(event, attendee), min(len(slots), len(possible_themes(event, attendee))))
+    slots = slots[: len(themes)]
     pins = dict(zip(slots, themes, strict=True))
     return replace(attendee, pinned={r: t for r, t in pins.items() if event.seats(t, r) > 0 and rng.random() < 0.6})
 

@@ -356,3 +356,48 @@ def test_no_allocation_exists_is_said_when_the_seats_do_not_suffice(run: Run, ev
     assert code == 3
     assert said[0].startswith("No allocation exists. ")
     assert said[0].count("No allocation exists") == 1
+
+
+def test_who_may_not_join_a_theme_is_told_so_and_gets_another(tmp_path: Path, run: Run) -> None:
+    """A theme ruled out for one person in PEOPLE.csv, and one that is open to another partner type only."""
+    event = tmp_path / "event.yaml"
+    data = event_data()
+    data["themes"][1]["for"] = ["government"]
+    event.write_text(json.dumps(data, indent=1), encoding="utf-8")
+    header = HEADER.replace("\n", ",excluded\n")
+
+    code, said = run(header + "ann,ngo,vision,governance,resources,wildlife,,,vision\n")
+
+    assert (code, said) == (0, [])
+    document = json.loads((tmp_path / "out" / "allocation.json").read_text(encoding="utf-8"))
+    assert sorted(document["programmes"]["ann"].values()) == ["resources", "wildlife"]
+    assert document["objective"]["rank"] == 0 + 1  # first and second of the two that are left to rank
+    assert document["reasons"]["ann"] == (
+        "Resources (your 1st choice) and Wildlife (your 2nd choice). Vision, which you also ranked, is not open to "
+        "you. Governance, which you also ranked, is not open to you."
+    )
+    assert main(["verify", str(event), str(tmp_path / "people.csv"), str(tmp_path / "out" / "allocation.json")]) == 0
+
+
+@pytest.mark.parametrize(
+    ("row", "fault"),
+    [
+        ("ann,ngo,vision,,,,,,visions\n", "excluded: 'visions' is no theme of the event"),
+        ("ann,ngo,vision,,,,,first:vision,vision\n", "excluded from 'vision' and pinned there"),
+        (
+            "ann,ngo,vision,,,,,first:governance,\n",
+            "pinned to 'governance', which is not open to the partner type 'ngo'",
+        ),
+    ],
+)
+def test_a_theme_that_is_ruled_out_is_a_theme_and_nobody_is_pinned_to_it(
+    tmp_path: Path, run: Run, row: str, fault: str
+) -> None:
+    data = event_data()
+    data["themes"][1]["for"] = ["government"]
+    (tmp_path / "event.yaml").write_text(json.dumps(data, indent=1), encoding="utf-8")
+
+    code, said = run(HEADER.replace("\n", ",excluded\n") + row)
+
+    assert code == 2
+    assert said == [f"{tmp_path / 'people.csv'}:2: {fault}"]
