@@ -10,6 +10,7 @@ from contextlib import suppress
 from datetime import datetime, time, timedelta
 from typing import Any
 
+from shared.acts import Act
 from shared.errors import ConflictError, StaleError
 from shared.models import Event, EventState, RegistrationState, utc
 from shared.registrations import registrations_of
@@ -94,7 +95,7 @@ def put_event(table: Table, event: Event, *, actor: str, now: datetime, made_fro
             put(document, expect={"updated_at": stored["updated_at"]} if stored else {"pk": Absent()}),
             update(event_pk(event.id), STATE_SK, assign={"seed": seed, "retired": False}),
             *_tasks(event, state, now),
-            audit(event.id, actor, "put-event", now=now),
+            audit(event.id, actor, Act.PUT_EVENT, now=now),
         )
     except ConditionFailedError:
         raise StaleError(CHANGED_MEANWHILE) from None
@@ -112,11 +113,11 @@ def retire_event(table: Table, event: Event, *, actor: str, now: datetime) -> No
     table.write(
         update(EVENTS_PK, event.id, assign={"retired": True, "updated_at": utc(now)}),
         update(event_pk(event.id), STATE_SK, assign={"retired": True}),
-        audit(event.id, actor, "retire-event", now=now),
+        audit(event.id, actor, Act.RETIRE_EVENT, now=now),
     )
 
 
-def audit(event: str, actor: str, act: str, *, now: datetime, about: str = "", what: str = "") -> Write:
+def audit(event: str, actor: str, act: Act, *, now: datetime, about: str = "", what: str = "") -> Write:
     """The write of one line of the audit list: who (an organiser's address), when, what, about which registration."""
     return put(
         {
@@ -125,7 +126,7 @@ def audit(event: str, actor: str, act: str, *, now: datetime, about: str = "", w
             "type": "audit",
             "at": utc(now),
             "actor": actor,
-            "act": act,
+            "act": act.value,
             "about": about,
             "what": what,
         }

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError as RouteNotFoundError
+from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 from pydantic import ValidationError
 
@@ -173,6 +174,17 @@ def refuse_other_sites(request: APIGatewayProxyEventV2) -> None:
     raise ForbiddenError(OTHER_SITE)
 
 
+def refuse_posts_of_other_sites(app: APIGatewayHttpResolver, route: NextMiddleware) -> Response[Any]:
+    """The middleware before every route: what is not a GET is refused when another site sent it.
+
+    It stands here, and not in the routes, so that no route can forget it.
+    """
+    if app.current_event.http_method != "GET":
+        refuse_other_sites(app.current_event)
+    answered: Response[Any] = route(app)
+    return answered
+
+
 def page(status: int, body: str, *, private: bool = True, headers: Mapping[str, str] | None = None) -> Response[str]:
     """Answer with a page."""
     return answer(status, body, "text/html; charset=utf-8", private=private, headers=headers)
@@ -237,11 +249,18 @@ def shown_again(show: Callable[[ParcoursError], Response[Any]]) -> Iterator[None
 
 
 def make_app(render_error: RenderError) -> APIGatewayHttpResolver:
-    """A router whose errors all leave the same way: JSON to programs, `render_error`'s page to people.
+    """A router that refuses posts of other sites and answers every error as JSON to programs, as a page to people.
 
-    Only what the domain foresees is caught; a fault of our own stays one and alarms.
+    Only errors that the domain foresees are caught. A fault of our own is not: it fails the request, and an alarm
+    rings.
+
+    Parameters
+    ----------
+    render_error
+        Makes the page of an error.
     """
     app = APIGatewayHttpResolver()
+    app.use([refuse_posts_of_other_sites])
 
     @app.exception_handler(ParcoursError)  # type: ignore[untyped-decorator]
     def refuse(error: ParcoursError) -> Response[str]:

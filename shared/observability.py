@@ -1,4 +1,4 @@
-"""The logger and the metrics every function shares. No personal data and no token goes through either."""
+"""The logger and the metrics that every function shares. No personal data and no token goes through either."""
 
 from __future__ import annotations
 
@@ -6,13 +6,28 @@ import traceback
 import warnings
 
 from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
 
 logger = Logger()
 metrics = Metrics(namespace="Parcours")
 warnings.filterwarnings("ignore", "No application metrics")  # most requests have no business event to count
 
 
+def count(metric: str, number: int = 1) -> None:
+    """Add to a metric that counts events."""
+    metrics.add_metric(metric, MetricUnit.Count, number)
+
+
+def send_metrics() -> None:
+    """Write the metrics collected during this request to the log, if there are any.
+
+    Powertools' `log_metrics` warns when there are none, which is usual for a function that answers pages.
+    """
+    if metrics.metric_set:
+        metrics.flush_metrics()
+
+
 def fault(error: BaseException) -> dict[str, str]:
-    """What a log may hold of a fault: its kind and its place, not its words, which may quote what somebody typed."""
+    """What a log may hold of a fault: its class and its place, not its message, which may quote what somebody typed."""
     where = traceback.extract_tb(error.__traceback__)[-1]
     return {"why": type(error).__name__, "where": f"{where.filename}:{where.lineno}"}

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from functions.organise.people import matches
-from shared.errors import NotFoundError
+from functions.organise.people import Correction
+from functions.organise.search import matches
+from functions.organise.sessions import Role
+from shared.errors import ForbiddenError, NotFoundError
 from shared.models import Event, Registration, RegistrationState, Round, Theme
 from shared.registrations import registrations_of
 from shared.runs import programmes_of
@@ -15,20 +17,20 @@ from shared.state import read_state
 from shared.table import Table
 
 MOST_FOUND = 30
-"""People shown for a search at the door; more than fit a phone means: type more."""
+"""People shown for a search at the door, about as many as are worth scrolling through on a phone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """A person who is expected, and where they go in each round."""
+    """A person who is expected, and their theme in each round."""
 
     person: Registration
     workshops: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Workshop:
-    """A theme in a round, its room, and who is expected."""
+class DoorList:
+    """A workshop (a theme in a round), its room, its seats, and the people expected there."""
 
     theme: Theme
     round: Round
@@ -40,36 +42,36 @@ class Workshop:
 def guests(table: Table, event: Event) -> list[Guest]:
     """Everyone confirmed, by name."""
     shown = programmes_of(table, event.id, read_state(table, event.id).published_run)
-    expected = (one for one in registrations_of(table, event.id) if one.state is RegistrationState.CONFIRMED)
-    found = [Guest(one, shown[one.id].workshops if one.id in shown else {}) for one in expected]
+    expected = (person for person in registrations_of(table, event.id) if person.state is RegistrationState.CONFIRMED)
+    found = [Guest(person, shown[person.id].workshops if person.id in shown else {}) for person in expected]
     return sorted(found, key=lambda guest: (guest.person.name.casefold(), guest.person.id))
 
 
 def search(expected: list[Guest], words: str) -> list[Guest]:
-    """Those whom these words mean; nobody for no words."""
+    """The guests that these words match; nobody when there are no words."""
     return [guest for guest in expected if matches(guest.person, words)] if words.strip() else []
 
 
-def workshops(event: Event, expected: list[Guest]) -> Iterator[Workshop]:
-    """Every workshop offered, round by round, with who is expected there."""
+def workshops(event: Event, expected: list[Guest]) -> Iterator[DoorList]:
+    """The door list of every workshop offered, round by round."""
     for slot in event.rounds:
         for theme in event.themes:
             if event.seats(theme.id, slot.id):
                 yield workshop(event, expected, theme.id, slot.id)
 
 
-def workshop(event: Event, expected: list[Guest], theme_id: str, round_id: str) -> Workshop:
-    """One workshop with who is expected there. Raises NotFoundError."""
+def workshop(event: Event, expected: list[Guest], theme_id: str, round_id: str) -> DoorList:
+    """The door list of a workshop. Raises NotFoundError."""
     themes = {theme.id: theme for theme in event.themes}
     rounds = {slot.id: slot for slot in event.rounds}
     if theme_id not in themes or round_id not in rounds:
         raise NotFoundError("There is no such workshop at this event.")
     there = [guest for guest in expected if guest.workshops.get(round_id) == theme_id]
     room, seats = event.room(theme_id, round_id), event.seats(theme_id, round_id)
-    return Workshop(themes[theme_id], rounds[round_id], room, seats, there)
+    return DoorList(themes[theme_id], rounds[round_id], room, seats, there)
 
 
-def as_shown(found: Workshop) -> dict[str, Any]:
+def as_shown(found: DoorList) -> dict[str, Any]:
     """A workshop's door list as programs read it."""
     return {
         "theme": found.theme.id,
@@ -82,11 +84,19 @@ def as_shown(found: Workshop) -> dict[str, Any]:
 
 def guest_shown(guest: Guest) -> dict[str, Any]:
     """What the door needs of a person: no address, no answers."""
-    one = guest.person
     return {
-        "id": one.id,
-        "name": one.name,
-        "organisation": one.organisation,
+        **person_shown(guest.person),
+        "organisation": guest.person.organisation,
         "workshops": guest.workshops,
-        "checked_in_at": one.checked_in_at,
     }
+
+
+def person_shown(person: Registration) -> dict[str, Any]:
+    """A person after a check-in, as programs at the door read them."""
+    return {"id": person.id, "name": person.name, "checked_in_at": person.checked_in_at}
+
+
+def refuse_beyond_check_in(role: Role, wanted: Correction) -> None:
+    """Raise ForbiddenError when a helper at the door asks for more than checking in and undoing it."""
+    if role is Role.DOOR and wanted.model_fields_set - {"checked_in", "revision"}:
+        raise ForbiddenError("You help at the door of this event: you may check people in and undo it.")

@@ -1,11 +1,11 @@
-"""Runs as organisers read them: figures, fill and mix, who moves against what is published, who hears of it."""
+"""Runs as organisers read them: figures, fill and mix, who moves against what is published, who is mailed."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -13,6 +13,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, ValidationError
 
+from functions.organise.allocator import Allocator
+from functions.organise.words import counted
+from shared.acts import Act
 from shared.errors import ConflictError, InvalidError, NotFoundError, StaleError
 from shared.http import Fields, invalid
 from shared.models import (
@@ -25,11 +28,12 @@ from shared.models import (
     Run,
     RunState,
     mirroring_band,
+    utc,
 )
 from shared.publication import owed_mails, publish
 from shared.reasons import in_words
-from shared.registrations import registrations_of
-from shared.runs import Wish, programmes_of, read_run, request_run, why_stale
+from shared.registrations import basis, registrations_of
+from shared.runs import Wish, programmes_of, read_run, request_run
 from shared.state import read_state
 from shared.table import Table
 
@@ -39,7 +43,7 @@ UNDER_WAY = (RunState.REQUESTED, RunState.RUNNING)
 
 
 class NewDraft(Model):
-    """What an organiser asks of a run; what is left out is as the event file says."""
+    """Parameters of a run that an organiser asks for; what is left out is taken from the event file."""
 
     mode: Literal["fresh", "keep"] = "fresh"
     seed: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
@@ -90,17 +94,26 @@ def find_run(table: Table, event: Event, number: str) -> Run:
     return run
 
 
-def start(table: Table, event: Event, wish: Wish, *, actor: str, now: datetime) -> Run:
-    """Ask for a draft. Raises ConflictError when nothing can be allocated any more."""
+def start(table: Table, event: Event, wish: Wish, allocator: Allocator, *, actor: str, now: datetime) -> Run:
+    """Ask for a draft and wake the allocator; while a run is under way, that run is the answer.
+
+    Raises ConflictError when nothing can be allocated any more.
+    """
     if now >= event.ends_at:
         raise ConflictError("The day is over; nothing is left to allocate.")
     if wish.mode == "keep" and not read_state(table, event.id).published_run:
         raise ConflictError("Nothing is published yet, so there is nothing to keep. Start a fresh draft.")
-    return request_run(table, event, wish, actor=actor, now=now)
+    run = request_run(table, event, wish, actor=actor, now=now)
+    if run.requested_at == utc(now):
+        Act.REQUEST_ALLOCATION.counted()
+    allocator.wake(event.id, run=run.number)
+    return run
 
 
-def publish_draft(table: Table, event: Event, run: Run, expected: int, *, actor: str, now: datetime) -> Run:
-    """Publish a draft if it still writes exactly the mails the organiser agreed to.
+def publish_draft(
+    table: Table, event: Event, run: Run, expected: int, allocator: Allocator, *, actor: str, now: datetime
+) -> Run:
+    """Publish a draft if it still writes exactly the mails that the organiser agreed to, and wake the allocator.
 
     Raises ConflictError or StaleError, with nothing changed.
     """
@@ -111,9 +124,13 @@ def publish_draft(table: Table, event: Event, run: Run, expected: int, *, actor:
     owed = len(owed_mails(people, before, programmes_of(table, event.id, run.number)))
     if expected != owed:
         raise StaleError(
-            f"This publication would write {owed} mails, not {expected}. Look at the draft again and confirm."
+            f"This publication would write {counted(owed, 'mail')}, not {expected}. "
+            "Look at the draft again and confirm."
         )
-    return publish(table, event, run, people, actor=actor, now=now)
+    published = publish(table, event, run, basis_now=basis(event, people), actor=actor, now=now)
+    Act.PUBLISH.counted()
+    allocator.wake(event.id, publication=run.number)
+    return published
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +146,7 @@ class Difference:
 
     @property
     def kind(self) -> Literal["new", "gone", "better", "worse", "same"]:
-        """What it means to the person, by the ranks they gave."""
+        """What the change means to the person, by the ranks they gave."""
         if not self.before:
             return "new"
         if not self.after:
@@ -152,21 +169,21 @@ def cost_of(event: Event, person: Registration, workshops: Mapping[str, str]) ->
 def differences(
     event: Event, people: Iterable[Registration], before: Mapping[str, Programme], after: Mapping[str, Programme]
 ) -> list[Difference]:
-    """Who would have another programme than the published one, those who lose most first."""
+    """The people whose programme differs from the published one, the greatest loss first."""
     found = []
-    for one in people:
-        old, new = before.get(one.id), after.get(one.id)
+    for person in people:
+        old, new = before.get(person.id), after.get(person.id)
         was, becomes = old.workshops if old else {}, new.workshops if new else {}
-        if was == becomes or one.state is not RegistrationState.CONFIRMED:
+        if was == becomes or person.state is not RegistrationState.CONFIRMED:
             continue
-        costs = cost_of(event, one, was), cost_of(event, one, becomes)
-        found.append(Difference(one, was, becomes, *costs, in_words(new.reason, event) if new else ""))
-    return sorted(found, key=lambda one: (one.before_cost - one.after_cost, one.person.id))
+        costs = cost_of(event, person, was), cost_of(event, person, becomes)
+        found.append(Difference(person, was, becomes, *costs, in_words(new.reason, event) if new else ""))
+    return sorted(found, key=lambda moved: (moved.before_cost - moved.after_cost, moved.person.id))
 
 
-def counted(found: Sequence[Difference]) -> dict[str, int]:
+def difference_counts(found: Sequence[Difference]) -> dict[str, int]:
     """The differences in numbers."""
-    kinds = Counter(one.kind for one in found)
+    kinds = Counter(difference.kind for difference in found)
     return {
         "people": len(found),
         "moved": sum(kinds[kind] for kind in ("better", "worse", "same")),
@@ -178,20 +195,43 @@ def counted(found: Sequence[Difference]) -> dict[str, int]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class WorkshopFill:
+    """A workshop of a run: its seats, its heads, and by partner type its heads and the band that mirrors the room."""
+
+    theme: str
+    round: str
+    room: str
+    seats: int
+    minimum: int
+    heads: int
+    by_type: dict[str, int]
+    band: dict[str, tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class WorstOff:
+    """A person with the costliest programme, as (round, theme, rank of the theme), and the reason."""
+
+    person: Registration
+    workshops: list[tuple[str, str, int]]
+    reason: str
+
+
 def workshops(
     event: Event, run: Run, people: Mapping[str, Registration], programmes: Mapping[str, Programme]
-) -> list[dict[str, Any]]:
-    """Seats, heads, heads by partner type and the band that mirrors the room, for every workshop offered."""
+) -> list[WorkshopFill]:
+    """How full each workshop offered would be, and with whom."""
     heads: Counter[tuple[str, str, str]] = Counter()
     present: Counter[tuple[str, str]] = Counter()
-    for one, programme in programmes.items():
-        kind = people[one].partner_type if one in people else ""
+    for registration, programme in programmes.items():
+        partner_type = people[registration].partner_type if registration in people else ""
         for round_id, theme_id in programme.workshops.items():
-            heads[theme_id, round_id, kind] += 1
+            heads[theme_id, round_id, partner_type] += 1
             heads[theme_id, round_id, "*"] += 1
-            present[round_id, kind] += 1
+            present[round_id, partner_type] += 1
     tolerance = Fraction(str(run.result.get("tolerance") or run.tolerance or event.tolerance))
-    kinds = [kind.id for kind in event.partner_types]
+    types = [known.id for known in event.partner_types]
     found = []
     for slot in event.rounds:
         total = sum(event.seats(theme.id, slot.id) for theme in event.themes)
@@ -200,23 +240,23 @@ def workshops(
             if not seats:
                 continue
             found.append(
-                {
-                    "theme": theme.id,
-                    "round": slot.id,
-                    "room": event.room(theme.id, slot.id),
-                    "seats": seats,
-                    "minimum": theme.minimum,
-                    "heads": heads[theme.id, slot.id, "*"],
-                    "by_type": {kind: heads[theme.id, slot.id, kind] for kind in kinds},
-                    "band": {kind: mirroring_band(present[slot.id, kind], seats, total, tolerance) for kind in kinds},
-                }
+                WorkshopFill(
+                    theme=theme.id,
+                    round=slot.id,
+                    room=event.room(theme.id, slot.id),
+                    seats=seats,
+                    minimum=event.minimum(theme.id, slot.id),
+                    heads=heads[theme.id, slot.id, "*"],
+                    by_type={known: heads[theme.id, slot.id, known] for known in types},
+                    band={known: mirroring_band(present[slot.id, known], seats, total, tolerance) for known in types},
+                )
             )
     return found
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """A run with everything that a page or a program wants to know of it, read at one moment."""
+class DraftView:
+    """A run with everything that a page or a program shows of it, read at one moment."""
 
     run: Run
     people: dict[str, Registration]
@@ -232,49 +272,56 @@ class Reading:
         return len(self.owed)
 
 
-def read_draft(table: Table, event: Event, run: Run) -> Reading:
-    """Read a run, who it is about, and what it would change."""
-    people = {one.id: one for one in registrations_of(table, event.id)}
+def read_draft(table: Table, event: Event, run: Run) -> DraftView:
+    """Read a run, the people it is about, and what it would change."""
+    people = {person.id: person for person in registrations_of(table, event.id)}
     after = programmes_of(table, event.id, run.number)
     before = programmes_of(table, event.id, run.compared_with)
     differing = differences(event, people.values(), before, after) if after else []
     owed = owed_mails(list(people.values()), before, after) if after else []
-    return Reading(run, people, before, after, differing, owed, _stale(table, event, run, people))
+    return DraftView(run, people, before, after, differing, owed, _stale(table, event, run, people))
 
 
 def _stale(table: Table, event: Event, run: Run, people: Mapping[str, Registration]) -> str:
     """Why a draft can no longer be published, "" if it can."""
-    return why_stale(table, event, run, people.values()) if run.state is RunState.DRAFT else ""
+    if run.state is not RunState.DRAFT:
+        return ""
+    published = read_state(table, event.id).published_run
+    if run.compared_with != published:
+        return f"Allocation {published} was published since this draft was made. Start a new draft."
+    if run.basis != basis(event, people.values()):
+        return "Registrations or the event file changed since this draft was made. Start a new draft."
+    return ""
 
 
-def as_shown(event: Event, reading: Reading) -> dict[str, Any]:
+def as_shown(event: Event, view: DraftView) -> dict[str, Any]:
     """A run as programs of organisers read it."""
-    run = reading.run
+    run = view.run
     return {
         **short(run),
-        "mails": reading.mails if run.state is RunState.DRAFT else run.mails,
-        "stale": reading.stale,
+        "mails": view.mails if run.state is RunState.DRAFT else run.mails,
+        "stale": view.stale,
         **{key: value for key, value in run.result.items() if key not in {"event", "mode", "seed", "workshops"}},
-        "workshops": workshops(event, run, reading.people, reading.after),
+        "workshops": [asdict(fill) for fill in workshops(event, run, view.people, view.after)],
         "differences": {
-            **counted(reading.differences),
+            **difference_counts(view.differences),
             "persons": [
                 {
-                    "id": one.person.id,
-                    "name": one.person.name,
-                    "kind": one.kind,
-                    "before": dict(one.before),
-                    "after": dict(one.after),
-                    "reason": one.reason,
+                    "id": difference.person.id,
+                    "name": difference.person.name,
+                    "kind": difference.kind,
+                    "before": dict(difference.before),
+                    "after": dict(difference.after),
+                    "reason": difference.reason,
                 }
-                for one in reading.differences
+                for difference in view.differences
             ],
         },
     }
 
 
 def short(run: Run) -> dict[str, Any]:
-    """A run in a line: what was asked, by whom, and where it stands."""
+    """A run as an entry of a list: its parameters, the organiser who asked for it, and its state."""
     return {
         "event": run.event,
         "number": run.number,
@@ -296,43 +343,41 @@ def short(run: Run) -> dict[str, Any]:
 
 def inputs(event: Event, people: Sequence[Registration]) -> dict[str, int]:
     """What a draft would be made from now, in numbers."""
-    confirmed = [one for one in people if one.state is RegistrationState.CONFIRMED]
+    confirmed = [person for person in people if person.state is RegistrationState.CONFIRMED]
     return {
         "people": len(confirmed),
         "seats": min(sum(event.seats(theme.id, slot.id) for theme in event.themes) for slot in event.rounds),
-        "unranked": sum(not one.choices for one in confirmed),
-        "pinned": sum(bool(one.pinned) for one in confirmed),
-        "absent": sum(bool(one.absent) for one in confirmed),
+        "unranked": sum(not person.choices for person in confirmed),
+        "pinned": sum(bool(person.pinned) for person in confirmed),
+        "absent": sum(bool(person.absent) for person in confirmed),
     }
 
 
-def worst_off(event: Event, reading: Reading, most: int = 20) -> list[dict[str, Any]]:
-    """Those whose programme costs most by their own ranks, the worst first, with the reason."""
+def worst_off(event: Event, view: DraftView, most: int = 20) -> list[WorstOff]:
+    """The people whose programme costs most by their own ranks, the worst first."""
     costed = (
-        (cost_of(event, reading.people[one], programme.workshops), one, programme)
-        for one, programme in reading.after.items()
-        if one in reading.people
+        (cost_of(event, view.people[registration], programme.workshops), registration)
+        for registration, programme in view.after.items()
+        if registration in view.people
     )
-    worst = sorted(costed, key=lambda one: (-one[0], one[1]))[:most]
-    return [
-        {
-            "person": reading.people[one],
-            "workshops": [
-                (slot.id, theme, rank_of(event, reading.people[one], theme))
-                for slot in event.rounds
-                if (theme := programme.workshops.get(slot.id))
-            ],
-            "reason": in_words(programme.reason, event),
-        }
-        for cost, one, programme in worst
-        if cost
+    worst = sorted(costed, key=lambda found: (-found[0], found[1]))[:most]
+    unhappy = [registration for cost, registration in worst if cost]
+    return [_worst_off(event, view.people[registration], view.after[registration]) for registration in unhappy]
+
+
+def _worst_off(event: Event, person: Registration, programme: Programme) -> WorstOff:
+    ranked = [
+        (slot.id, theme, rank_of(event, person, theme))
+        for slot in event.rounds
+        if (theme := programme.workshops.get(slot.id))
     ]
+    return WorstOff(person, ranked, in_words(programme.reason, event))
 
 
-def outbox_shown(event: Event, reading: Reading) -> Iterator[dict[str, Any]]:
-    """The mails a publication would write, as programs read them."""
-    for person, kind in reading.owed:
-        before, after = reading.before.get(person.id), reading.after.get(person.id)
+def outbox_shown(event: Event, view: DraftView) -> Iterator[dict[str, Any]]:
+    """The mails that a publication would write, as programs read them."""
+    for person, kind in view.owed:
+        before, after = view.before.get(person.id), view.after.get(person.id)
         yield {
             "registration": person.id,
             "name": person.name,

@@ -1,4 +1,4 @@
-"""Event files from the dashboard: put, changed and retired by who organises the event."""
+"""Event files that organisers put, change and retire on the pages."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from datetime import datetime
 from typing import Any
 
 from functions.organise.sessions import Role, role_in
+from shared.acts import Act
 from shared.errors import ConflictError, ForbiddenError, InvalidError, StaleError
 from shared.event_file import EventFileError, parse_event
-from shared.events import put_event
+from shared.events import put_event, retire_event
 from shared.models import Event
 from shared.state import read_state
 from shared.table import EVENTS_PK, Table
 
 RESERVED = frozenset({"sign-in", "sign-out", "new"})
-"""Ids that the organisers' own pages stand on."""
+"""Ids that no event may have: pages of their own stand at these addresses."""
 
 
 def read_file(text: object, actor: str) -> Event:
@@ -52,6 +53,7 @@ def put_new(table: Table, text: object, *, actor: str, now: datetime) -> Event:
     if not taken and (state.runs or state.confirmed or state.waiting):
         raise ConflictError(f"The id {event.id!r} was used before. Take another id.")
     put_event(table, event, actor=actor, now=now)
+    Act.PUT_EVENT.counted()
     return event
 
 
@@ -72,9 +74,16 @@ def put_again(table: Table, before: Event, text: object, *, actor: str, now: dat
             {"id": f"must stay {before.id!r}; put a new event to have another id"},
         )
     put_event(table, event, actor=actor, now=now, made_from=before)
+    Act.PUT_EVENT.counted()
     return event
 
 
+def retire(table: Table, event: Event, *, actor: str, now: datetime) -> None:
+    """Take an event off the pages. Raises ConflictError while the event lies ahead and people hold a place."""
+    retire_event(table, event, actor=actor, now=now)
+    Act.RETIRE_EVENT.counted()
+
+
 def version(event: Event) -> str:
-    """Tells one state of an event file from another."""
+    """A digest of an event file, to notice that it was changed meanwhile."""
     return hashlib.sha256(event.model_dump_json().encode()).hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""Lists to take away: CSV that no spreadsheet runs as a formula, XLSX of strings, files that `parcours` reads."""
+"""Downloads: lists as CSV and XLSX without formulas, and the files that the command line `parcours` reads."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from ruamel.yaml import YAML
 
+from functions.organise import audit_list
 from functions.organise.drafts import workshops
 from shared.allocations import allocation_document
 from shared.errors import NotFoundError, TooLargeError
@@ -23,7 +24,7 @@ from shared.state import read_state
 from shared.table import Table
 
 LARGEST = 4 * 1024 * 1024
-"""Bytes of one answer: Lambda carries six megabytes, and a file grows by a third on the way."""
+"""Bytes of one answer: a Lambda answer holds 6 MB at most, and base64 makes a file a third longer."""
 
 FORMULA_SIGNS = frozenset("=+-@|%")
 """What makes a spreadsheet read a cell as a formula; full-width forms are folded to these first."""
@@ -40,7 +41,7 @@ class Sheet:
 
 def sheet(table: Table, event: Event, name: str) -> Sheet:
     """One of the lists by its name. Raises NotFoundError."""
-    makers = {"people": people, "programmes": programmes, "workshops": filled, "audit": audit_list}
+    makers = {"people": people, "programmes": programmes, "workshops": filled, "audit": audit_sheet}
     if name not in makers:
         raise NotFoundError(f"There is no such list. There are: {', '.join(makers)}.")
     return makers[name](table, event)
@@ -60,27 +61,30 @@ def people(table: Table, event: Event) -> Sheet:
     ]
     rows = [
         [
-            *(one.id, one.state.value, one.name, one.email, one.organisation, one.partner_type),
-            *_ranking(event, one),
-            *(" ".join(one.absent), _pins(one)),
-            *_by_round(event, shown.get(one.id)),
-            *(_answer(one.answers.get(question.id, "")) for question in event.questions),
-            *(one.source, _answer(one.bounced), one.checked_in_at, one.created_at, one.updated_at),
+            *(person.id, person.state.value, person.name, person.email, person.organisation, person.partner_type),
+            *_ranking(event, person),
+            *(" ".join(person.absent), _pins(person)),
+            *_by_round(event, shown.get(person.id)),
+            *(_answer(person.answers.get(question.id, "")) for question in event.questions),
+            *(person.source, _answer(person.bounced), person.checked_in_at, person.created_at, person.updated_at),
         ]
-        for one in registrations_of(table, event.id)
+        for person in registrations_of(table, event.id)
     ]
     return Sheet("people", header, rows)
 
 
 def programmes(table: Table, event: Event) -> Sheet:
-    """Who does what, and why, as published."""
+    """Every person's published programme and its reason."""
     shown = _published(table, event)
     tell = Teller(event)
     header = ["id", *(f"round_{slot.id}" for slot in event.rounds), "name", "email", "organisation", "reason"]
     rows = [
-        [one.id, *_by_round(event, shown[one.id]), one.name, one.email, one.organisation, tell(shown[one.id].reason)]
-        for one in registrations_of(table, event.id)
-        if one.id in shown and one.state is RegistrationState.CONFIRMED
+        [
+            *(person.id, *_by_round(event, shown[person.id])),
+            *(person.name, person.email, person.organisation, tell(shown[person.id].reason)),
+        ]
+        for person in registrations_of(table, event.id)
+        if person.id in shown and person.state is RegistrationState.CONFIRMED
     ]
     return Sheet("programmes", header, rows)
 
@@ -88,29 +92,28 @@ def programmes(table: Table, event: Event) -> Sheet:
 def filled(table: Table, event: Event) -> Sheet:
     """Seats, heads and heads by partner type of every workshop, as published."""
     run = read_run(table, event.id, read_state(table, event.id).published_run) or _no_run(event)
-    known = {one.id: one for one in registrations_of(table, event.id)}
-    kinds = [kind.id for kind in event.partner_types]
+    known = {person.id: person for person in registrations_of(table, event.id)}
+    types = [known.id for known in event.partner_types]
     shown = {
-        one: programme
-        for one, programme in programmes_of(table, event.id, run.number).items()
-        if one in known and known[one].state is RegistrationState.CONFIRMED
+        registration: programme
+        for registration, programme in programmes_of(table, event.id, run.number).items()
+        if registration in known and known[registration].state is RegistrationState.CONFIRMED
     }
     rows = [
         [
-            *(one["theme"], one["round"], one["room"], str(one["seats"]), str(one["minimum"]), str(one["heads"])),
-            *(str(one["by_type"][kind]) for kind in kinds),
+            *(fill.theme, fill.round, fill.room, str(fill.seats), str(fill.minimum), str(fill.heads)),
+            *(str(fill.by_type[partner_type]) for partner_type in types),
         ]
-        for one in workshops(event, run, known, shown)
+        for fill in workshops(event, run, known, shown)
     ]
-    header = ["theme", "round", "room", "seats", "minimum", "heads", *(f"heads_{kind}" for kind in kinds)]
+    header = ["theme", "round", "room", "seats", "minimum", "heads", *(f"heads_{known}" for known in types)]
     return Sheet("workshops", header, rows)
 
 
-def audit_list(table: Table, event: Event) -> Sheet:
-    """Who did what and when, the newest first. People stand by their id: a name would outlive an erasure."""
-    keys = ("at", "actor", "act", "about", "what")
-    rows = [[str(line.get(key, "")) for key in keys] for line in audit_lines(table, event.id)]
-    return Sheet("audit", keys, rows)
+def audit_sheet(table: Table, event: Event) -> Sheet:
+    """The audit list, the newest line first. It names people by id: a name would outlive an erasure."""
+    rows = [[str(line.get(key, "")) for key in audit_list.KEYS] for line in audit_lines(table, event.id)]
+    return Sheet("audit", audit_list.KEYS, rows)
 
 
 def _published(table: Table, event: Event) -> dict[str, Programme]:
@@ -171,7 +174,7 @@ def _carried(data: bytes) -> bytes:
 
 
 def without_controls(cell: str) -> str:
-    """A cell without characters that no list should hold: they hide what follows, or break the file."""
+    """A cell without control characters, which hide what follows or break the file."""
     return "".join(sign for sign in cell if unicodedata.category(sign) not in {"Cc", "Cs"} or sign == "\n")
 
 
@@ -191,9 +194,10 @@ def ranked_people(event: Event, registrations: Iterable[Registration]) -> bytes:
     writer = csv.writer(text, lineterminator="\n")
     choices = [f"choice_{rank + 1}" for rank in range(len(event.themes))]
     writer.writerow(["id", "partner_type", *choices, "absent", "pinned"])
-    for one in registrations:
-        if one.state is RegistrationState.CONFIRMED:
-            writer.writerow([one.id, one.partner_type, *_ranking(event, one), " ".join(one.absent), _pins(one)])
+    for person in registrations:
+        if person.state is RegistrationState.CONFIRMED:
+            cells = [*_ranking(event, person), " ".join(person.absent), _pins(person)]
+            writer.writerow([person.id, person.partner_type, *cells])
     return text.getvalue().encode()
 
 

@@ -1,4 +1,4 @@
-"""A CSV of people: what it would change and every fault by its line, before anything is changed."""
+"""Importing a CSV of people: a preview of what it would change with every fault by its line, then the changes."""
 
 from __future__ import annotations
 
@@ -9,12 +9,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from email import policy
-from email.parser import BytesParser
 from itertools import islice
 from typing import Any, Literal
-
-from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 
 from functions.organise.people import (
     Correction,
@@ -25,16 +21,16 @@ from functions.organise.people import (
     read_correction,
     read_new_person,
 )
-from shared.errors import ConflictError, InvalidError, ParcoursError, StaleError, UnreadableError
-from shared.http import Fields, read_body, read_fields
+from functions.organise.words import counted
+from shared.errors import ConflictError, InvalidError, ParcoursError, StaleError
 from shared.models import Event, Registration, RegistrationState
+from shared.observability import count, logger
 from shared.registrations import registrations_of
 from shared.state import read_state
 from shared.table import Table
 
-LARGEST = 1024 * 1024
 MOST_ROWS = 500
-"""Each row is a transaction of its own; so many are done well within the seconds that one request has."""
+"""Rows of one file. Each is a transaction of its own, and all must end within the seconds of one request."""
 
 PLAIN = ("name", "email", "organisation", "partner_type", "absent", "pinned")
 _CHOICE = re.compile(r"choice_([1-9][0-9]?)")
@@ -66,40 +62,9 @@ class Preview:
 
     @property
     def fingerprint(self) -> str:
-        """Tells whether a file would still do what was seen."""
+        """A digest of what the file would change, to notice that it would change something else now."""
         told = [(row.line, row.act, row.changes, row.person and row.person.revision) for row in self.rows]
         return hashlib.sha256(repr(told).encode()).hexdigest()[:32]
-
-
-def read_upload(request: APIGatewayProxyEventV2) -> Fields:
-    """The fields of a form with a file, of a plain form, of JSON, or a bare CSV, which becomes `csv`.
-
-    Raises UnreadableError, TooLargeError or UnsupportedMediaTypeError.
-    """
-    declared = request.headers.get("content-type", "")
-    kind = declared.split(";")[0].strip().lower()
-    if kind == "text/csv":
-        return {"csv": _text(read_body(request, largest=LARGEST))}
-    if kind != "multipart/form-data":
-        return read_fields(request, largest=LARGEST)
-    head = b"Content-Type: " + declared.encode("ascii", "replace").replace(b"\n", b" ") + b"\r\n\r\n"
-    form = BytesParser(policy=policy.HTTP).parsebytes(head + read_body(request, largest=LARGEST))
-    if not form.is_multipart():
-        raise UnreadableError("The form cannot be read.")
-    fields: Fields = {}
-    for part in form.iter_parts():
-        name = part.get_param("name", header="content-disposition")
-        data = part.get_payload(decode=True)
-        if isinstance(name, str) and isinstance(data, bytes) and (data or name not in fields):
-            fields[name] = _text(data)
-    return fields
-
-
-def _text(data: bytes) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UnreadableError(f"Byte {error.start + 1} of the file is not UTF-8. Save it as CSV UTF-8.") from None
 
 
 def preview(table: Table, event: Event, text: object) -> Preview:
@@ -114,11 +79,11 @@ def preview(table: Table, event: Event, text: object) -> Preview:
     if missing:
         raise _unusable(f"The first line must name the columns; {' and '.join(missing)} is missing")
     if len(set(header)) != len(header):
-        raise _unusable("A column stands in it twice")
+        raise _unusable("A column is named twice in the first line")
     known = {
-        one.email.casefold(): one
-        for one in registrations_of(table, event.id)
-        if one.state is not RegistrationState.WITHDRAWN
+        person.email.casefold(): person
+        for person in registrations_of(table, event.id)
+        if person.state is not RegistrationState.WITHDRAWN
     }
     seen: dict[str, int] = {}
     for line, cells in _lines(reader):
@@ -132,7 +97,7 @@ def preview(table: Table, event: Event, text: object) -> Preview:
 
 
 def _reader(text: str) -> Iterator[list[str]]:
-    """Rows of a CSV; spreadsheets of half of Europe write semicolons between the cells."""
+    """Rows of a CSV; where the comma is the decimal sign, spreadsheets separate cells by semicolons."""
     first = text.lstrip("\ufeff").split("\n", 1)[0]
     delimiter = max(",;\t", key=first.count)
     return csv.reader(io.StringIO(text.lstrip("\ufeff"), newline=""), delimiter=delimiter)
@@ -171,7 +136,7 @@ def _read_row(
         if person is None:
             found.rows.append(Row(line, "add", fields["name"], None, read_new_person(event, fields)))
             return
-        fields.pop("email")  # it is how we found them; other capitals are no change
+        fields.pop("email")  # the person was found by it; other capitals are no change
         if not fields["name"]:
             fields.pop("name")
         wanted = read_correction(event, fields)
@@ -185,11 +150,11 @@ def _read_row(
 def _fields(event: Event, cells: Mapping[str, str]) -> dict[str, Any]:
     """A line's fields; an empty cell says nothing. Themes and partner types may stand by id or by title."""
     themes = {theme.title.casefold(): theme.id for theme in event.themes}
-    kinds = {kind.title.casefold(): kind.id for kind in event.partner_types}
+    types = {known.title.casefold(): known.id for known in event.partner_types}
     fields: dict[str, Any] = {name: cells[name] for name in ("name", "email", "organisation") if cells.get(name)}
     fields.setdefault("name", "")
-    if kind := cells.get("partner_type"):
-        fields["partner_type"] = kinds.get(kind.casefold(), kind)
+    if partner_type := cells.get("partner_type"):
+        fields["partner_type"] = types.get(partner_type.casefold(), partner_type)
     ranked = sorted((name for name in cells if _CHOICE.fullmatch(name)), key=lambda name: int(name[7:]))
     choices = [cells[name] for name in ranked]
     while choices and not choices[-1]:
@@ -211,7 +176,7 @@ def _unusable(words: str) -> InvalidError:
 def carry_out(
     table: Table, event: Event, found: Preview, fingerprint: object, *, actor: str, now: datetime
 ) -> dict[str, Any]:
-    """Do what the preview showed, person by person, each whole; what could not be done is told by its line.
+    """Do what the preview showed, one transaction for each person; what is refused is listed by its line.
 
     Raises InvalidError when the file has faults, ConflictError when it no longer does what was seen, or when there
     are fewer places than people to add. Then nothing was changed.
@@ -223,7 +188,8 @@ def carry_out(
     free = event.capacity - read_state(table, event.id).confirmed
     if len(found.of("add")) > free:
         raise ConflictError(
-            f"{len(found.of('add'))} people to add and {max(0, free)} free places. Nothing was imported."
+            f"{counted(len(found.of('add')), 'person', 'people')} to add and "
+            f"{counted(max(0, free), 'free place')}. Nothing was imported."
         )
     done: dict[str, Any] = {"added": 0, "changed": 0, "same": len(found.of("same")), "refused": []}
     for row in found.rows:
@@ -236,11 +202,14 @@ def carry_out(
                 done["changed"] += 1
         except ParcoursError as error:
             done["refused"].append({"line": row.line, "message": error.message})
+    count("ImportedRows", done["added"] + done["changed"])
+    count("ImportedRowsRefused", len(done["refused"]))
+    logger.info("people imported", extra={"event_id": event.id, **{**done, "refused": len(done["refused"])}})
     return done
 
 
 def by_line(found: Preview) -> dict[str, str]:
-    """The faults as fields of an answer."""
+    """The faults of each line, as fields of an answer."""
     fields: dict[str, str] = {}
     for line, words in found.faults:
         name = f"line {line}"

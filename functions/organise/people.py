@@ -1,4 +1,4 @@
-"""People as organisers add and change them: what is allowed, and each change with its audit line in one write."""
+"""People as organisers add and change them; each change and its audit line are one write."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 
+from shared.acts import Act
 from shared.errors import ConflictError, InvalidError, NotFoundError, StaleError
 from shared.events import audit
 from shared.http import Fields, invalid
@@ -20,6 +21,7 @@ from shared.reasons import in_words
 from shared.registrations import (
     admit,
     change_address,
+    erase,
     find_by_address,
     new_id,
     read_registration,
@@ -38,7 +40,10 @@ _LINK = re.compile(r"://|www\.", re.IGNORECASE)
 
 
 def _plain_line(text: str) -> str:
-    """A name is how spam gets sent and how pages get bent: no links, no control or direction characters."""
+    """One line without links, control characters and characters that change the direction of the text.
+
+    A name stands in mails and on pages: with a link in it, it would carry spam.
+    """
     text = unicodedata.normalize("NFC", text)
     if any(unicodedata.category(sign) in {"Cc", "Cf", "Cs", "Zl", "Zp"} for sign in text):
         raise ValueError("Use letters, digits and ordinary signs only")
@@ -83,7 +88,7 @@ _Read = TypeVar("_Read", "NewPerson", "Correction")
 
 
 class NewPerson(Model):
-    """Somebody whom an organiser adds; a ranking may be partial or absent."""
+    """A person whom an organiser adds; the ranking may be partial or absent."""
 
     name: Name
     email: Email
@@ -123,9 +128,9 @@ def find_person(table: Table, event: Event, registration: str) -> Registration:
 
 
 def names(table: Table, event: Event) -> dict[str, str]:
-    """Everyone's name by id: nothing more is read of them."""
+    """Every person's name by id; nothing else is read of them."""
     found = table.query(event_pk(event.id), REGISTRATIONS, only=("id", "name"))
-    return {one["id"]: one["name"] for one in found}
+    return {item["id"]: item["name"] for item in found}
 
 
 def read_new_person(event: Event, fields: Fields) -> NewPerson:
@@ -179,9 +184,9 @@ def faults_of(event: Event, person: NewPerson | Correction) -> dict[str, str]:
     faults: dict[str, str] = {}
     themes = [theme.id for theme in event.themes]
     rounds = [slot.id for slot in event.rounds]
-    kinds = [kind.id for kind in event.partner_types]
-    if person.partner_type is not None and person.partner_type not in kinds:
-        faults["partner_type"] = f"Choose one of: {', '.join(kinds)}"
+    types = [known.id for known in event.partner_types]
+    if person.partner_type is not None and person.partner_type not in types:
+        faults["partner_type"] = f"Choose one of: {', '.join(types)}"
     choices = person.choices or []
     if any(choice not in themes for choice in choices):
         faults["choices"] = f"Rank only themes of this event: {', '.join(themes)}"
@@ -224,9 +229,9 @@ def refuse_full_pins(
     """Raise InvalidError when a workshop has no seat left for another person pinned to it."""
     taken = Counter(
         (slot, theme)
-        for one in others
-        if one.id != registration and one.state is RegistrationState.CONFIRMED
-        for slot, theme in one.pinned.items()
+        for person in others
+        if person.id != registration and person.state is RegistrationState.CONFIRMED
+        for slot, theme in person.pinned.items()
     )
     for slot, theme in pinned.items():
         seats = event.seats(theme, slot)
@@ -240,7 +245,7 @@ def refuse_full_pins(
 def add_person(
     table: Table, event: Event, wanted: NewPerson, *, actor: str, now: datetime, source: str = "organiser"
 ) -> Registration:
-    """Register somebody, also after closing, if a place is free.
+    """Register a person, also after closing, if a place is free.
 
     Raises ConflictError when the address is registered already or no place is free.
     """
@@ -260,7 +265,7 @@ def add_person(
             "updated_at": utc(now),
         }
     )
-    line = audit(event.id, actor, "add-person", now=now, about=draft.id)
+    line = audit(event.id, actor, Act.ADD_PERSON, now=now, about=draft.id)
     stored = admit(table, event, draft, now=now, extra=[line])
     if stored is None:
         known = find_by_address(table, event.id, wanted.email)
@@ -268,13 +273,14 @@ def add_person(
             "This address is registered already. Correct that registration instead.",
             {"email": f"Registered already{f' as {known.id}' if known else ''}"},
         )
+    Act.ADD_PERSON.counted()
     return stored
 
 
 def change_person(
     table: Table, event: Event, before: Registration, wanted: Correction, *, actor: str, now: datetime
 ) -> Registration:
-    """Correct, pin, mark absent, check in or withdraw: one write with its audit line, or nothing.
+    """Correct, pin, mark absent, check in or withdraw, in one write with its audit line.
 
     Raises StaleError when the person is no longer as the organiser saw them, ConflictError or InvalidError when
     the change cannot be.
@@ -284,8 +290,10 @@ def change_person(
     if wanted.withdrawn:
         if before.state is RegistrationState.WITHDRAWN:
             return before
-        line = audit(event.id, actor, "withdraw", now=now, about=before.id)
-        return withdraw(table, before, now=now, extra=[line])
+        line = audit(event.id, actor, Act.WITHDRAW, now=now, about=before.id)
+        withdrawn = withdraw(table, before, now=now, extra=[line])
+        Act.WITHDRAW.counted()
+        return withdrawn
     changes = _changes(event, before, wanted, now)
     if not changes:
         return before
@@ -293,21 +301,41 @@ def change_person(
         raise ConflictError("This person has withdrawn. Add them anew if they want to come after all.")
     if changes.get("pinned"):
         refuse_full_pins(event, registrations_of(table, event.id), before.id, changes["pinned"])
-    line = audit(event.id, actor, _act(changes), now=now, about=before.id, what=", ".join(sorted(changes)))
+    act = _act(changes)
+    line = audit(event.id, actor, act, now=now, about=before.id, what=", ".join(sorted(changes)))
     if "email" not in changes:
-        return save(table, before, changes, now=now, extra=[line])
+        saved = save(table, before, changes, now=now, extra=[line])
+        act.counted()
+        return saved
     moved = change_address(table, before, changes, now=now, extra=[line])
     if moved is None:
         raise ConflictError(
             "Somebody else is registered with this address.", {"email": "Somebody else is registered with this address"}
         )
+    act.counted()
     return moved
 
 
-def differing(before: Registration, wanted: Correction) -> dict[str, Any]:
-    """The corrected fields that differ from what stands.
+def erase_person(table: Table, event: Event, person: Registration, *, sure: bool, actor: str, now: datetime) -> None:
+    """Delete everything kept of a person who asked for it.
 
-    A box left empty and a question not answered say the same: a form that was only looked at corrects nothing.
+    Raises InvalidError unless the organiser said that they are `sure`, StaleError when the person changed meanwhile.
+    """
+    if not sure:
+        raise InvalidError("Erasing cannot be undone.", {"sure": "Tick the box to say that you are sure"})
+    erase(table, person, now=now, extra=[audit(event.id, actor, Act.ERASE, now=now)])
+    Act.ERASE.counted()
+
+
+def published_programme(table: Table, event: Event, person: Registration) -> Programme | None:
+    """The programme of a person in the published allocation, or None."""
+    return programme_of(table, event.id, read_state(table, event.id).published_run, person.id)
+
+
+def differing(before: Registration, wanted: Correction) -> dict[str, Any]:
+    """The corrected fields that differ from what is stored.
+
+    A box left empty equals a question that was not answered, so that saving an unchanged form corrects nothing.
     """
     asked = {key: getattr(wanted, key) for key in CORRECTED if getattr(wanted, key) is not None}
     changed = {key: value for key, value in asked.items() if value != getattr(before, key)}
@@ -321,7 +349,7 @@ def _given(answers: Mapping[str, str | bool]) -> dict[str, str | bool]:
 
 
 def _changes(event: Event, before: Registration, wanted: Correction, now: datetime) -> dict[str, Any]:
-    """What really differs, as fields of a registration, if all of it can be."""
+    """The fields of a registration that change. Raises InvalidError or ConflictError when one of them cannot."""
     changes = differing(before, wanted)
     together = _pin_faults(event, changes.get("pinned", before.pinned), changes.get("absent", before.absent))
     if together and {"pinned", "absent"} & changes.keys():
@@ -333,12 +361,12 @@ def _changes(event: Event, before: Registration, wanted: Correction, now: dateti
     return changes
 
 
-def _act(changes: Mapping[str, Any]) -> str:
+def _act(changes: Mapping[str, Any]) -> Act:
     if set(changes) == {"checked_in_at"}:
-        return "check-in" if changes["checked_in_at"] else "undo-check-in"
+        return Act.CHECK_IN if changes["checked_in_at"] else Act.UNDO_CHECK_IN
     if set(changes) == {"pinned"}:
-        return "pin"
-    return "mark-absent" if set(changes) == {"absent"} else "correct"
+        return Act.PIN
+    return Act.MARK_ABSENT if set(changes) == {"absent"} else Act.CORRECT
 
 
 def send_again(table: Table, event: Event, person: Registration, *, actor: str, now: datetime) -> MailKind:
@@ -350,21 +378,29 @@ def send_again(table: Table, event: Event, person: Registration, *, actor: str, 
         raise ConflictError("This person has withdrawn; there is nothing to send.")
     run = read_state(table, event.id).published_run
     has_programme = programme_of(table, event.id, run, person.id) is not None
-    kinds: dict[RegistrationState, MailKind] = {
+    by_state: dict[RegistrationState, MailKind] = {
         RegistrationState.WAITING: "waiting-list",
         RegistrationState.OFFERED: "place-offered",
         RegistrationState.CONFIRMED: "programme" if has_programme else "confirmation",
     }
-    kind = kinds[person.state]
+    mail_kind = by_state[person.state]
     occasion = f"again-{now:%Y%m%d%H%M}"
     try:
         table.write(
-            send(kind, event.id, person.id, run=run if kind == "programme" else 0, occasion=occasion, now=now),
-            audit(event.id, actor, "send-again", now=now, about=person.id, what=kind),
+            send(
+                mail_kind,
+                event.id,
+                person.id,
+                run=run if mail_kind == "programme" else 0,
+                occasion=occasion,
+                now=now,
+            ),
+            audit(event.id, actor, Act.SEND_AGAIN, now=now, about=person.id, what=mail_kind),
         )
     except ConditionFailedError:
         raise ConflictError("This mail was sent again a moment ago. Wait a minute before the next.") from None
-    return kind
+    Act.SEND_AGAIN.counted()
+    return mail_kind
 
 
 def as_shown(event: Event, person: Registration, programme: Programme | None = None) -> dict[str, Any]:
@@ -375,20 +411,6 @@ def as_shown(event: Event, person: Registration, programme: Programme | None = N
         "workshops": programme.workshops if programme else {},
         "reason": in_words(programme.reason, event) if programme else "",
     }
-
-
-def matches(person: Registration, words: str, kind: str = "") -> bool:
-    """Whether a person is meant by these words: in the name, address, organisation or mail domain."""
-    if kind and person.partner_type != kind:
-        return False
-    text = _folded(f"{person.name} {person.email} {person.organisation} {person.id}")
-    return all(word in text for word in _folded(words).split())
-
-
-def _folded(text: str) -> str:
-    """Letters without accents or capitals: people at a door type "jerome" for Jérôme."""
-    parts = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(sign for sign in parts if not unicodedata.combining(sign))
 
 
 def as_typed(person: Registration) -> Fields:

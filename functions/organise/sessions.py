@@ -1,8 +1,8 @@
-"""Sign-in by a mailed link, sessions, and who may do what.
+"""Sign-in by a mailed link, sessions, and the roles that decide what an address may do.
 
 The mailed link is signed and names a nonce; the nonce is an item that one press of the button uses up. A session is
-stored under the digest of its token, so that who reads the table cannot act as anybody. What an address may do is
-read from the event file at every request: who is taken off the file is out at once.
+stored under the digest of its token, so that a reader of the table cannot act as an organiser. The role of an address
+is read from the event file at every request: an address that is taken off the file has no access from then on.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from enum import IntEnum
 
 from pydantic import TypeAdapter, ValidationError
 
-from shared.errors import InvalidError, NotFoundError, TooManyRequestsError
+from shared.acts import Act
+from shared.errors import ForbiddenError, InvalidError, NotFoundError, TooManyRequestsError
 from shared.events import audit, events
 from shared.limits import network_of, within_cap
 from shared.mails import send
@@ -29,13 +30,13 @@ ADDRESS_LINKS_AN_HOUR = 10
 SOURCE_LINKS_AN_HOUR = 60
 
 MOST_AUDITED = 50
-"""Events whose audit list hears of a sign-in; nobody organises more at a time."""
+"""Events whose audit list records a sign-in: the lines fit into the transaction that opens the session."""
 
 _address = TypeAdapter(Address)
 
 
 class Role(IntEnum):
-    """What somebody is to an event; each may do what the one before may."""
+    """What an address may do at an event; each role includes the one before."""
 
     NOBODY = 0
     DOOR = 1
@@ -43,15 +44,15 @@ class Role(IntEnum):
 
 
 def role_in(event: Event, address: str) -> Role:
-    """What this address is to an event, by its file as it stands."""
+    """The role of this address at an event, by the event file."""
     wanted = address.casefold()
-    if wanted in (one.casefold() for one in event.organiser_emails):
+    if wanted in (listed.casefold() for listed in event.organiser_emails):
         return Role.ORGANISER
-    return Role.DOOR if wanted in (one.casefold() for one in event.door_emails) else Role.NOBODY
+    return Role.DOOR if wanted in (listed.casefold() for listed in event.door_emails) else Role.NOBODY
 
 
 def events_of(table: Table, address: str) -> Iterator[Event]:
-    """Every event this address organises or helps at."""
+    """Every event that this address organises or helps at."""
     return (event for event in events(table) if role_in(event, address) > Role.NOBODY)
 
 
@@ -101,7 +102,7 @@ def ask_link(table: Table, address: str, *, source: str, now: datetime) -> None:
 
 
 def _told_about(mine: Iterator[Event], now: datetime) -> Event | None:
-    """The event in whose name the mail goes: the next one, else the one just over."""
+    """The event that the mail names: the next one, else the one that ended last."""
     known = sorted(mine, key=lambda event: event.ends_at)
     return next((event for event in known if event.ends_at >= now), known[-1] if known else None)
 
@@ -109,6 +110,29 @@ def _told_about(mine: Iterator[Event], now: datetime) -> Event | None:
 def _count(table: Table, what: str, who: str, most: int, now: datetime) -> None:
     if not within_cap(table, what, who, most, now=now):
         raise TooManyRequestsError("Too many sign-in links were asked for. Use one you have, or try again in an hour.")
+
+
+SIGN_IN_SENT = (
+    "If this address belongs to an organiser, a link is on its way. "
+    f"It works once, for {int(LINK_FOR.total_seconds()) // 60} minutes."
+)
+"""The answer to every request for a link; it does not tell whether the address belongs to an organiser."""
+
+
+def refuse_other_than_organisers(table: Table, address: str) -> None:
+    """Raise ForbiddenError for an address that organises no event."""
+    if not any(role_in(event, address) is Role.ORGANISER for event in events_of(table, address)):
+        raise ForbiddenError("Only organisers put events. An operator puts your first one from the command line.")
+
+
+def refuse_less(role: Role, least: Role) -> None:
+    """Raise ForbiddenError when a role may not do what needs `least`."""
+    if role < least:
+        raise ForbiddenError(
+            "You help at the door of this event; this page is for its organisers."
+            if role
+            else "You are not an organiser of this event. Its event file lists who is."
+        )
 
 
 def nonce_in(keys: Keys, token: str) -> str:
@@ -145,10 +169,11 @@ def open_session(table: Table, nonce: str, now: datetime) -> str:
         table.write(
             delete(SESSION_PK, sign_in_sk(nonce), expect={"address": address}),
             put(session),
-            *(audit(event.id, address, "sign-in", now=now) for event in mine),
+            *(audit(event.id, address, Act.SIGN_IN, now=now) for event in mine),
         )
     except ConditionFailedError:
         raise _no_link() from None
+    Act.SIGN_IN.counted()
     return token
 
 
@@ -168,9 +193,12 @@ def who_is(table: Table, token: str, now: datetime) -> str | None:
 
 
 def close_session(table: Table, token: str, address: str, now: datetime) -> None:
-    """End a session, and say so in the audit lists."""
+    """End a session and record it in the audit lists."""
     mine = list(events_of(table, address))[:MOST_AUDITED]
-    table.write(delete(SESSION_PK, _digest(token)), *(audit(event.id, address, "sign-out", now=now) for event in mine))
+    table.write(
+        delete(SESSION_PK, _digest(token)), *(audit(event.id, address, Act.SIGN_OUT, now=now) for event in mine)
+    )
+    Act.SIGN_OUT.counted()
 
 
 def _digest(token: str) -> str:

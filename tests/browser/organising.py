@@ -55,7 +55,7 @@ def organiser_site(table: Table, keys: Keys, now: datetime) -> Iterator[str]:
         allocate.handler(json.loads(Payload), CONTEXT)
 
     with (
-        patch.multiple(organise, table=table, keys=keys, PATIENCE=0.0, clock=organise.clock),
+        patch.multiple(organise, table=table, keys=keys, clock=organise.clock),
         patch.object(organise, "allocator", SimpleNamespace(invoke=invoke)),
         patch.object(allocate, "table", table),
         patch("functions.register.web.clock", lambda: now),

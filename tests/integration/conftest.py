@@ -19,10 +19,10 @@ from tests.support.whole_day import Day
 
 @pytest.fixture
 def app(table: Table, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The organisers' function, at a moment when registration is open; it waits for no draft."""
+    """The organisers' function, at a moment when registration is open."""
     from functions.organise import app
 
-    for name, value in {"table": table, "keys": keys, "PATIENCE": 0.0, "clock": app.clock}.items():
+    for name, value in {"table": table, "keys": keys, "clock": app.clock}.items():
         monkeypatch.setattr(app, name, value)
     at(app, NOW)
     return app
@@ -62,6 +62,5 @@ def day(table: Table, keys: Keys, monkeypatch: pytest.MonkeyPatch, request: pyte
         monkeypatch.setattr(app, "clock", road.clock, raising=False)
     for app in (register, organise):
         monkeypatch.setattr(app, "keys", keys)
-    monkeypatch.setattr(organise, "PATIENCE", 0.0)
     with road.open():
         yield Day(request.param, table, keys, road, organise, allocate)

@@ -12,6 +12,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 from urllib.parse import urlencode
 
+from shared.acts import Act
 from shared.events import audit
 from shared.mails import mail_item, mails_of
 from shared.models import Event, Mail, MailState, Registration, RegistrationState, utc
@@ -189,7 +190,7 @@ def fill(table: Table, event: Event, people: list[Registration], now: datetime) 
         )
         for one in people
     ]
-    lines = [audit(event.id, "organiser@example.org", "add-person", now=now, about=one.id) for one in people]
+    lines = [audit(event.id, "organiser@example.org", Act.ADD_PERSON, now=now, about=one.id) for one in people]
     table.put_all(
         {"pk": event_pk(event.id), "sk": registration_sk(one.id), "type": "registration", **one.model_dump(mode="json")}
         for one in people

@@ -176,3 +176,7 @@ for (const input of document.querySelectorAll("input[data-typo]")) {
     hint.append(button);
   });
 }
+
+// A page that shows something under way loads itself again; without scripts a <meta> inside <noscript> does it.
+const underWay = document.querySelector("[data-refresh]");
+if (underWay) setTimeout(() => location.reload(), 1000 * Number(underWay.dataset.refresh));

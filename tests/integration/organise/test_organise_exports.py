@@ -14,6 +14,7 @@ import openpyxl  # type: ignore[import-untyped]
 import pytest
 
 from infra.cli import main
+from shared.acts import Act
 from shared.events import audit, put_event
 from shared.models import Event
 from shared.table import Table
@@ -112,7 +113,7 @@ def test_no_list_runs_in_a_spreadsheet_and_both_forms_say_the_same(
         for one, text in zip(make_crowd(event, len(HOSTILE), NOW), HOSTILE, strict=True)
     ]
     fill(table, event, people, NOW)
-    table.write(audit("nature", "=cmd()", "pin", now=NOW, what="@x"))
+    table.write(audit("nature", "=cmd()", Act.PIN, now=NOW, what="@x"))
     organiser.post(f"{HOME}/allocations", {})
     allocate.handler({"event": "nature", "run": 1}, CONTEXT)
     assert organiser.post(f"{HOME}/allocations/1/publication", {"expected_mails": len(HOSTILE)}).status == 202

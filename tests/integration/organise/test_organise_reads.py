@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from functions.organise.views import ACTS
+from functions.organise import web
+from shared.acts import Act
 from shared.events import audit_lines, put_event
 from shared.models import Event
 from shared.table import Table
@@ -100,7 +101,7 @@ def test_the_audit_list_is_read_a_page_at_a_time(
     crowded: Client, calls: list[tuple[str, dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Newest first, on to the oldest by links, every line once, and never more read than is shown."""
-    monkeypatch.setattr(crowded.app, "PAGE_SIZE", 10)
+    monkeypatch.setattr(web, "PAGE_SIZE", 10)
     address, seen = f"{HOME}/audit", []
     while address:
         calls.clear()
@@ -193,4 +194,4 @@ def test_every_act_is_in_the_audit_list(app: ModuleType, table: Table, keys: Key
     lines = list(audit_lines(table, "nature"))
     assert Counter(line["act"] for line in lines) - before == done
     assert {line["actor"] for line in lines} == {"test", "organiser@example.org"}
-    assert set(done) == set(ACTS)
+    assert set(done) == set(Act)

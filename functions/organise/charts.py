@@ -1,0 +1,102 @@
+"""Bars, shares and the curve of balance: the pictures beside the numbers of organisers' pages."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from shared.models import Event, Run
+from shared.reasons import ordinal
+
+FILLING, FULL = 75, 100
+"""Percent from which an event or a workshop is labelled as filling, and as full."""
+
+
+def fill_label(taken: int, places: int) -> str:
+    """How full an event or a workshop is, in words."""
+    if taken * 100 >= places * FULL:
+        return "Full"
+    return "Filling" if taken * 100 >= places * FILLING else "Places free"
+
+
+def percent(part: int, whole: int) -> int:
+    """A share in percent, rounded to the nearest whole number; 0 of nothing."""
+    return (200 * part + whole) // (2 * whole) if whole else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Seats that went to people's first, second, … choice, and their share of all seats in percent."""
+
+    choice: str
+    seats: int
+    percent: int
+
+
+def satisfaction(event: Event, run: Run) -> list[Share]:
+    """Seats by choice; a choice that nobody got is listed with 0."""
+    counts: Mapping[str, int] = run.result.get("satisfaction") or {}
+    total = sum(counts.values())
+    ranked = ((rank, counts.get(str(rank), 0)) for rank in range(1, len(event.themes) + 1))
+    return [Share(ordinal(rank), seats, percent(seats, total)) for rank, seats in ranked]
+
+
+@dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """A point of the curve of balance in the units of its picture, and the weights that lead to it."""
+
+    weights: list[int]
+    x: float
+    y: float
+    anchor: str
+
+
+def curve_points(curve: Sequence[Mapping[str, Any]], width: int = 440, height: int = 200) -> list[CurvePoint]:
+    """Where the points of the curve of balance stand: right is more heads out of balance, up is better choices.
+
+    Weights that lead to the same allocation share a point.
+    """
+    at: dict[tuple[float, float], list[int]] = {}
+    for point in curve:
+        at.setdefault((float(point["outside"]), float(point["mean_choice"])), []).append(int(point["weight"]))
+    if not at:
+        return []
+    most = max(outside for outside, _ in at) or 1.0
+    best = min(mean for _, mean in at)
+    spread = max(mean for _, mean in at) - best or 1.0
+    return [
+        CurvePoint(
+            weights,
+            x=round(60 + (width - 120) * outside / most, 1),
+            y=round(50 + (height - 90) * (mean - best) / spread, 1),
+            anchor="middle" if most / 8 < outside < most * 7 / 8 else "start" if outside <= most / 8 else "end",
+        )
+        for (outside, mean), weights in at.items()
+    ]
+
+
+def bar(value: float, most: float, style: str = "") -> Markup:
+    """A bar beside a number. It shows nothing that the number does not say, so screen readers skip it."""
+    length = 0 if most <= 0 or math.isnan(value) else max(0.0, min(100.0, 100 * value / most))
+    return Markup(
+        '<svg class="bar {style}" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true" focusable="false">'
+        '<rect class="track" width="100" height="10"/><rect class="fill" width="{length}" height="10"/></svg>'
+    ).format(style=style, length=f"{length:.1f}")
+
+
+def stack(parts: Sequence[int], most: int) -> Markup:
+    """A bar of several parts, each with its own tone and a gap between; the table beside it holds the numbers."""
+    pieces, start = [], 0.0
+    for number, part in enumerate(parts):
+        length = 100 * part / most if most else 0
+        piece = Markup('<rect class="tone{n}" x="{x}" width="{w}" height="10"/>')
+        pieces.append(piece.format(n=number % 6, x=f"{start:.2f}", w=f"{max(0.0, length - 0.6):.2f}"))
+        start += length
+    return Markup(
+        '<svg class="bar stack" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true" focusable="false">'
+        '<rect class="track" width="100" height="10"/>{pieces}</svg>'
+    ).format(pieces=Markup("").join(pieces))

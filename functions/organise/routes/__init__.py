@@ -1,0 +1,1 @@
+"""The routes of the organisers' pages and API, by subject."""

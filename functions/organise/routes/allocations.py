@@ -1,0 +1,120 @@
+"""Allocations: every run, a draft, its outbox, its publication."""
+
+from __future__ import annotations
+
+from functions.organise import drafts, exports, search, web
+from functions.organise.web import Answer, Visit, created, download, make_router, query, request, services, visit
+from shared.errors import NotFoundError, ParcoursError
+from shared.http import Fields, read_fields, shown_again
+from shared.models import Run
+from shared.registrations import registrations_of
+from shared.runs import runs_of
+from shared.state import read_state
+
+router = make_router()
+
+REFRESH_SECONDS = 3
+"""Seconds after which the page of a run that is being made loads itself again."""
+
+
+@router.get("/organise/<event_id>/allocations")
+def list_runs(event_id: str) -> Answer:
+    """Every run side by side, the newest first, and the form for another."""
+    here = visit(event_id)
+    return here.reply(
+        lambda: {"allocations": [drafts.short(run) for run in runs_of(here.table, here.event.id)]},
+        "allocations.html",
+        **_runs_facts(here, {}),
+    )
+
+
+def _runs_facts(here: Visit, typed: Fields) -> dict[str, object]:
+    """What the page of all runs shows, read when the page is made."""
+    table, event = here.table, here.event
+    return {
+        "here": "allocations",
+        "runs": lambda: list(runs_of(table, event.id)),
+        "state": lambda: read_state(table, event.id),
+        "inputs": lambda: drafts.inputs(event, list(registrations_of(table, event.id))),
+        "typed": typed,
+    }
+
+
+@router.post("/organise/<event_id>/allocations")
+def start_run(event_id: str) -> Answer:
+    """Ask for a draft; while a run is under way, that run is the answer."""
+    here = visit(event_id)
+    fields = read_fields(request())
+
+    with shown_again(lambda error: here.page("allocations.html", error=error, **_runs_facts(here, fields))):
+        run = drafts.start(here.table, here.event, drafts.read_wish(fields), services().allocator, **here.by)
+    return created(202, drafts.short(run), f"{here.home}/allocations/{run.number}")
+
+
+@router.get("/organise/<event_id>/allocations/<number>")
+def show_run(event_id: str, number: str) -> Answer:
+    """A run: its state, its figures, what it would change. While it is being made, the page refreshes itself."""
+    here = visit(event_id)
+    view = drafts.read_draft(here.table, here.event, drafts.find_run(here.table, here.event, number))
+    return here.reply(lambda: drafts.as_shown(here.event, view), "draft.html", **_run_facts(here, view))
+
+
+def _run_facts(here: Visit, view: drafts.DraftView) -> dict[str, object]:
+    """What the page of a run shows."""
+    return {
+        "here": "allocations",
+        "run": view.run,
+        "view": view,
+        "numbers": lambda: drafts.difference_counts(view.differences),
+        "workshops": lambda: drafts.workshops(here.event, view.run, view.people, view.after),
+        "worst": lambda: drafts.worst_off(here.event, view),
+        "refresh": REFRESH_SECONDS if view.run.state in drafts.UNDER_WAY else 0,
+    }
+
+
+@router.get("/organise/<event_id>/allocations/<number>/outbox")
+def show_outbox(event_id: str, number: str) -> Answer:
+    """Who would be mailed, and what each mail would say, before any is sent."""
+    here = visit(event_id)
+    view = drafts.read_draft(here.table, here.event, drafts.find_run(here.table, here.event, number))
+    shown, at, pages = search.part(view.owed, search.read_page(query()), web.PAGE_SIZE)
+    return here.reply(
+        lambda: {"mails": list(drafts.outbox_shown(here.event, view))},
+        "outbox.html",
+        here="allocations",
+        view=view,
+        run=view.run,
+        shown=shown,
+        number=at,
+        pages=pages,
+    )
+
+
+@router.post("/organise/<event_id>/allocations/<number>/publication")
+def publish(event_id: str, number: str) -> Answer:
+    """Publish a draft, if it still writes exactly the mails that were agreed to."""
+    here = visit(event_id)
+    run = drafts.find_run(here.table, here.event, number)
+    fields = read_fields(request())
+
+    with shown_again(lambda error: _refused_publication(here, run, error)):
+        expected = drafts.read_publication(fields)
+        published = drafts.publish_draft(here.table, here.event, run, expected, services().allocator, **here.by)
+    data = {**drafts.short(published), "mails": expected}
+    return created(202, data, f"{here.home}/allocations/{run.number}", "published", number=expected)
+
+
+def _refused_publication(here: Visit, run: Run, error: ParcoursError) -> Answer:
+    view = drafts.read_draft(here.table, here.event, run)
+    return here.page("draft.html", error=error, **_run_facts(here, view))
+
+
+@router.get("/organise/<event_id>/allocations/<number>/allocation.json")
+def download_run(event_id: str, number: str) -> Answer:
+    """A run as `parcours verify` reads it."""
+    here = visit(event_id)
+    view = drafts.read_draft(here.table, here.event, drafts.find_run(here.table, here.event, number))
+    if not view.after:
+        raise NotFoundError("This allocation has no programmes to download.")
+    document = exports.allocation_json(here.event, view.run, view.after, view.before)
+    return download(document.decode(), "application/json", "allocation.json")

@@ -1,0 +1,85 @@
+"""The day itself: the search at the door, checking in, door lists, sheets and badges."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from functions.organise import door, people, search
+from functions.organise.sessions import Role
+from functions.organise.web import Answer, Visit, make_router, query, request, ticked, visit
+from shared.errors import ParcoursError
+from shared.http import as_json, read_fields, see_other, shown_again, wants_json
+
+router = make_router()
+
+
+@router.get("/organise/<event_id>/door")
+def show_door(event_id: str) -> Answer:
+    """The search at the door."""
+    here = visit(event_id, Role.DOOR)
+    words = search.read_words(query().get("q", ""))
+    if not wants_json(request()):
+        return door_page(here, words, done=query().get("done", ""))
+    found = door.search(door.guests(here.table, here.event), words)
+    return as_json(200, {"people": [door.guest_shown(guest) for guest in found[: door.MOST_FOUND]]})
+
+
+def door_page(here: Visit, words: str, *, done: str = "", error: ParcoursError | None = None) -> Answer:
+    """The search at the door; `done` is the id of a person who was just checked in or whose check-in was undone."""
+    expected = door.guests(here.table, here.event)
+    return here.page(
+        "door.html",
+        error=error,
+        here="door",
+        words=words,
+        found=door.search(expected, words),
+        most=door.MOST_FOUND,
+        just=next((guest for guest in expected if guest.person.id == done), None),
+        arrived=sum(bool(guest.person.checked_in_at) for guest in expected),
+        expected=len(expected),
+        workshops=list(door.workshops(here.event, expected)),
+    )
+
+
+@router.post("/organise/<event_id>/people/<person_id>/check-in")
+def check_in(event_id: str, person_id: str) -> Answer:
+    """Check a person in, or undo it; the answer is the page on which the button was pressed."""
+    here = visit(event_id, Role.DOOR)
+    fields = read_fields(request())
+    person = people.find_person(here.table, here.event, person_id)
+    wanted = people.Correction(checked_in=not ticked(fields.get("undo")))
+    words = search.read_words(str(fields.get("q", "")))
+
+    with shown_again(lambda error: door_page(here, words, error=error)):
+        person = people.change_person(here.table, here.event, person, wanted, **here.by)
+    if wants_json(request()):
+        return as_json(200, door.person_shown(person))
+    if fields.get("from") == "person":
+        return here.done(f"people/{person.id}", "checked-in" if person.checked_in_at else "check-in-undone")
+    told = urlencode({"q": words, "done": person.id} if words else {"done": person.id})
+    return see_other(f"{here.home}/door?{told}")
+
+
+@router.get("/organise/<event_id>/workshops/<theme_id>/<round_id>")
+def show_workshop(event_id: str, theme_id: str, round_id: str) -> Answer:
+    """The door list of a workshop, laid out for paper too."""
+    here = visit(event_id, Role.DOOR)
+    found = door.workshop(here.event, door.guests(here.table, here.event), theme_id, round_id)
+    return here.reply(door.as_shown(found), "sheets.html", here="door", workshops=[found], everyone=[])
+
+
+@router.get("/organise/<event_id>/sheets")
+def show_sheets(event_id: str) -> Answer:
+    """A sheet with everyone, and a sheet for each workshop."""
+    here = visit(event_id, Role.DOOR)
+    expected = door.guests(here.table, here.event)
+    found = list(door.workshops(here.event, expected))
+    shown = {"workshops": [door.as_shown(workshop) for workshop in found]}
+    return here.reply(shown, "sheets.html", here="door", workshops=found, everyone=expected)
+
+
+@router.get("/organise/<event_id>/badges")
+def show_badges(event_id: str) -> Answer:
+    """Badges, ten to a sheet of A4."""
+    here = visit(event_id, Role.DOOR)
+    return here.page("badges.html", here="door", guests=door.guests(here.table, here.event))

@@ -1,0 +1,120 @@
+"""Events: the list, the dashboard, the event file, the audit list."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from functions.organise import audit_list, dashboard, event_files, exports, people, sessions, web
+from functions.organise.sessions import Role
+from functions.organise.uploads import read_upload
+from functions.organise.web import (
+    Answer,
+    created,
+    done,
+    make_router,
+    query,
+    reply,
+    request,
+    services,
+    show,
+    signed_in,
+    visit,
+)
+from shared.errors import ParcoursError
+from shared.http import see_other, shown_again, wants_json
+
+router = make_router()
+
+
+@router.get("/organise")
+def list_events() -> Answer:
+    """The events of the organiser who asks."""
+    actor = signed_in()
+    mine = sorted(sessions.events_of(services().table, actor), key=lambda event: (event.date, event.id))
+    listed = [{"id": event.id, "title": event.title, "date": event.date.isoformat()} for event in mine]
+    roles = {event.id: sessions.role_in(event, actor).name.lower() for event in mine}
+    return reply({"events": listed, "signed_in": actor}, "events.html", events=mine, roles=roles, actor=actor)
+
+
+@router.get("/organise/new")
+def show_new_event() -> Answer:
+    """The form for another event's file."""
+    return show("new_event.html", actor=_organiser(), text="")
+
+
+@router.post("/organise/new")
+def put_new_event() -> Answer:
+    """Put an event that does not exist yet."""
+    actor = _organiser()
+    fields = read_upload(request())
+    text = fields.get("file") or fields.get("text")
+
+    with shown_again(lambda error: show("new_event.html", error=error, actor=actor, text=text or "")):
+        event = event_files.put_new(services().table, text, actor=actor, now=services().now)
+    return created(201, {"event": event.id}, f"/organise/{event.id}", "event-put")
+
+
+def _organiser() -> str:
+    """The address of an organiser of any event. Raises NotSignedInError or ForbiddenError."""
+    actor = signed_in()
+    sessions.refuse_other_than_organisers(services().table, actor)
+    return actor
+
+
+@router.get("/organise/<event_id>")
+def show_event(event_id: str) -> Answer:
+    """The dashboard; a browser of a helper is sent on to the door."""
+    here = visit(event_id, Role.DOOR)
+    if here.role is Role.DOOR and not wants_json(request()):
+        return see_other(f"{here.home}/door")
+    sessions.refuse_less(here.role, Role.ORGANISER)
+    overview = dashboard.read_overview(here.table, here.event, here.now)
+    shown = dashboard.as_shown(here.event, overview)
+    return here.reply(shown, "dashboard.html", here="overview", overview=overview)
+
+
+@router.get("/organise/<event_id>/file")
+def show_file(event_id: str) -> Answer:
+    """The event file, to read and change."""
+    here = visit(event_id)
+    facts = {"text": exports.event_yaml(here.event), "seen": event_files.version(here.event)}
+    return here.reply(facts, "event_file.html", here="file", **facts)
+
+
+@router.post("/organise/<event_id>/file")
+def change_file(event_id: str) -> Answer:
+    """Change the event file; a change that would break registrations already made is refused."""
+    here = visit(event_id)
+    fields = read_upload(request())
+    text, seen = fields.get("file") or fields.get("text"), fields.get("seen")
+
+    def show_form(error: ParcoursError) -> Answer:
+        return here.page("event_file.html", error=error, here="file", text=text or "", seen=seen or "")
+
+    with shown_again(show_form):
+        event_files.put_again(here.table, here.event, text, seen=seen, **here.by)
+    return here.done("file", "file-changed")
+
+
+@router.post("/organise/<event_id>/retirement")
+def retire(event_id: str) -> Answer:
+    """Take an event off the pages."""
+    here = visit(event_id)
+    event_files.retire(here.table, here.event, **here.by)
+    return done("/organise", "retired")
+
+
+@router.get("/organise/<event_id>/audit")
+def show_audit(event_id: str) -> Answer:
+    """Who did what, the newest first; `before` is the key of a line and continues with the older ones."""
+    here = visit(event_id)
+    found = audit_list.read_page(here.table, here.event, query().get("before", ""), web.PAGE_SIZE)
+    return here.reply(
+        lambda: audit_list.as_shown(found),
+        "audit.html",
+        here="audit",
+        lines=found.lines,
+        names=lambda: people.names(here.table, here.event),
+        before=found.before,
+        older=quote(found.older),
+    )

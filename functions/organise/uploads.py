@@ -1,0 +1,45 @@
+"""Reading a form that may carry a file: a CSV of people or an event file."""
+
+from __future__ import annotations
+
+from email import policy
+from email.parser import BytesParser
+
+from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
+
+from shared.errors import UnreadableError
+from shared.http import Fields, read_body, read_fields
+
+LARGEST = 1024 * 1024
+"""Bytes of a form with its file; the largest CSV that is imported at once is a tenth of it."""
+
+
+def read_upload(request: APIGatewayProxyEventV2) -> Fields:
+    """The fields of a form with a file, of a plain form, of JSON, or a bare CSV, which becomes the field `csv`.
+
+    Raises UnreadableError, TooLargeError or UnsupportedMediaTypeError.
+    """
+    declared = request.headers.get("content-type", "")
+    media_type = declared.split(";")[0].strip().lower()
+    if media_type == "text/csv":
+        return {"csv": _text(read_body(request, largest=LARGEST))}
+    if media_type != "multipart/form-data":
+        return read_fields(request, largest=LARGEST)
+    head = b"Content-Type: " + declared.encode("ascii", "replace").replace(b"\n", b" ") + b"\r\n\r\n"
+    form = BytesParser(policy=policy.HTTP).parsebytes(head + read_body(request, largest=LARGEST))
+    if not form.is_multipart():
+        raise UnreadableError("The form cannot be read.")
+    fields: Fields = {}
+    for part in form.iter_parts():
+        name = part.get_param("name", header="content-disposition")
+        data = part.get_payload(decode=True)
+        if isinstance(name, str) and isinstance(data, bytes) and (data or name not in fields):
+            fields[name] = _text(data)
+    return fields
+
+
+def _text(data: bytes) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UnreadableError(f"Byte {error.start + 1} of the file is not UTF-8. Save it as CSV UTF-8.") from None

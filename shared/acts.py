@@ -1,0 +1,63 @@
+"""What organisers do: every act of the audit list, with its words on the pages and its metric.
+
+An act is written to the audit list in the same transaction as its change; its metric is counted after the write.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from shared.observability import count
+
+
+class Act(StrEnum):
+    """An act as the audit list stores it.
+
+    Attributes
+    ----------
+    words
+        The act on a page, between the organiser's address and the person it is about.
+    metric
+        The name of the metric in the namespace Parcours; its unit is Count.
+    """
+
+    words: str
+    metric: str
+
+    ADD_PERSON = "add-person", "added", "PeopleAdded"
+    CORRECT = "correct", "corrected", "PeopleCorrected"
+    PIN = "pin", "changed the pins of", "PeoplePinned"
+    MARK_ABSENT = "mark-absent", "changed the absences of", "PeopleMarkedAbsent"
+    CHECK_IN = "check-in", "checked in", "PeopleCheckedIn"
+    UNDO_CHECK_IN = "undo-check-in", "undid the check-in of", "CheckInsUndone"
+    WITHDRAW = "withdraw", "withdrew", "PeopleWithdrawnByOrganisers"
+    ERASE = "erase", "erased", "PeopleErasedByOrganisers"
+    SEND_AGAIN = "send-again", "sent mail again to", "MailsSentAgain"
+    SIGN_IN = "sign-in", "signed in", "OrganisersSignedIn"
+    SIGN_OUT = "sign-out", "signed out", "OrganisersSignedOut"
+    PUT_EVENT = "put-event", "put the event file", "EventFilesPut"
+    RETIRE_EVENT = "retire-event", "retired the event", "EventsRetired"
+    REQUEST_ALLOCATION = "request-allocation", "asked for an allocation", "AllocationsRequested"
+    PUBLISH = "publish", "published", "AllocationsPublished"
+    HOLD_MAIL = "hold-mail", "put mail on hold", "MailHolds"
+    RELEASE_MAIL = "release-mail", "let mail go", "MailReleases"
+
+    def __new__(cls, stored: str, words: str, metric: str) -> Act:
+        """A member whose value is what the audit list stores."""
+        act = str.__new__(cls, stored)
+        act._value_ = stored
+        act.words = words
+        act.metric = metric
+        return act
+
+    def counted(self) -> None:
+        """Count this act, once its change and its audit line are written."""
+        count(self.metric)
+
+
+def words_of(stored: str) -> str:
+    """An act of the audit list in words; one that an older version wrote stays as it is stored."""
+    try:
+        return Act(stored).words  # type: ignore[call-arg] # the lookup by value, which a typed __new__ hides
+    except ValueError:
+        return stored
