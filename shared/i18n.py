@@ -23,6 +23,34 @@ def language_for(*wishes: str) -> str:
     return next((wish for wish in wishes if wish in LANGUAGES), "en")
 
 
+# Names of days and months are messages like any other; Babel would bring 32 MB of CLDR data into the layer for them.
+# A test holds their translations against CLDR.
+WEEKDAYS = (
+    N_("Monday"),
+    N_("Tuesday"),
+    N_("Wednesday"),
+    N_("Thursday"),
+    N_("Friday"),
+    N_("Saturday"),
+    N_("Sunday"),
+)
+MONTHS = (
+    N_("January"),
+    N_("February"),
+    N_("March"),
+    N_("April"),
+    N_("May"),
+    N_("June"),
+    N_("July"),
+    N_("August"),
+    N_("September"),
+    N_("October"),
+    N_("November"),
+    N_("December"),
+)
+N_("%(weekday)s %(day)s %(month)s %(year)s")
+
+
 @cache
 def translations(language: str) -> gettext.NullTranslations:
     """The catalogue of a language; what it lacks stays English."""
@@ -31,10 +59,14 @@ def translations(language: str) -> gettext.NullTranslations:
 
 def day(when: date | datetime, language: str) -> str:
     """A date in words, with its weekday: "Wednesday 6 November 2024"."""
-    from babel.dates import format_date  # 30 ms that a request without a date need not pay
-
-    first = "'er'" if language == "fr" and when.day == 1 else ""  # le 1er avril, le 2 avril
-    return format_date(when, format=f"EEEE d{first} MMMM y", locale=language)
+    translate = translations(language).gettext
+    first = when.day == 1 and language == "fr"  # le 1er avril, le 2 avril
+    return translate("%(weekday)s %(day)s %(month)s %(year)s") % {
+        "weekday": translate(WEEKDAYS[when.weekday()]),
+        "day": "1er" if first else when.day,
+        "month": translate(MONTHS[when.month - 1]),
+        "year": when.year,
+    }
 
 
 def clock(when: time | datetime) -> str:

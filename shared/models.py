@@ -452,6 +452,8 @@ class Run(Model):
     """One run of the allocator: who asked, what for, and what came out.
 
     `result` holds the figures of `allocation.json` without the people; the programmes are items of their own.
+    `input_digest` is the `attendees.input_digest` of the question it answers. `seed_chosen` says that the seed was
+    asked for with the run, and is not the event's.
     """
 
     event: str
@@ -459,6 +461,7 @@ class Run(Model):
     state: RunState
     mode: Literal["fresh", "keep"] = "fresh"
     seed: str = ""
+    seed_chosen: bool = False
     weight: int | None = None
     tolerance: str = ""
     automatic: bool = False
@@ -467,7 +470,7 @@ class Run(Model):
     owner: str = ""
     lease_until: str = ""
     compared_with: int = 0
-    basis: str = ""
+    input_digest: str = ""
     people: int = 0
     mails: int = 0
     result: dict[str, Any] = {}

@@ -2,31 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 
 from shared.acts import Act
 from shared.errors import ConflictError, StaleError
-from shared.events import ALLOCATE_DUE, audit, task
+from shared.events import ALLOCATE_DUE, as_event, audit, task
 from shared.mails import send
 from shared.models import Event, MailKind, Programme, Registration, RegistrationState, Run, RunState, utc
 from shared.registrations import still_holds_a_place
-from shared.runs import programmes_of
+from shared.runs import programmes_of, why_stale
 from shared.state import read_state
-from shared.table import STATE_SK, ConditionFailedError, Table, Write, delete, event_pk, run_sk, task_sk, update
+from shared.table import (
+    EVENTS_PK,
+    STATE_SK,
+    ConditionFailedError,
+    Table,
+    Write,
+    check,
+    delete,
+    event_pk,
+    run_sk,
+    task_sk,
+    update,
+)
 
 PEOPLE_A_WRITE = 40
 """People whose mails are written in one transaction: a check and a row each, below DynamoDB's hundred."""
 
 
-def publish(table: Table, event: Event, run: Run, *, basis_now: str, actor: str, now: datetime) -> Run:
+def publish(table: Table, event: Event, run: Run, people: Iterable[Registration], *, actor: str, now: datetime) -> Run:
     """Point the event at a draft; from this write on everybody reads it, and its mails are owed.
+
+    The event file is read again here and may not change until the write, so that no draft is published that seats
+    more people than there are seats by now.
 
     Parameters
     ----------
-    basis_now
-        `registrations.basis` of what is stored now; it must be what the draft was made from.
+    people
+        Every registration of the event as it is stored now.
 
     Raises
     ------
@@ -40,10 +55,10 @@ def publish(table: Table, event: Event, run: Run, *, basis_now: str, actor: str,
     state = read_state(table, event.id)
     if state.publishing_run:
         raise ConflictError(f"The mails of run {state.publishing_run} are still being written. Try again in a minute.")
-    if run.compared_with != state.published_run:
-        raise StaleError(f"Run {state.published_run} was published since this draft was made. Start a new draft.")
-    if run.basis != basis_now:
-        raise StaleError("Registrations or the event file changed since this draft was made. Start a new draft.")
+    stored = table.get(EVENTS_PK, event.id)
+    stale = why_stale(table, as_event(stored) if stored else event, run, people)
+    if stale:
+        raise StaleError(stale)
     published = {
         "state": RunState.PUBLISHED,
         "published_at": utc(now),
@@ -66,9 +81,12 @@ def publish(table: Table, event: Event, run: Run, *, basis_now: str, actor: str,
             *previous,
             task(event.id, "publication", ALLOCATE_DUE, now, run=run.number),
             delete(pk, task_sk("publish")),
+            *([check(EVENTS_PK, event.id, {"updated_at": stored["updated_at"]}, name="event")] if stored else []),
             audit(event.id, actor, Act.PUBLISH, now=now, what=f"run {run.number}"),
         )
-    except ConditionFailedError:
+    except ConditionFailedError as error:
+        if "event" in error.refused:
+            raise StaleError("The event file changed at this moment. Start a new draft.") from None
         raise StaleError("Somebody else published at the same moment. Reload the page.") from None
     return run.model_copy(update=published)
 

@@ -6,10 +6,8 @@ are places (the counters of STATE). Every step writes the mail that reports it i
 
 from __future__ import annotations
 
-import hashlib
-import json
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
@@ -316,19 +314,6 @@ def erase(table: Table, before: Registration, *, now: datetime, extra: Sequence[
 def still_holds_a_place(event: str, registration: str) -> Write:
     """The check that a person is confirmed, for a transaction that depends on it."""
     return check(event_pk(event), registration_sk(registration), {"state": RegistrationState.CONFIRMED.value})
-
-
-def basis(event: Event, registrations: Iterable[Registration]) -> str:
-    """A digest of all that an allocation depends on, to tell whether a draft still fits what it was made from."""
-    people = sorted(
-        [one.id, one.partner_type, one.choices, sorted(one.absent), sorted(one.pinned.items()), sorted(one.excluded)]
-        for one in registrations
-        if one.state is RegistrationState.CONFIRMED
-    )
-    seats = {theme.id: [[slot.id, event.seats(theme.id, slot.id)] for slot in event.rounds] for theme in event.themes}
-    limits = {theme.id: [theme.minimum, theme.open_to] for theme in event.themes}
-    text = json.dumps([event.id, people, seats, limits, event.rank_costs, [kind.id for kind in event.partner_types]])
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def changed(before: Registration, changes: Mapping[str, Any], now: datetime) -> Registration:

@@ -6,15 +6,17 @@ nor publish. Readers follow `EventState.published_run`, so they see one run whol
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from fractions import Fraction
 from typing import Any, Literal
 
 from shared.acts import Act
+from shared.attendees import attendees, input_digest
 from shared.errors import ConflictError, StaleError
 from shared.events import ALLOCATE_DUE, audit, task
-from shared.models import Event, Programme, Run, RunState, utc
+from shared.models import Event, EventState, Programme, Registration, RegistrationState, Run, RunState, utc
 from shared.state import read_state
 from shared.table import (
     PROGRAMMES,
@@ -86,6 +88,49 @@ def allocated(table: Table, event: str, number: int) -> set[str]:
     return {one["registration"] for one in table.query(pk, PROGRAMMES, only=("registration",))} if number else set()
 
 
+def event_seed(event: Event, state: EventState) -> str:
+    """The seed of an event's runs: the one its file names, else the one that was drawn when the file was first put."""
+    return event.allocation.seed or state.seed
+
+
+def input_now(
+    event: Event, state: EventState, run: Run, people: Iterable[Registration], before: Mapping[str, Programme]
+) -> str:
+    """The digest of a run's question as it would be asked now, to tell whether its answer still fits.
+
+    Parameters
+    ----------
+    people
+        Every registration of the event; only the confirmed are asked about.
+    before
+        The programmes of `run.compared_with`, by registration; they count in `keep` runs only.
+    """
+    present = [person for person in people if person.state is RegistrationState.CONFIRMED]
+    return input_digest(
+        event,
+        attendees(present),
+        run.mode,
+        run.seed if run.seed_chosen else event_seed(event, state),
+        run.weight,
+        Fraction(run.tolerance) if run.tolerance else None,
+        {registration: programme.workshops for registration, programme in before.items()},
+    )
+
+
+def why_stale(table: Table, event: Event, run: Run, people: Iterable[Registration]) -> str:
+    """Why a draft can no longer be published, in a sentence that says what to do, or "" if it can.
+
+    A draft may be published as long as its question would be asked in the same way, and compared with the same run.
+    """
+    state = read_state(table, event.id)
+    if run.compared_with != state.published_run:
+        return f"Allocation {state.published_run} was published since this draft was made. Start a new draft."
+    before = programmes_of(table, event.id, run.compared_with) if run.mode == "keep" else {}
+    if run.input_digest != input_now(event, state, run, people, before):
+        return "Registrations or the event file changed since this draft was made. Start a new draft."
+    return ""
+
+
 def request_run(table: Table, event: Event, wish: Wish, *, actor: str, now: datetime, automatic: bool = False) -> Run:
     """Ask for a run; while one is under way, that one is the answer. The allocator takes it up within a minute."""
     for _ in range(5):
@@ -98,7 +143,8 @@ def request_run(table: Table, event: Event, wish: Wish, *, actor: str, now: date
             number=state.runs + 1,
             state=RunState.REQUESTED,
             mode=wish.mode,
-            seed=wish.seed or event.allocation.seed or state.seed,
+            seed=wish.seed or event_seed(event, state),
+            seed_chosen=bool(wish.seed),
             weight=wish.weight,
             tolerance=wish.tolerance,
             automatic=automatic,

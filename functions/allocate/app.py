@@ -28,17 +28,19 @@ from shared.events import ALLOCATE_DUE, forget_task, read_event
 from shared.models import Event, Model, Programme, Registration, RegistrationState, Run, RunState, utc
 from shared.observability import fault, logger, metrics
 from shared.publication import owed_mails, publish, write_programme_mails
-from shared.registrations import basis, registrations_of
+from shared.registrations import registrations_of
 from shared.runs import (
     Wish,
     add_to_result,
     claim_run,
+    event_seed,
     finish_run,
     programmes_of,
     read_run,
     request_run,
     runs_of,
     store_programmes,
+    why_stale,
 )
 from shared.state import read_state
 from shared.table import Item, Table
@@ -147,7 +149,7 @@ def carry_out(event: Event, asked: Run, now: datetime) -> Run:
     people = [one for one in registrations_of(table, event.id) if one.state is RegistrationState.CONFIRMED]
     state = read_state(table, event.id)
     before = programmes_of(table, event.id, state.published_run)
-    known = {"basis": basis(event, people), "people": len(people), "compared_with": state.published_run}
+    known = {"people": len(people), "compared_with": state.published_run}
     try:
         allocation = _allocate(event, run, people, before)
     except (NoAllocationError, BadInputError) as error:
@@ -156,7 +158,12 @@ def carry_out(event: Event, asked: Run, now: datetime) -> Run:
     programmes = _programmes(event, run, allocation)
     store_programmes(table, programmes)
     after = {one.registration: one for one in programmes}
-    outcome = {**known, "mails": len(owed_mails(people, before, after)), "result": _figures(allocation)}
+    outcome = {
+        **known,
+        "input_digest": allocation.input_digest,
+        "mails": len(owed_mails(people, before, after)),
+        "result": _figures(allocation),
+    }
     at_once = run.automatic and event.allocation.publish == "automatic"
     finished = finish_run(table, event, run, outcome, now=now, then_publish=at_once)
     metrics.add_metric("AllocationSeconds", MetricUnit.Seconds, allocation.seconds)
@@ -223,15 +230,20 @@ def _not_described(event: Event, run: Run, what: str, error: Exception) -> None:
 
 
 def publish_draft(event: Event, draft: Run, now: datetime) -> Run:
-    """Publish what the schedule allocated and write its mails.
+    """Publish a draft and write its mails.
 
-    Who withdrew since it was made gets no mail. A draft that somebody's publication has overtaken stays a draft.
+    A draft of the schedule that no longer answers what is stored is not published; another run is asked for. A draft
+    that an organiser's publication has overtaken stays a draft.
     """
+    people = list(registrations_of(table, event.id))
     try:
-        run = publish(table, event, draft, basis_now=draft.basis, actor=SCHEDULE, now=now)
+        run = publish(table, event, draft, people, actor=SCHEDULE, now=now)
     except (ConflictError, StaleError) as error:
         logger.warning("not published", extra={"event_id": event.id, "run": draft.number, "why": error.message})
         forget_task(table, event.id, "publish")
+        overtaken = read_state(table, event.id).published_run != draft.compared_with
+        if draft.automatic and isinstance(error, StaleError) and not overtaken:
+            request_run(table, event, Wish(), actor=SCHEDULE, now=now, automatic=True)
         return draft
     tell_everyone(event, run.number, now)
     return run
@@ -263,11 +275,11 @@ def _same_draft(event: Event, wish: Wish) -> Run | None:
     if newest is None or newest.state is not RunState.DRAFT:
         return None
     state = read_state(table, event.id)
-    asked = (wish.mode, wish.seed or event.allocation.seed or state.seed, wish.weight, wish.tolerance)
+    asked = (wish.mode, wish.seed or event_seed(event, state), wish.weight, wish.tolerance)
     same = asked == (newest.mode, newest.seed, newest.weight, newest.tolerance)
-    if not same or newest.compared_with != state.published_run:
+    if not same:
         return None
-    return newest if newest.basis == basis(event, registrations_of(table, event.id)) else None
+    return None if why_stale(table, event, newest, registrations_of(table, event.id)) else newest
 
 
 def summary(run: Run) -> dict[str, Any]:

@@ -32,8 +32,8 @@ from shared.models import (
 )
 from shared.publication import owed_mails, publish
 from shared.reasons import in_words
-from shared.registrations import basis, registrations_of
-from shared.runs import Wish, programmes_of, read_run, request_run
+from shared.registrations import registrations_of
+from shared.runs import Wish, programmes_of, read_run, request_run, why_stale
 from shared.state import read_state
 from shared.table import Table
 
@@ -127,7 +127,7 @@ def publish_draft(
             f"This publication would write {counted(owed, 'mail')}, not {expected}. "
             "Look at the draft again and confirm."
         )
-    published = publish(table, event, run, basis_now=basis(event, people), actor=actor, now=now)
+    published = publish(table, event, run, people, actor=actor, now=now)
     Act.PUBLISH.counted()
     allocator.wake(event.id, publication=run.number)
     return published
@@ -284,14 +284,7 @@ def read_draft(table: Table, event: Event, run: Run) -> DraftView:
 
 def _stale(table: Table, event: Event, run: Run, people: Mapping[str, Registration]) -> str:
     """Why a draft can no longer be published, "" if it can."""
-    if run.state is not RunState.DRAFT:
-        return ""
-    published = read_state(table, event.id).published_run
-    if run.compared_with != published:
-        return f"Allocation {published} was published since this draft was made. Start a new draft."
-    if run.basis != basis(event, people.values()):
-        return "Registrations or the event file changed since this draft was made. Start a new draft."
-    return ""
+    return why_stale(table, event, run, people.values()) if run.state is RunState.DRAFT else ""
 
 
 def as_shown(event: Event, view: DraftView) -> dict[str, Any]:

@@ -14,7 +14,6 @@ import platform
 import shutil
 import subprocess
 import sys
-import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -24,8 +23,11 @@ from typing import Any, TextIO
 
 from ruamel.yaml import YAML
 
+from infra.cloud.localisation import compile_catalogues
+
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = ROOT / "infra" / "template.yaml"
+CONSTRAINTS = ROOT / "infra" / "constraints.txt"
 BUILD = ROOT / ".build"
 
 _LEFT_OUT = {"__pycache__", "tests", ".pytest_cache"}
@@ -74,24 +76,6 @@ def build(root: Path = ROOT, target: Path = BUILD) -> list[Artifact]:
         return list(pool.map(lambda part: _artifact(part, target), parts))
 
 
-def compile_catalogues(locale: Path) -> list[Path]:
-    """Compile the gettext catalogues that are newer than what was made of them."""
-    made = []
-    for source in sorted(locale.glob("*/LC_MESSAGES/*.po")):
-        compiled = source.with_suffix(".mo")
-        if not compiled.exists() or compiled.stat().st_mtime < source.stat().st_mtime:
-            from babel.messages.mofile import write_mo
-            from babel.messages.pofile import read_po
-
-            with source.open("rb") as file:
-                catalogue = read_po(file, locale=source.parts[-3], domain=source.stem)
-            with tempfile.NamedTemporaryFile(dir=source.parent, delete=False) as draft:
-                write_mo(draft, catalogue)
-            Path(draft.name).replace(compiled)  # several test workers may compile at once
-            made.append(compiled)
-    return made
-
-
 @dataclass(frozen=True, slots=True)
 class _Part:
     resource: str
@@ -133,7 +117,8 @@ def _files(folder: Path) -> Iterator[tuple[str, Path]]:
 
 def _dependencies(requirements: Path, target: Path) -> Path:
     """The installed requirements, made once for each list and interpreter."""
-    key = f"{requirements.read_text(encoding='utf-8')}\n{sys.version}\n{platform.platform()}"
+    lists = "\n".join(path.read_text(encoding="utf-8") for path in (requirements, CONSTRAINTS))
+    key = f"{lists}\n{sys.version}\n{platform.platform()}"
     folder = target / "dependencies" / hashlib.sha256(key.encode()).hexdigest()[:16]
     if folder.exists():
         return folder

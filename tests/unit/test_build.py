@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from infra.cloud import build
-from infra.cloud.build import ROOT, Artifact, BuildError, compile_catalogues
+from infra.cloud.build import ROOT, Artifact, BuildError
 from infra.cloud.build import build as build_all
+from infra.cloud.localisation import compile_catalogues
 
 LARGEST_CODE = 100 * 1024
 """Bytes of a function's zip without its dependencies. The smallest of them is larger: a zip above this carries one."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+from babel.dates import format_date
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 
@@ -110,6 +111,15 @@ def test_dates_are_written_as_the_language_writes_them() -> None:
         "mercredi 6 novembre 2024",
     ]
     assert day(date(2026, 4, 1), "fr") == "mercredi 1er avril 2026"
+
+
+@pytest.mark.parametrize("language", sorted(LANGUAGES))
+def test_names_of_days_and_months_are_those_of_cldr(language: str) -> None:
+    """Babel, which the functions do without, formats every day of a year the same; but for French ordinals."""
+    year = [date(2026, 1, 1) + timedelta(days=number) for number in range(365)]
+    wanted = [format_date(when, "EEEE d MMMM y", locale=language) for when in year]
+
+    assert [day(when, language).replace(" 1er ", " 1 ") for when in year] == wanted
 
 
 def test_a_language_without_a_catalogue_is_english() -> None:

@@ -17,11 +17,12 @@ from shared.events import put_event, read_event
 from shared.mails import mails_of
 from shared.models import Event, Mail, Programme, RunState
 from shared.publication import publish
-from shared.registrations import basis, read_registration, register, registrations_of, save, withdraw
+from shared.registrations import read_registration, register, registrations_of, save, withdraw
 from shared.runs import (
     Wish,
     claim_run,
     finish_run,
+    input_now,
     programme_of,
     programmes_of,
     read_run,
@@ -164,7 +165,7 @@ def test_a_changed_ranking_makes_a_draft_stale(app: ModuleType, table: Table, ev
     save(table, person, {"choices": list(reversed(person.choices))}, now=NOW)
 
     with pytest.raises(StaleError):
-        publish(table, event, draft, basis_now=basis(event, registrations_of(table, "nature")), actor="o", now=NOW)
+        publish(table, event, draft, registrations_of(table, "nature"), actor="o", now=NOW)
 
     assert read_state(table, "nature").published_run == 0
 
@@ -313,9 +314,10 @@ def write_run(table: Table, event: Event, people: list[str], number: int, theme:
     store_programmes(
         table, [Programme(event="nature", run=number, registration=one, workshops={"first": theme}) for one in people]
     )
-    now_basis = basis(event, registrations_of(table, "nature"))
-    draft = finish_run(table, event, run, {"basis": now_basis, "compared_with": number - 1}, now=NOW)
-    publish(table, event, draft, basis_now=now_basis, actor="o", now=NOW)
+    everybody = list(registrations_of(table, "nature"))
+    digest = input_now(event, read_state(table, "nature"), run, everybody, {})
+    draft = finish_run(table, event, run, {"input_digest": digest, "compared_with": number - 1}, now=NOW)
+    publish(table, event, draft, everybody, actor="o", now=NOW)
     table.write(update("EVENT#nature", "STATE", assign={"publishing_run": 0}))
 
 
