@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import (
+    AfterValidator,
     AliasChoices,
     BaseModel,
     BeforeValidator,
@@ -24,19 +25,19 @@ from pydantic import (
     StringConstraints,
     Tag,
 )
+from pydantic_core import PydanticCustomError
 
 from shared.local_time import LocalDate, LocalMoment, LocalTime
+from shared.text import TextError, clean_address
 
 _SLUG = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
 _KEY = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
-_ADDRESS = r"^[^@\s<>,;:\"]{1,64}@[^@\s<>,;:\"]+\.[^@\s<>,;:\"]+$"
 _URL = r"^(https?://\S+)?$"
 _LANGUAGE = r"^[a-z]{2}$"
 
 IN_WORDS = {
     _SLUG: "write small letters, digits and hyphens, such as nature-day",
     _KEY: "write letters, digits, dots, hyphens and underscores, and begin with a letter or digit",
-    _ADDRESS: "write an email address, such as name@example.org",
     _URL: "write an address that begins with https:// or http://",
     _LANGUAGE: "write a language by its two letters, such as en",
 }
@@ -60,7 +61,21 @@ def written(value: object) -> object:
 Key = Annotated[str, BeforeValidator(written), StringConstraints(pattern=_KEY, max_length=60)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
 OptionalText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=4000)]
-Address = Annotated[str, StringConstraints(pattern=_ADDRESS, max_length=254)]
+
+
+def _address(value: str) -> str:
+    """A mail address as it is stored and compared (see `shared.text.clean_address`)."""
+    try:
+        return clean_address(value)
+    except TextError:
+        raise PydanticCustomError(
+            "mail_address",
+            "{given} will not do; write an email address, such as name@example.org",
+            {"given": repr(value[:60])},
+        ) from None
+
+
+Address = Annotated[str, AfterValidator(_address)]
 Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
 SeatCount = Annotated[int, Field(ge=0, le=1_000_000, strict=True)]
 Cost = Annotated[int, Field(ge=0, le=1_000_000, strict=True)]

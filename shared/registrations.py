@@ -41,6 +41,7 @@ from shared.table import (
     registration_sk,
     update,
 )
+from shared.text import address_key
 
 OFFER_DUE = "offer"
 """Name of the open offers' part of the index `due`."""
@@ -218,19 +219,20 @@ def change_address(
 ) -> Registration | None:
     """Move a registration to another address (`changes["email"]`): the old link dies, both addresses are told.
 
+    Other capitals are the same address: they are saved like any other change, and the link lives on.
     Returns None, with nothing changed, when another registration holds the new address.
     Raises StaleError when the registration changed meanwhile.
     """
+    if address_key(changes["email"]) == address_key(before.email):
+        return save(table, before, changes, now=now, extra=extra)
     after = changed(before, {**changes, "link_version": before.link_version + 1, "bounced": False}, now)
-    old, new = address_sk(before.email), address_sk(after.email)
     occasion = str(after.link_version)
-    # The two keys are one and the same when only the capitals differ: then the address is not touched.
-    addresses = [put(_address_item(after), expect={"pk": Absent()}), delete(event_pk(before.event), old)]
     writes = [
         put(registration_item(after), expect={"revision": before.revision}, name="registration"),
         send("confirmation", after.event, after.id, now=now, occasion=occasion),
         send("address-changed", after.event, after.id, now=now, occasion=occasion, to=before.email),
-        *(addresses if old != new else []),
+        put(_address_item(after), expect={"pk": Absent()}),
+        delete(event_pk(before.event), address_sk(before.email)),
     ]
     try:
         table.write(*writes, *extra)

@@ -19,6 +19,8 @@ from typing import Any
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
+from shared.text import address_key
+
 CONFLICT_TRIES = 12
 """A transaction that meets another on the same item is tried again so often, over about six seconds in all."""
 
@@ -91,7 +93,7 @@ def registration_sk(registration: str) -> str:
 
 def address_digest(email: str) -> str:
     """The digest under which an address is kept, the same for any use of capitals; it cannot be read back."""
-    return hashlib.sha256(email.strip().casefold().encode()).hexdigest()
+    return hashlib.sha256(address_key(email).encode()).hexdigest()
 
 
 def address_sk(email: str) -> str:

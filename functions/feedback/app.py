@@ -23,6 +23,7 @@ from shared.observability import logger, metrics
 from shared.registrations import mark_bounced as mark_person_bounced
 from shared.registrations import read_registration
 from shared.table import Table
+from shared.text import address_key
 
 PASSING = {"General", ""}
 """Subtypes of a transient bounce that say nothing of the address: mostly absence notes."""
@@ -127,7 +128,7 @@ def _bounce(mail: Mail, event: SesEvent) -> None:
     for attempt in range(TRIES):
         person = read_registration(table, mail.event, mail.registration) if mail.registration else None
         # The address may have been corrected since: then the bounce is old news.
-        if person is None or person.email.casefold() not in map(str.casefold, event.mail.destination):
+        if person is None or address_key(person.email) not in map(address_key, event.mail.destination):
             return
         try:
             mark_person_bounced(table, person, now=clock())

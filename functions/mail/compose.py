@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import re
 import textwrap
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from email.errors import HeaderParseError
-from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, formataddr, parseaddr
@@ -36,6 +35,7 @@ from shared.registrations import read_registration
 from shared.runs import programme_of, read_run
 from shared.state import read_state
 from shared.table import Table
+from shared.text import JOINERS, TextError, clean_address, is_letter
 from shared.tokens import SIGN_IN_FOR, SIGN_IN_SALT, Keys, sign, sign_link
 from shared.waiting_list import OFFER
 
@@ -69,8 +69,9 @@ BY_NAME = ("place-offered", "reminder", *PROGRAMMES)
 ALWAYS_TOLD = ("erased", "sign-in", "address-changed")
 """Mails that stand on their own: they carry their address, and do not depend on how the registration stands."""
 
-MORE_LIKELY_A_NAME = re.compile(r"[^\W\d_]+(?:[ '’-]+[^\W\d_]+){0,4}\.?")
-"""Letters in up to five words: no number, no address, no dot within."""
+_WORD = r"(?:(?:a\.-?)+|['’]?a+(?:['’-]+a+)*\.?)"
+MORE_LIKELY_A_NAME = re.compile(rf"{_WORD}(?: {_WORD}){{0,7}}")
+"""Up to eight words of letters, initials and titles (`a` stands for a letter): no number, address or web address."""
 
 LONGEST_NAME = 60
 LONGEST_SENDER_NAME = 75
@@ -246,7 +247,10 @@ def _programme_mail(table: Table, mail: Mail, run: int) -> Mail | None:
 
 
 def _is_a_name(name: str) -> bool:
-    return len(name) <= LONGEST_NAME and MORE_LIKELY_A_NAME.fullmatch(name) is not None
+    """Whether a name reads like one; marks (vowel signs, accents) and joiners belong to the letter before them."""
+    signs = (sign for sign in name if sign not in JOINERS and unicodedata.category(sign)[0] != "M")
+    shape = "".join("a" if is_letter(sign) else sign for sign in signs)
+    return len(name) <= LONGEST_NAME and MORE_LIKELY_A_NAME.fullmatch(shape) is not None
 
 
 def _calendar(event: Event, person: Registration, facts: Mapping[str, Any], now: datetime) -> bytes:
@@ -336,11 +340,8 @@ def _display_name(name: str) -> str:
 
 
 def _deliverable(address: str) -> str:
-    """The address as it goes over the wire, its domain in ASCII. Raises BadAddressError."""
-    local, _, domain = address.rpartition("@")
+    """The address as it goes over the wire. Raises BadAddressError."""
     try:
-        if local.isascii() and domain:
-            return Address(username=local, domain=domain.encode("idna").decode("ascii")).addr_spec
-    except (UnicodeError, ValueError, HeaderParseError, IndexError):
-        pass
-    raise BadAddressError
+        return clean_address(address)
+    except TextError:
+        raise BadAddressError from None

@@ -28,6 +28,7 @@ from shared.observability import count, logger
 from shared.registrations import registrations_of
 from shared.state import read_state
 from shared.table import Table
+from shared.text import TextError, address_key, clean_address
 
 MOST_ROWS = 500
 """Rows of one file. Each is a transaction of its own, and all must end within the seconds of one request."""
@@ -81,7 +82,7 @@ def preview(table: Table, event: Event, text: object) -> Preview:
     if len(set(header)) != len(header):
         raise _unusable("A column is named twice in the first line")
     known = {
-        person.email.casefold(): person
+        address_key(person.email): person
         for person in registrations_of(table, event.id)
         if person.state is not RegistrationState.WITHDRAWN
     }
@@ -125,7 +126,7 @@ def _read_row(
     seen: dict[str, int],
 ) -> None:
     """Add what a line would do, or what is wrong with it."""
-    address = cells.get("email", "").casefold()
+    address = _key(cells.get("email", ""))
     if address in seen:
         found.faults.append((line, f"the address of line {seen[address]} again"))
         return
@@ -145,6 +146,14 @@ def _read_row(
         return
     changes = tuple(sorted(differing(person, wanted)))
     found.rows.append(Row(line, "change" if changes else "same", person.name, person, wanted, changes))
+
+
+def _key(typed: str) -> str:
+    """What an address in the file is found by; one that will not do is compared as it stands."""
+    try:
+        return address_key(clean_address(typed))
+    except TextError:
+        return typed
 
 
 def _fields(event: Event, cells: Mapping[str, str]) -> dict[str, Any]:

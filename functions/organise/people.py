@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError
@@ -32,46 +32,18 @@ from shared.registrations import (
 from shared.runs import programme_of
 from shared.state import read_state
 from shared.table import REGISTRATIONS, ConditionFailedError, Table, event_pk
+from shared.text import NOT_AN_ADDRESS, clean_line, clean_text
 
 _REGISTRATION_ID = re.compile(r"[0-9a-f]{8,40}")
-_LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
-_DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])")
-_LINK = re.compile(r"://|www\.", re.IGNORECASE)
 
-
-def _plain_line(text: str) -> str:
-    """One line without links, control characters and characters that change the direction of the text.
-
-    A name stands in mails and on pages: with a link in it, it would carry spam.
-    """
-    text = unicodedata.normalize("NFC", text)
-    if any(unicodedata.category(sign) in {"Cc", "Cf", "Cs", "Zl", "Zp"} for sign in text):
-        raise ValueError("Use letters, digits and ordinary signs only")
-    if _LINK.search(text):
-        raise ValueError("Leave web addresses out")
-    return text
-
-
-def _deliverable(address: str) -> str:
-    """An address that mail can be sent to: its domain in ASCII and lower case."""
-    local, _, domain = address.rpartition("@")
-    try:
-        host = domain.lower() if domain.isascii() else domain.encode("idna").decode("ascii")
-    except UnicodeError:
-        host = ""
-    if not (_LOCAL.fullmatch(local) and _DOMAIN.fullmatch(host)):
-        raise ValueError(WORDS["string_pattern_mismatch"])
-    return f"{local}@{host}"
-
-
-Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=120), AfterValidator(_plain_line)]
+Line = Annotated[str, AfterValidator(clean_line), StringConstraints(max_length=120)]
 Name = Annotated[Line, StringConstraints(min_length=1)]
 Ids = Annotated[list[Annotated[str, StringConstraints(max_length=60)]], Field(max_length=200)]
 Mapped = Annotated[dict[str, Annotated[str, StringConstraints(max_length=60)]], Field(max_length=8)]
 Answers = dict[
-    Annotated[str, StringConstraints(max_length=60)], Annotated[str, StringConstraints(max_length=1000)] | bool
+    Annotated[str, StringConstraints(max_length=60)],
+    Annotated[str, AfterValidator(partial(clean_text, lines=True)), StringConstraints(max_length=1000)] | bool,
 ]
-Email = Annotated[Address, StringConstraints(strip_whitespace=True), AfterValidator(_deliverable)]
 
 WORDS = {
     "missing": "Fill this in",
@@ -80,7 +52,7 @@ WORDS = {
     "too_short": "Fill this in",
     "too_long": "This is too long",
     "string_too_long": "This is too long",
-    "string_pattern_mismatch": "Enter an email address, like name@example.org",
+    "mail_address": NOT_AN_ADDRESS,
 }
 
 
@@ -91,7 +63,7 @@ class NewPerson(Model):
     """A person whom an organiser adds; the ranking may be partial or absent."""
 
     name: Name
-    email: Email
+    email: Address
     organisation: Line = ""
     partner_type: str
     choices: Ids = Field(default_factory=list)
@@ -104,7 +76,7 @@ class Correction(Model):
     """What an organiser changes of a person; what is left out stays. `revision` guards against lost updates."""
 
     name: Name | None = None
-    email: Email | None = None
+    email: Address | None = None
     organisation: Line | None = None
     partner_type: str | None = None
     choices: Ids | None = None

@@ -13,15 +13,14 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from enum import IntEnum
 
-from pydantic import TypeAdapter, ValidationError
-
 from shared.acts import Act
 from shared.errors import ForbiddenError, InvalidError, NotFoundError, TooManyRequestsError
 from shared.events import audit, events
 from shared.limits import network_of, within_cap
 from shared.mails import send
-from shared.models import Address, Event, moment, utc
+from shared.models import Event, moment, utc
 from shared.table import LIMIT_PK, SESSION_PK, Absent, ConditionFailedError, Table, delete, nobody_sk, put, sign_in_sk
+from shared.text import TextError, address_key, clean_address
 from shared.tokens import SIGN_IN_SALT, Keys, verify
 
 LINK_FOR = timedelta(minutes=15)
@@ -31,8 +30,6 @@ SOURCE_LINKS_AN_HOUR = 60
 
 MOST_AUDITED = 50
 """Events whose audit list records a sign-in: the lines fit into the transaction that opens the session."""
-
-_address = TypeAdapter(Address)
 
 
 class Role(IntEnum):
@@ -45,10 +42,10 @@ class Role(IntEnum):
 
 def role_in(event: Event, address: str) -> Role:
     """The role of this address at an event, by the event file."""
-    wanted = address.casefold()
-    if wanted in (listed.casefold() for listed in event.organiser_emails):
+    wanted = address_key(address)
+    if wanted in map(address_key, event.organiser_emails):
         return Role.ORGANISER
-    return Role.DOOR if wanted in (listed.casefold() for listed in event.door_emails) else Role.NOBODY
+    return Role.DOOR if wanted in map(address_key, event.door_emails) else Role.NOBODY
 
 
 def events_of(table: Table, address: str) -> Iterator[Event]:
@@ -59,11 +56,9 @@ def events_of(table: Table, address: str) -> Iterator[Event]:
 def read_address(value: object) -> str:
     """A mail address from a form. Raises InvalidError."""
     try:
-        return _address.validate_python(value.strip() if isinstance(value, str) else value)
-    except ValidationError:
-        raise InvalidError(
-            "Some fields need another look.", {"email": "Enter an email address, like name@example.org"}
-        ) from None
+        return clean_address(value if isinstance(value, str) else "")
+    except TextError as error:
+        raise InvalidError("Some fields need another look.", {"email": str(error)}) from None
 
 
 def ask_link(table: Table, address: str, *, source: str, now: datetime) -> None:
@@ -73,7 +68,7 @@ def ask_link(table: Table, address: str, *, source: str, now: datetime) -> None:
     Raises TooManyRequestsError past the caps on mails, which count known and unknown addresses alike.
     """
     _count(table, "sign-in-source", network_of(source), SOURCE_LINKS_AN_HOUR, now)
-    _count(table, "sign-in-address", address.casefold(), ADDRESS_LINKS_AN_HOUR, now)
+    _count(table, "sign-in-address", address_key(address), ADDRESS_LINKS_AN_HOUR, now)
     nonce = secrets.token_hex(16)
     event = _told_about(events_of(table, address), now)
     ends = now + LINK_FOR

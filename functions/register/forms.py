@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import re
 import secrets
-import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,6 +19,7 @@ from shared.http import Fields, read_fields, sends_form
 from shared.i18n import LANGUAGES, N_
 from shared.models import Event, Model, Question, Registration, RegistrationState, utc
 from shared.registrations import new_id
+from shared.text import NOT_AN_ADDRESS, TextError, clean_address, clean_line, clean_text
 
 LONGEST_LINE = 120
 LONGEST_ANSWER = 1000
@@ -30,10 +30,7 @@ NO_SUCH_FIELD = N_("There is no such field.")
 NO_SUCH_QUESTION = N_("This event does not ask this.")
 NAME_MISSING = N_("Enter your full name.")
 LINE_TOO_LONG = N_("Use at most 120 characters.")
-LINE_ODD = N_("Use letters, digits and ordinary punctuation only.")
-LINE_LINK = N_("Leave web addresses out.")
 EMAIL_MISSING = N_("Enter your email address.")
-EMAIL_WRONG = N_("Enter an email address in the form name@example.org.")
 KIND_MISSING = N_("Choose the kind of organisation you come from.")
 RANKING_MISSING = N_("Rank the themes: say which one you would like best, second best and so on.")
 RANKING_TWICE = N_("Give every theme its own place: one of them stands in the ranking twice.")
@@ -49,39 +46,34 @@ TRAP = N_("Leave this field empty. It is there to catch programs that fill in ev
 KEY = "request"
 """Hidden field of the form: a second press of its button is the same request."""
 
-_LINK = re.compile(r"://|www\.", re.IGNORECASE)
-_LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
-_DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])")
-
 
 def _fault(words: str) -> PydanticCustomError:
     return PydanticCustomError("parcours", "{words}", {"words": words})
 
 
 def _text(value: object, longest: int, too_long: str, *, lines: bool = False) -> str:
-    """A text without what bends pages and mails: control characters, changes of direction, half characters."""
+    """A text of at most `longest` characters, or "" when nothing was sent."""
     if value is None:
         return ""
     if not isinstance(value, str):
         raise _fault(NOT_TEXT)
     if len(value) > 10 * longest:
         raise _fault(too_long)
-    text = unicodedata.normalize("NFC", value.replace("\r\n", "\n").strip())
+    try:
+        text = clean_text(value, lines=lines)
+    except TextError as error:
+        raise _fault(str(error)) from None
     if len(text) > longest:
         raise _fault(too_long)
-    if any(
-        unicodedata.category(sign) in {"Cc", "Cf", "Cs", "Zl", "Zp"} and not (lines and sign == "\n") for sign in text
-    ):
-        raise _fault(LINE_ODD)
     return text
 
 
 def _line(value: object) -> str:
-    """A line that may stand in a mail. Names are how spam gets sent: no web address passes."""
     text = _text(value, LONGEST_LINE, LINE_TOO_LONG)
-    if _LINK.search(text):
-        raise _fault(LINE_LINK)
-    return text
+    try:
+        return clean_line(text)
+    except TextError as error:
+        raise _fault(str(error)) from None
 
 
 def _name(value: object) -> str:
@@ -91,20 +83,15 @@ def _name(value: object) -> str:
     return text
 
 
-def read_email(value: object) -> str:
-    """An address that a mail can be sent to; a domain with other letters becomes what the mail servers call it."""
+def _email(value: object) -> str:
     if value is None or value == "":
         raise _fault(EMAIL_MISSING)
-    local, at, domain = value.strip().rpartition("@") if isinstance(value, str) and len(value) <= 600 else ("", "", "")
+    if not isinstance(value, str):
+        raise _fault(NOT_AN_ADDRESS)
     try:
-        host = domain.lower() if domain.isascii() else domain.encode("idna").decode("ascii")
-    except UnicodeError:
-        raise _fault(EMAIL_WRONG) from None
-    if not (at and len(local) <= 64 and _LOCAL.fullmatch(local) and _DOMAIN.fullmatch(host)):
-        raise _fault(EMAIL_WRONG)
-    if len(local) + 1 + len(host) > 254:
-        raise _fault(EMAIL_WRONG)
-    return f"{local}@{host}"
+        return clean_address(value)
+    except TextError as error:
+        raise _fault(str(error)) from None
 
 
 def _event(info: ValidationInfo) -> Event:
@@ -197,7 +184,7 @@ class Details(Model):
     """What a registration may say; a field that is missing is checked like one that is empty."""
 
     name: Annotated[str, _read_by(_name)] = Field("", validate_default=True)
-    email: Annotated[str, _read_by(read_email)] = Field("", validate_default=True)
+    email: Annotated[str, _read_by(_email)] = Field("", validate_default=True)
     organisation: Annotated[str, _read_by(_line)] = ""
     partner_type: Annotated[str, _read_by(_partner_type)] = Field("", validate_default=True)
     choices: Annotated[list[str], _read_by(_ranking)] = Field([], validate_default=True)
@@ -215,7 +202,7 @@ class Details(Model):
 class AddressOnly(Model):
     """What asking for one's own link takes."""
 
-    email: Annotated[str, _read_by(read_email)] = Field("", validate_default=True)
+    email: Annotated[str, _read_by(_email)] = Field("", validate_default=True)
 
 
 def read_details(event: Event, fields: Fields) -> Details:

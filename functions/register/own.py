@@ -32,6 +32,7 @@ from shared.registrations import (
 )
 from shared.runs import programme_of
 from shared.state import read_state
+from shared.text import address_key
 from shared.tokens import verify_link
 from shared.waiting_list import accept_offer, offer_places
 
@@ -165,7 +166,7 @@ def change(event: Event, registration: Registration, fields: Fields, now: dateti
     changes = details.changes()
     if details.language:
         changes["language"] = details.language
-    if details.email == registration.email:
+    if address_key(details.email) == address_key(registration.email):
         return save(web.table, registration, changes, now=now)
     if not within_cap(web.table, "move", registration.id, ADDRESS_CHANGES_A_DAY, now=now):
         raise TooManyRequestsError(TOO_MANY_CHANGES)

@@ -591,6 +591,14 @@ def test_a_form_made_before_another_change_is_not_saved_over_it(web: Web, table:
     assert people(table)[0].name == "Second"
 
 
+def test_other_capitals_are_the_same_address_and_the_link_lives_on(web: Web, table: Table, link: str) -> None:
+    answer = web.call("PUT", link, wish(email="PERSON1@Example.org", choices=THEMES[::-1]))
+
+    assert (answer.status, answer.json["choices"]) == (200, THEMES[::-1])
+    assert web.get(link).json["email"] == "PERSON1@example.org"
+    assert mail_kinds(table) == ["confirmation"]
+
+
 def test_a_new_address_gets_a_new_link_and_the_old_one_is_told(
     web: Web, table: Table, keys: Keys, person: Registration, link: str
 ) -> None:
