@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from shared.models import Mail, MailKind, MailState, utc
+from shared.models import Event, Mail, MailKind, MailState, utc
 from shared.table import Absent, ConditionFailedError, Item, OneOf, Table, Write, mails_pk, put, update
 
 DUE = "mail"
@@ -28,6 +28,10 @@ DONE_WITH = ("due", "due_at", "to", "facts")
 
 UNSETTLED = (MailState.SENDING, MailState.PENDING, MailState.CANCELLED)
 """States in which SES may turn out to have taken a mail: its answer was lost, and the mail was put back or given up."""
+
+
+MOST_ORGANISERS = 50
+"""Organisers who are mailed about a run: a transaction has room for a hundred writes."""
 
 
 def mail_id(kind: MailKind, registration: str, *, run: int = 0, occasion: str = "") -> str:
@@ -64,6 +68,14 @@ def send(
         updated_at=utc(now),
     )
     return put(mail_item(mail, due_at=utc(now)), expect={"pk": Absent()})
+
+
+def tell_organisers(kind: MailKind, event: Event, run: int, *, now: datetime) -> list[Write]:
+    """The writes that mail the organisers about a run, each of them once; part of the transaction it reports."""
+    return [
+        send(kind, event.id, "", run=run, occasion=str(number), to=address, language=event.language, now=now)
+        for number, address in enumerate(event.organiser_emails[:MOST_ORGANISERS], 1)
+    ]
 
 
 def mail_item(mail: Mail, *, due_at: str) -> dict[str, Any]:

@@ -201,7 +201,8 @@ class AllocationRules(Model):
     """When and how everyone is allocated.
 
     `rank_costs` defaults to (rank - 1) squared. `change_cost` is used by `keep` runs only; left out, it is set
-    above anything a rank could gain, so that the fewest workshops change.
+    above anything a rank could gain, so that the fewest workshops change. An automatic publication whose total lies
+    further above the proven bound than `most_gap`, a fraction of the bound, waits for an organiser instead.
     """
 
     at: LocalMoment
@@ -210,6 +211,7 @@ class AllocationRules(Model):
     change_cost: Cost | None = None
     seed: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
     publish: Literal["automatic", "after_review"] = "automatic"
+    most_gap: Annotated[Decimal, BeforeValidator(_fraction)] = Decimal("0.05")
 
 
 class Question(Model):
@@ -414,7 +416,14 @@ class Registration(Model):
 MailKind = Literal[
     "confirmation", "already-registered", "waiting-list", "place-offered", "programme", "programme-changed",
     "reminder", "withdrawn", "erased", "sign-in", "address-changed",
+    "allocation-failed", "draft-ready",
 ]  # fmt: skip
+
+FailureKind = Literal["", "none-exists", "not-in-time", "bad-data", "fault", "stopped"]
+"""Why a run failed; the mails to organisers have words for each."""
+
+WaitsFor = Literal["", "review", "gap"]
+"""Why a draft of the schedule waits for an organiser: the event file asks for it, or its gap is too large."""
 
 
 class MailState(StrEnum):
@@ -469,6 +478,8 @@ class Run(Model):
     `result` holds the figures of `allocation.json` without the people; the programmes are items of their own.
     `input_digest` is the `attendees.input_digest` of the question it answers. `seed_chosen` says that the seed was
     asked for with the run, and is not the event's.
+    `attempts` counts how often it was taken up; before `retry_at` it is not taken up again. `error` says in a sentence
+    why it failed, or why the last attempt did, and what to do.
     """
 
     event: str
@@ -490,6 +501,10 @@ class Run(Model):
     mails: int = 0
     result: dict[str, Any] = {}
     error: str = ""
+    failure: FailureKind = ""
+    waits_for: WaitsFor = ""
+    attempts: int = 0
+    retry_at: str = ""
     published_at: str = ""
     published_by: str = ""
     updated_at: str

@@ -26,6 +26,7 @@ from shared.table import (
     ConditionFailedError,
     Item,
     Table,
+    Write,
     delete,
     event_pk,
     programme_sk,
@@ -173,10 +174,20 @@ def request_run(table: Table, event: Event, wish: Wish, *, actor: str, now: date
 def claim_run(table: Table, run: Run, *, owner: str, lease: timedelta, now: datetime) -> Run | None:
     """Take up a run that waits, or one whose owner went silent; None when somebody else is at work on it.
 
+    None also while the wait before its next attempt is not over.
+
     A run whose lease ran out goes on under a new number, so that its old owner, should it wake, is fenced off.
     """
+    if run.retry_at > utc(now):
+        return None
     until = utc(now + lease)
-    mine = {"state": RunState.RUNNING, "owner": owner, "lease_until": until, "updated_at": utc(now)}
+    mine = {
+        "state": RunState.RUNNING,
+        "owner": owner,
+        "lease_until": until,
+        "attempts": run.attempts + 1,
+        "updated_at": utc(now),
+    }
     later = task(run.event, "run", ALLOCATE_DUE, now + lease, run=run.number)
     try:
         if run.state is RunState.REQUESTED:
@@ -207,8 +218,44 @@ def claim_run(table: Table, run: Run, *, owner: str, lease: timedelta, now: date
     return heir
 
 
-def store_programmes(table: Table, programmes: Sequence[Programme]) -> None:
-    """Write the programmes of a run under its number. Nobody reads them until the run is finished."""
+def put_off(table: Table, run: Run, why: str, *, until: datetime, now: datetime) -> Run:
+    """Give the lease of a run back after a fault, to be taken up again at `until`.
+
+    Raises StaleError when another owner took the run over meanwhile.
+    """
+    fields = {
+        "state": RunState.REQUESTED,
+        "owner": "",
+        "lease_until": "",
+        "retry_at": utc(until),
+        "error": why,
+        "updated_at": utc(now),
+    }
+    try:
+        table.write(
+            update(
+                event_pk(run.event),
+                run_sk(run.number),
+                assign=fields,
+                expect={"state": RunState.RUNNING, "owner": run.owner},
+            ),
+            task(run.event, "run", ALLOCATE_DUE, until, run=run.number),
+        )
+    except ConditionFailedError:
+        raise StaleError(f"Run {run.number} was taken over by another owner.") from None
+    return run.model_copy(update=fields)
+
+
+def store_programmes(table: Table, programmes: Sequence[Programme], *, replacing: Run | None = None) -> None:
+    """Write the programmes of a run under its number. Nobody reads them until the run is finished.
+
+    `replacing` is a run that was tried before: what an earlier attempt stored for people who have left is deleted.
+    """
+    if replacing is not None:
+        here = {programme.registration for programme in programmes}
+        pk = programmes_pk(replacing.event, replacing.number)
+        stored = table.query(pk, PROGRAMMES, only=("pk", "sk", "registration"))
+        table.delete_all([item for item in stored if item["registration"] not in here])
     table.put_all(
         {
             "pk": programmes_pk(one.event, one.run),
@@ -230,14 +277,28 @@ def finish_run(
     now: datetime,
     state: RunState = RunState.DRAFT,
     then_publish: bool = False,
+    mails: Sequence[Write] = (),
 ) -> Run:
     """Close a run with what came out: a draft, or failed with the reason.
 
-    `then_publish` leaves a task to publish it, in the same transaction: who stops in between is resumed.
-    Raises StaleError when another owner took the run over meanwhile.
+    An automatic run that failed leaves no task behind, and the event counts as not allocated: storing the event file
+    again, with a change or without, starts another run.
+
+    Parameters
+    ----------
+    then_publish
+        Leaves a task to publish it, in the same transaction: a publication that stops in between is resumed.
+    mails
+        Writes of the mails that tell organisers of it.
+
+    Raises
+    ------
+    StaleError
+        Another owner took the run over meanwhile.
     """
-    fields = {**outcome, "state": state, "lease_until": "", "updated_at": utc(now)}
-    head = {"active_run": 0} | ({"allocated_for": utc(event.allocates_at)} if run.automatic else {})
+    fields = {**outcome, "state": state, "lease_until": "", "retry_at": "", "updated_at": utc(now)}
+    allocated = run.automatic and state is not RunState.FAILED
+    head = {"active_run": 0} | ({"allocated_for": utc(event.allocates_at)} if allocated else {})
     automatic = [delete(event_pk(event.id), task_sk("allocation"))] if run.automatic else []
     try:
         table.write(
@@ -251,6 +312,7 @@ def finish_run(
             delete(event_pk(event.id), task_sk("run")),
             *automatic,
             *([task(event.id, "publish", ALLOCATE_DUE, now, run=run.number)] if then_publish else []),
+            *mails,
         )
     except ConditionFailedError:
         raise StaleError(f"Run {run.number} was taken over by another owner.") from None
@@ -266,6 +328,29 @@ def add_to_result(table: Table, run: Run, more: Mapping[str, Any]) -> Run:
     key = (event_pk(run.event), run_sk(run.number))
     table.write(update(*key, assign={"result": result}, expect={"owner": run.owner}))
     return run.model_copy(update={"result": result})
+
+
+def set_aside(table: Table, event: Event, draft: Run, *, now: datetime) -> Run:
+    """Set a draft of the schedule aside and have another made, in one transaction.
+
+    Raises StaleError when the draft was published or set aside meanwhile.
+    """
+    fields = {
+        "state": RunState.SUPERSEDED,
+        "error": "People or the event file changed before it could be published, so another run was made.",
+        "updated_at": utc(now),
+    }
+    pk = event_pk(event.id)
+    try:
+        table.write(
+            update(pk, run_sk(draft.number), assign=fields, expect={"state": RunState.DRAFT}),
+            update(pk, STATE_SK, assign={"allocated_for": ""}),
+            delete(pk, task_sk("publish")),
+            task(event.id, "allocation", ALLOCATE_DUE, now),
+        )
+    except ConditionFailedError:
+        raise StaleError(f"Run {draft.number} is no draft any more.") from None
+    return draft.model_copy(update=fields)
 
 
 def _item(run: Run) -> dict[str, Any]:

@@ -7,7 +7,7 @@ stops half-way is resumed, and what is done twice is done once.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any, Literal
@@ -18,14 +18,15 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 from pydantic import Field
 
-from functions.allocate.model.problem import NoAllocationError
+from functions.allocate.failures import MOST_ATTEMPTS, Failure, failure_of, silent_failure, wait_before
 from functions.allocate.model.result import Allocation
 from functions.allocate.solve import allocate, balance_curve
 from shared import settings
-from shared.attendees import BadInputError, attendees
+from shared.attendees import attendees
 from shared.errors import ConflictError, NotFoundError, StaleError
 from shared.events import ALLOCATE_DUE, forget_task, read_event
-from shared.models import Event, Model, Programme, Registration, RegistrationState, Run, RunState, utc
+from shared.mails import tell_organisers
+from shared.models import Event, Model, Programme, Registration, RegistrationState, Run, RunState, WaitsFor, utc
 from shared.observability import fault, logger, metrics
 from shared.publication import owed_mails, publish, write_programme_mails
 from shared.registrations import registrations_of
@@ -36,9 +37,11 @@ from shared.runs import (
     event_seed,
     finish_run,
     programmes_of,
+    put_off,
     read_run,
     request_run,
     runs_of,
+    set_aside,
     store_programmes,
     why_stale,
 )
@@ -49,12 +52,32 @@ LEASE = timedelta(seconds=int(settings.optional("LEASE_SECONDS", "300")))
 """As long as the function may run: an owner past it is not alive."""
 
 SCHEDULE = "schedule"
-"""Who asked, for a run that nobody asked for."""
+"""Actor recorded for runs that the schedule starts."""
+
+NEEDED_SECONDS = 20.0
+"""With less left of the function's time, no further task is begun; the next minute goes on."""
+
+LEAST_BUDGET, MOST_BUDGET = 5.0, 120.0
+"""Bounds of the seconds in which an allocation may be looked for."""
+
+STORING_SECONDS, STORING_SECONDS_A_PERSON = 20.0, 0.005
+"""What is kept free for storing, publishing and writing the mails: measured 70 s for 100,000 people without latency,
+and 40 to 50 s for 20,000 at 80 ms a transaction."""
+
+TimeLeft = Callable[[], float]
+"""Seconds that are left of the function's own time."""
+
+
+def whole_time() -> float:
+    """The time left where nothing limits it but the lease: outside Lambda."""
+    return LEASE.total_seconds()
+
 
 MOST_IN_CURVE = 5_000
 """People up to whom the curve of what balance costs is drawn with every run; above, it would cost more than the run."""
 
 TOO_MANY_FOR_A_CURVE = f"It is drawn for at most {MOST_IN_CURVE:,} people."
+NO_TIME_FOR_A_CURVE = "The allocation took all the time there was."
 CURVE_FAILED = "It could not be drawn for these people and rounds. The allocation itself is complete."
 CURVE_PENDING = "It is drawn after the allocation is stored. Reload this page in a minute."
 
@@ -85,53 +108,67 @@ class Invocation(Model):
 
 @logger.inject_lambda_context
 @metrics.log_metrics
-def handler(payload: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001
+def handler(payload: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Work through what is due, or do the one thing the payload asks for."""
     wanted = Invocation.model_validate(payload)
     now = datetime.now(UTC)
+
+    def time_left() -> float:
+        return context.get_remaining_time_in_millis() / 1000
+
     if not wanted.event:
-        return work_through(now)
+        return work_through(now, time_left)
     event = read_event(table, wanted.event)
     if event is None:
         raise NotFoundError(f"There is no event {wanted.event!r}. `parcours event put FILE` puts one.")
     if wanted.publication:
         return tell_everyone(event, wanted.publication, now)
     if wanted.run:
-        return summary(carry_out(event, _run(event, wanted.run), now))
-    return on_demand(event, wanted, now)
+        return summary(carry_out(event, _run(event, wanted.run), now, time_left))
+    return on_demand(event, wanted, now, time_left)
 
 
-def work_through(now: datetime) -> dict[str, Any]:
-    """Do every task that is due. One event's fault does not keep another's waiting; it is raised at the end."""
-    done, faults = 0, 0
-    for item in list(table.due(ALLOCATE_DUE, utc(now))):
+def work_through(now: datetime, time_left: TimeLeft = whole_time) -> dict[str, Any]:
+    """Do every task that is due, as far as the time lasts; the next minute goes on with the rest.
+
+    One event's fault does not keep another's waiting. A run that fails is an outcome, and is told where it stands;
+    any other fault leaves its task due and is raised at the end.
+    """
+    done, faults, left = 0, 0, list(table.due(ALLOCATE_DUE, utc(now)))
+    while left and time_left() > NEEDED_SECONDS:
+        item = left.pop(0)
         try:
-            _do(item, now)
+            _do(item, now, time_left)
             done += 1
-        except Exception:
+        except Exception as error:
             faults += 1
-            logger.exception("task failed", extra={"event_id": item["event"], "task": item["task"]})
+            logger.error("task failed", extra={"event_id": item["event"], "task": item["task"], **fault(error)})
     if faults:
         raise RuntimeError(f"{faults} of {done + faults} tasks failed; each stays due and is tried again")
-    return {"done": done}
+    return {"done": done, **({"left": len(left)} if left else {})}
 
 
-def _do(item: Item, now: datetime) -> None:
+def _do(item: Item, now: datetime, time_left: TimeLeft) -> None:
+    """Do one task. Raises ValueError for a task that nothing here knows how to do."""
     event = read_event(table, item["event"])
     name = item["task"]
     if event is None:  # retired since
         forget_task(table, item["event"], name)
         return
     match name:
+        case "allocation" if now >= event.ends_at:
+            forget_task(table, event.id, name)
         case "allocation":
             run = request_run(table, event, Wish(), actor=SCHEDULE, now=now, automatic=True)
-            carry_out(event, run, now)
+            carry_out(event, run, now, time_left)
         case "run":
-            carry_out(event, _run(event, item["run"]), now)
+            carry_out(event, _run(event, item["run"]), now, time_left)
         case "publish":
             publish_draft(event, _run(event, item["run"]), now)
         case "publication":
             tell_everyone(event, item["run"], now)
+        case _:
+            raise ValueError(f"nothing here knows how to do the task {name!r}")
 
 
 def _run(event: Event, number: int) -> Run:
@@ -141,39 +178,103 @@ def _run(event: Event, number: int) -> Run:
     return run
 
 
-def carry_out(event: Event, asked: Run, now: datetime) -> Run:
-    """Take a run up and bring it to its end; a run that somebody else is at work on is left to them."""
+def carry_out(event: Event, asked: Run, now: datetime, time_left: TimeLeft = whole_time) -> Run:
+    """Take a run up and bring it to its end; a run that somebody else is at work on is left to them.
+
+    Whatever stops it, the run says why: it is tried again after a wait, or it has failed and the organisers are told.
+    """
+    if asked.state is RunState.RUNNING and asked.lease_until <= utc(now) and asked.attempts >= MOST_ATTEMPTS:
+        return _fail(event, asked, silent_failure(asked.attempts), now)
     run = claim_run(table, asked, owner=uuid.uuid4().hex, lease=LEASE, now=now)
     if run is None:
         return read_run(table, event.id, asked.number) or asked
-    people = [one for one in registrations_of(table, event.id) if one.state is RegistrationState.CONFIRMED]
-    state = read_state(table, event.id)
-    before = programmes_of(table, event.id, state.published_run)
-    known = {"people": len(people), "compared_with": state.published_run}
     try:
-        allocation = _allocate(event, run, people, before)
-    except (NoAllocationError, BadInputError) as error:
-        metrics.add_metric("AllocationImpossible", MetricUnit.Count, 1)
-        return finish_run(table, event, run, {**known, "error": str(error)}, now=now, state=RunState.FAILED)
-    programmes = _programmes(event, run, allocation)
-    store_programmes(table, programmes)
-    after = {one.registration: one for one in programmes}
-    outcome = {
-        **known,
-        "input_digest": allocation.input_digest,
-        "mails": len(owed_mails(people, before, after)),
-        "result": _figures(allocation),
-    }
-    at_once = run.automatic and event.allocation.publish == "automatic"
-    finished = finish_run(table, event, run, outcome, now=now, then_publish=at_once)
-    metrics.add_metric("AllocationSeconds", MetricUnit.Seconds, allocation.seconds)
-    logger.info("allocated", extra={"event_id": event.id, "run": run.number, "people": len(people)})
+        people = [one for one in registrations_of(table, event.id) if one.state is RegistrationState.CONFIRMED]
+        finished, at_once = _find_and_store(event, run, people, now, time_left)
+    except StaleError:
+        raise  # another owner has it
+    except Exception as error:
+        return _failed(event, run, error, now)
     if at_once:
         finished = publish_draft(event, finished, now)
-    return _draw_curve(event, finished, people)
+    return _draw_curve(event, finished, people, time_left)
 
 
-def _allocate(event: Event, run: Run, people: Sequence[Registration], before: dict[str, Programme]) -> Allocation:
+def _find_and_store(
+    event: Event, run: Run, people: Sequence[Registration], now: datetime, time_left: TimeLeft
+) -> tuple[Run, bool]:
+    """Allocate, store the programmes and close the run as a draft; and whether it is to be published at once."""
+    state = read_state(table, event.id)
+    before = programmes_of(table, event.id, state.published_run)
+    allocation = _allocate(event, run, people, before, time_budget(len(people), time_left()))
+    programmes = _programmes(event, run, allocation)
+    store_programmes(table, programmes, replacing=run if run.attempts > 1 else None)
+    after = {one.registration: one for one in programmes}
+    waits_for = _waits_for(event, run, allocation)
+    outcome = {
+        "input_digest": allocation.input_digest,
+        "people": len(people),
+        "compared_with": state.published_run,
+        "mails": len(owed_mails(people, before, after)),
+        "waits_for": waits_for,
+        "error": "",
+        "result": _figures(allocation),
+    }
+    at_once = run.automatic and not waits_for
+    mails = tell_organisers("draft-ready", event, run.number, now=now) if waits_for else []
+    draft = finish_run(table, event, run, outcome, now=now, then_publish=at_once, mails=mails)
+    metrics.add_metric("AllocationSeconds", MetricUnit.Seconds, allocation.seconds)
+    logger.info("allocated", extra={"event_id": event.id, "run": run.number, "people": len(people)})
+    return draft, at_once
+
+
+def _waits_for(event: Event, run: Run, allocation: Allocation) -> WaitsFor:
+    """Why a draft of the schedule is not published by itself; "" if it is, or if an organiser asked for it."""
+    if not run.automatic:
+        return ""
+    if event.allocation.publish == "after_review":
+        return "review"
+    most = Fraction(event.allocation.most_gap) * max(allocation.bound, 0)
+    return "gap" if allocation.gap > most else ""
+
+
+def time_budget(people: int, seconds_left: float) -> float:
+    """Seconds in which an allocation may be looked for, by the clock on the wall.
+
+    What storing, publishing and writing the mails takes afterwards is kept free. The rest is capped, so that one
+    event does not use up a minute in which others are due too.
+    """
+    return max(LEAST_BUDGET, min(MOST_BUDGET, seconds_left - STORING_SECONDS - people * STORING_SECONDS_A_PERSON))
+
+
+def _failed(event: Event, run: Run, error: Exception, now: datetime) -> Run:
+    """Try a run again after a wait, or close it as failed, as its error and its attempts have it."""
+    failure = failure_of(error, run.attempts)
+    logger.error("run stopped", extra={"event_id": event.id, "run": run.number, **fault(error)})
+    if run.attempts >= failure.most_attempts:
+        return _fail(event, run, failure, now)
+    metrics.add_metric("AllocationPutOff", MetricUnit.Count, 1)
+    return put_off(table, run, failure.words, until=now + wait_before(run.attempts + 1), now=now)
+
+
+def _fail(event: Event, run: Run, failure: Failure, now: datetime) -> Run:
+    """Close a run as failed, and tell the organisers and whoever watches the alarms."""
+    closed = finish_run(
+        table,
+        event,
+        run,
+        {"error": failure.words, "failure": failure.kind},
+        now=now,
+        state=RunState.FAILED,
+        mails=tell_organisers("allocation-failed", event, run.number, now=now),
+    )
+    metrics.add_metric("AllocationFailed", MetricUnit.Count, 1)
+    return closed
+
+
+def _allocate(
+    event: Event, run: Run, people: Sequence[Registration], before: dict[str, Programme], seconds: float
+) -> Allocation:
     present = {one.id for one in people}
     return allocate(
         event,
@@ -183,6 +284,7 @@ def _allocate(event: Event, run: Run, people: Sequence[Registration], before: di
         previous={one: programme.workshops for one, programme in before.items() if one in present} or None,
         weight=run.weight,
         tolerance=Fraction(run.tolerance) if run.tolerance else None,
+        time_budget=seconds,
         on_fault=lambda what, error: _not_described(event, run, what, error),
     )
 
@@ -202,7 +304,7 @@ def _figures(allocation: Allocation) -> dict[str, Any]:
     return {**figures, "moved": len(allocation.moved), "curve": [], "no_curve": CURVE_PENDING}
 
 
-def _draw_curve(event: Event, run: Run, people: Sequence[Registration]) -> Run:
+def _draw_curve(event: Event, run: Run, people: Sequence[Registration], time_left: TimeLeft) -> Run:
     """Add the curve of what balance costs to a run that is stored, and published if it is to be.
 
     It only describes the run. So it comes last, and whatever goes wrong here is logged and counted, and said on the
@@ -211,6 +313,8 @@ def _draw_curve(event: Event, run: Run, people: Sequence[Registration]) -> Run:
     try:
         if len(people) > MOST_IN_CURVE:
             drawn: dict[str, Any] = {"curve": [], "no_curve": TOO_MANY_FOR_A_CURVE}
+        elif time_left() < NEEDED_SECONDS:
+            drawn = {"curve": [], "no_curve": NO_TIME_FOR_A_CURVE}
         else:
             drawn = {"curve": balance_curve(event, attendees(people), CURVE_WEIGHTS), "no_curve": ""}
     except Exception as error:
@@ -230,20 +334,22 @@ def _not_described(event: Event, run: Run, what: str, error: Exception) -> None:
 
 
 def publish_draft(event: Event, draft: Run, now: datetime) -> Run:
-    """Publish a draft and write its mails.
+    """Publish a draft and write its mails, if it still answers what is stored at this moment.
 
-    A draft of the schedule that no longer answers what is stored is not published; another run is asked for. A draft
-    that an organiser's publication has overtaken stays a draft.
+    Where people or the event file changed since the schedule made its draft, that is set aside and another run is made:
+    the draft might seat more people than there are seats by now, or leave out somebody. A draft that an organiser's
+    publication has overtaken stays a draft.
     """
     people = list(registrations_of(table, event.id))
     try:
         run = publish(table, event, draft, people, actor=SCHEDULE, now=now)
     except (ConflictError, StaleError) as error:
         logger.warning("not published", extra={"event_id": event.id, "run": draft.number, "why": error.message})
-        forget_task(table, event.id, "publish")
         overtaken = read_state(table, event.id).published_run != draft.compared_with
         if draft.automatic and isinstance(error, StaleError) and not overtaken:
-            request_run(table, event, Wish(), actor=SCHEDULE, now=now, automatic=True)
+            metrics.add_metric("AllocationRunAgain", MetricUnit.Count, 1)
+            return set_aside(table, event, draft, now=now)
+        forget_task(table, event.id, "publish")
         return draft
     tell_everyone(event, run.number, now)
     return run
@@ -260,10 +366,12 @@ def tell_everyone(event: Event, number: int, now: datetime) -> dict[str, Any]:
     return summary(run)
 
 
-def on_demand(event: Event, wanted: Invocation, now: datetime) -> dict[str, Any]:
+def on_demand(event: Event, wanted: Invocation, now: datetime, time_left: TimeLeft = whole_time) -> dict[str, Any]:
     """Answer an invocation by hand: a draft of what was asked; the same question again is the same draft."""
     wish = Wish(mode=wanted.mode, seed=wanted.seed, weight=wanted.weight, tolerance=wanted.tolerance)
-    draft = _same_draft(event, wish) or carry_out(event, request_run(table, event, wish, actor="invoked", now=now), now)
+    draft = _same_draft(event, wish)
+    if draft is None:
+        draft = carry_out(event, request_run(table, event, wish, actor="invoked", now=now), now, time_left)
     if wanted.publish and draft.state is RunState.DRAFT:
         draft = publish_draft(event, draft, now)
     return summary(draft)

@@ -28,7 +28,7 @@ from shared.calendar import calendar_file
 from shared.events import read_event
 from shared.i18n import N_, day, language_for, translations
 from shared.mails import mail_id, read_mail
-from shared.models import Event, Mail, MailKind, MailState, Programme, Registration, RegistrationState, moment
+from shared.models import Event, Mail, MailKind, MailState, Programme, Registration, RegistrationState, RunState, moment
 from shared.pages import environment
 from shared.reasons import in_words
 from shared.registrations import read_registration
@@ -56,6 +56,8 @@ SUBJECTS: Mapping[str, str] = {
     "erased": N_("Your data is deleted: {title}"),
     "sign-in": N_("Sign in to organise"),
     "address-changed": N_("Your email address was changed: {title}"),
+    "allocation-failed": N_("The allocation failed: {title}"),
+    "draft-ready": N_("An allocation waits for you: {title}"),
 }
 
 PROGRAMMES: tuple[MailKind, ...] = ("programme", "programme-changed")
@@ -66,7 +68,10 @@ WITH_CALENDAR = ("confirmation", "withdrawn", "reminder", *PROGRAMMES)
 BY_NAME = ("place-offered", "reminder", *PROGRAMMES)
 """Mails that no stranger's form can trigger; the others greet nobody by the name that was typed."""
 
-ALWAYS_TOLD = ("erased", "sign-in", "address-changed")
+ABOUT_A_RUN: Mapping[str, RunState] = {"allocation-failed": RunState.FAILED, "draft-ready": RunState.DRAFT}
+"""Mails to organisers about a run, and the state in which the run still is what they say."""
+
+ALWAYS_TOLD = ("erased", "sign-in", "address-changed", *ABOUT_A_RUN)
 """Mails that stand on their own: they carry their address, and do not depend on how the registration stands."""
 
 _WORD = r"(?:(?:a\.-?)+|['’]?a+(?:['’-]+a+)*\.?)"
@@ -163,6 +168,8 @@ def _facts(
     if mail.kind == "sign-in":
         token = sign(keys, SIGN_IN_SALT, [event.id, mail.facts.get("nonce", "")])
         facts |= {"sign_in_url": f"{url}/organise/sign-in/{token}", "minutes": int(SIGN_IN_FOR.total_seconds()) // 60}
+    if mail.kind in ABOUT_A_RUN:
+        facts |= _run_facts(table, event, mail)
     if person is None:
         return facts
     facts["own_url"] = f"{url}/r/{sign_link(keys, event.id, person.id, person.link_version)}"
@@ -175,6 +182,25 @@ def _facts(
     if facts["programme"]:
         facts["reason"] = in_words(facts["programme"].reason, event, facts["language"])
     return facts
+
+
+def _run_facts(table: Table, event: Event, mail: Mail) -> dict[str, Any]:
+    """What organisers are told of a run. Raises NothingToTellError when it is no longer so."""
+    run = read_run(table, event.id, mail.run)
+    if run is None or run.state is not ABOUT_A_RUN[mail.kind]:
+        raise NothingToTellError("the allocation is no longer what this mail says")
+    if read_state(table, event.id).published_run > run.number:
+        raise NothingToTellError("a later allocation is published")
+    objective = run.result.get("objective", {})
+    return {
+        "number": run.number,
+        "run_url": f"{settings.public_url()}/organise/{event.id}/allocations/{run.number}",
+        "failure": run.failure,
+        "error": run.error,
+        "waits_for": run.waits_for,
+        "total": objective.get("total", 0),
+        "bound": run.result.get("bound", 0),
+    }
 
 
 def _kind(kind: MailKind, person: Registration | None) -> str:

@@ -15,12 +15,20 @@ from functions.organise.search import in_tab, tab_counts
 from functions.organise.words import counted
 from shared.events import REMINDED_AT
 from shared.mails import mail_states
-from shared.models import Event, EventState, Registration, RegistrationState, Run, RunState
+from shared.models import Event, EventState, Registration, RegistrationState, Run, RunState, WaitsFor
 from shared.models import moment as moment_of
 from shared.registrations import HOLDS_A_PLACE, registrations_of
 from shared.runs import allocated, runs_of
 from shared.state import read_state
 from shared.table import Table
+
+WAITING: Mapping[WaitsFor, str] = {
+    "": "Draft {} waits for you",
+    "review": "Draft {} waits for you: look at it and publish it; nobody is mailed before",
+    "gap": "Draft {} waits for you: it is not proven good enough to be published by itself. "
+    "Publish it, or start another draft; nobody is mailed before",
+}
+"""What is said of a draft that is open, by what it waits for."""
 
 PACE = timedelta(days=7)
 """How far back the forecast looks."""
@@ -201,14 +209,8 @@ def attention(
         Every allocation, the newest first.
     """
     home = f"/organise/{event.id}"
-    if runs:
-        newest, link = runs[0], f"{home}/allocations/{runs[0].number}"
-        if newest.state is RunState.FAILED:
-            yield Attention(f"Allocation {newest.number} failed", link)
-        if newest.state in UNDER_WAY:
-            yield Attention(f"Allocation {newest.number} is under way", link)
-        if newest.state is RunState.DRAFT and newest.compared_with == state.published_run:
-            yield Attention(f"Draft {newest.number} waits for you", link)
+    if runs and (told := _of_the_newest(runs[0], state)):
+        yield Attention(told, f"{home}/allocations/{runs[0].number}")
     if state.published_run and now < event.ends_at:
         without = sum(
             person.state is RegistrationState.CONFIRMED and person.id not in with_programme for person in people
@@ -224,6 +226,18 @@ def attention(
     if mails["held"] or state.mail_held:
         waits = "waits" if mails["held"] == 1 else "wait"
         yield Attention(f"Mail is on hold; {counted(mails['held'], 'mail')} {waits}", f"{home}/mails")
+
+
+def _of_the_newest(run: Run, state: EventState) -> str:
+    """What an organiser should know of the newest run, "" if nothing."""
+    if run.state is RunState.FAILED:
+        return f"Allocation {run.number} failed. {run.error}".strip()
+    if run.state in UNDER_WAY:
+        again = f". It is tried again after a fault: {run.error}" if run.error else ""
+        return f"Allocation {run.number} is under way{again}"
+    if run.state is RunState.DRAFT and run.compared_with == state.published_run:
+        return WAITING[run.waits_for].format(run.number)
+    return ""
 
 
 def as_shown(event: Event, overview: Overview) -> dict[str, Any]:

@@ -196,7 +196,7 @@ def _do(item: Item, now: datetime, may_go_on: Callable[[], bool]) -> bool:
             return forget_sensitive_answers(table, event, now, may_go_on)
         case "retention":
             return forget_everybody(table, event, may_go_on)
-    return False
+    raise ValueError(f"nothing here knows how to do the task {item['task']!r}")
 
 
 def _strike_off(item: Item) -> None:

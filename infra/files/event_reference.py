@@ -97,6 +97,11 @@ KEYS: dict[str, tuple[str, str]] = {
         "`automatic`: publish and mail at once. `after_review`: an organiser reads the draft and publishes.",
         "after_review",
     ),
+    "allocation.most_gap": (
+        "Largest gap to the proven bound, as a fraction of it, with which an allocation is published by itself. Above "
+        "it, or without a proof, an organiser is asked by mail.",
+        "0.1",
+    ),
     "organiser_emails": ("Addresses that may sign in as organisers.", "[organiser@example.org]"),
     "door_emails": (
         "Addresses that may sign in at the door: lists and check-in, no mail addresses.",

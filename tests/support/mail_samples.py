@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from typing import Any
 
 from functions.mail.compose import compose
 from shared.events import put_event
@@ -59,6 +60,26 @@ class Letters:
         row = send(kind, self.event.id, person, now=self.now, run=run)
         self.table.write(row)
         return self.write(f"{kind}#{run}#{person}" if run else f"{kind}#{person}")
+
+    def about_a_run(self, kind: MailKind, number: int, language: str, **facts: Any) -> EmailMessage:
+        """A mail to the organisers about a run of which this is so."""
+        run = Run.model_validate(
+            {"event": self.event.id, "number": number, "requested_at": utc(self.now), "updated_at": utc(self.now)}
+            | facts
+        )
+        stored = {"pk": event_pk(self.event.id), "sk": run_sk(number), "type": "run", **run.model_dump(mode="json")}
+        row = send(
+            kind,
+            self.event.id,
+            "",
+            now=self.now,
+            run=number,
+            occasion="1",
+            to="organiser@example.org",
+            language=language,
+        )
+        self.table.write(put(stored), row)
+        return self.write(f"{kind}#{number}##1")
 
     def sign_in(self, language: str) -> EmailMessage:
         """The mail that an organiser's wish to sign in causes."""
@@ -151,4 +172,13 @@ def every_kind(table: Table, keys: Keys, event: Event, language: str) -> dict[st
     erase(table, gone, now=NOW)
     mails["erased"] = post.write(f"erased#{person.id}")
     mails["sign-in"] = post.sign_in(language)
+    for number, failure in enumerate(("none-exists", "not-in-time", "bad-data", "fault"), 10):
+        name = "allocation-failed" + (f", {failure}" if number > 10 else "")
+        facts = {"state": RunState.FAILED, "failure": failure, "error": "13:00 has 8 seats for 9 people present."}
+        mails[name] = post.about_a_run("allocation-failed", number, language, **facts)
+    figures = {"objective": {"total": 60}, "bound": 50}
+    for number, waits_for in enumerate(("gap", "review"), 20):
+        name = "draft-ready" + (f", {waits_for}" if number > 20 else "")
+        open_draft = {"state": RunState.DRAFT, "waits_for": waits_for, "result": figures}
+        mails[name] = post.about_a_run("draft-ready", number, language, **open_draft)
     return mails

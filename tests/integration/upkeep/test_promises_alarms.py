@@ -19,7 +19,7 @@ from shared.models import Event, Mail
 from shared.registrations import register
 from shared.table import Table
 from shared.tokens import Keys
-from tests.support.factories import NOW, make_registration
+from tests.support.factories import NOW, make_event, make_registration
 from tests.support.fake_ses import CONTEXT, Clock, naming, queue_event, ses_event
 from tests.support.mail_pipeline import Road
 
@@ -67,6 +67,17 @@ def nobody_allocates(road: Road) -> None:
     upkeep(road)
 
 
+def an_allocation_fails(road: Road) -> None:
+    """There are more people than seats by now."""
+    from functions.allocate import app
+
+    themes = [{"id": theme.id, "title": theme.title, "capacity": 1} for theme in road_event(road).themes]
+    document = make_event(themes=themes).model_dump_json(exclude_defaults=True)
+    road.table.put_all([{"pk": "EVENTS", "sk": road.event, "document": document}])
+    app.table = road.table
+    app.work_through(road_event(road).allocates_at + timedelta(minutes=1))
+
+
 def a_mail_waits(road: Road) -> None:
     """For sixteen minutes."""
     unsent(road)
@@ -107,6 +118,7 @@ def a_mail_goes_out_twice(road: Road) -> None:
 
 SITUATIONS: dict[str, Callable[[Road], None]] = {
     "AllocationLate": nobody_allocates,
+    "AllocationFailed": an_allocation_fails,
     "MailLate": a_mail_waits,
     "MailStuck": a_mail_is_stuck,
     "Bounces": mails_bounce,
