@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from shared.i18n import N_
+
+BUSY = N_("The service is very busy at this moment. Nothing was changed. Please try again in half a minute.")
+
 
 class ParcoursError(Exception):
     """A fault the outside may hear of: a stable code, a status and a sentence that says what to do."""
 
     code = "error"
     status = 400
+    retry_after = 0
+    """Seconds after which the same request may succeed, for the header Retry-After; 0 for none."""
 
     def __init__(self, message: str, fields: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
@@ -90,3 +96,14 @@ class TooManyRequestsError(ParcoursError):
 
     code = "too-many-requests"
     status = 429
+
+
+class TooBusyError(ParcoursError):
+    """The table refused too often within the time there is; nothing was changed, and the same request may succeed."""
+
+    code = "too-busy"
+    status = 503
+    retry_after = 30
+
+    def __init__(self, message: str = BUSY) -> None:
+        super().__init__(message)

@@ -272,7 +272,9 @@ def make_app(render_error: RenderError) -> APIGatewayHttpResolver:
             return error_answer(app.current_event, refused.error, render_error)
         log_refusal(refused.error)
         try:
-            return refused.show(refused.error)
+            shown = refused.show(refused.error)
+            shown.headers.update(retry_header(refused.error))
+            return shown
         except ParcoursError as gone:  # what the page reads was erased or retired meanwhile
             return error_answer(app.current_event, gone, render_error)
 
@@ -304,10 +306,16 @@ def error_answer(
 ) -> Response[str]:
     """An error as JSON or as a page, with its status and no word of the inside."""
     log_refusal(error)
+    headers = {**(headers or {}), **retry_header(error)}
     if wants_json(request):
         body = {"error": error.code, "message": error.message, "fields": error.fields}
         return as_json(error.status, body, headers=headers)
     return page(error.status, render_error(request, error), headers=headers)
+
+
+def retry_header(error: ParcoursError) -> dict[str, str]:
+    """The header that says when the same request may succeed, for an error that will pass."""
+    return {"Retry-After": str(error.retry_after)} if error.retry_after else {}
 
 
 def log_refusal(error: ParcoursError) -> None:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
-from shared.errors import ConflictError, StaleError
+from shared.errors import ConflictError, StaleError, TooBusyError
 from shared.i18n import N_
 from shared.mails import mails_of, send
 from shared.models import Event, Registration, RegistrationState, utc
@@ -130,7 +130,7 @@ def register(
             state = read_state(table, event.id)
         else:
             return stored, True
-    raise ConflictError(TOO_BUSY)
+    raise TooBusyError(TOO_BUSY)
 
 
 def admit(

@@ -8,26 +8,52 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
+import math
 import random
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
+from shared.errors import TooBusyError
 from shared.text import address_key
 
-CONFLICT_TRIES = 12
-"""A transaction that meets another on the same item is tried again so often, over about six seconds in all."""
+PATIENCE = 6.0
+"""Seconds for which a call that the table refuses in passing is repeated, if the function's own time lasts so long."""
+
+TIME_TO_ANSWER = 1.5
+"""Seconds of a function's own time in which nothing is repeated any more, so that it can say so."""
+
+LONGEST_PAUSE = 1.0
+
+PASSING = frozenset(
+    {
+        "InternalServerError",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "ServiceUnavailable",
+        "ThrottlingException",
+        "TransactionConflictException",
+        "TransactionInProgressException",
+    }
+)
+"""Errors of a call that the same call may not meet again. botocore repeats some of them, three times."""
+
+PASSING_REASONS = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+"""Reasons for a cancelled transaction that may not stand a moment later; botocore repeats none of them."""
 
 MOST_WRITES = 100
 """DynamoDB's limit for one transaction."""
 
 Item = dict[str, Any]
+_Answer = TypeVar("_Answer")
 
 _serialize = TypeSerializer().serialize
 _deserialize = TypeDeserializer().deserialize
@@ -209,15 +235,63 @@ class ConditionFailedError(Exception):
 
 
 class Table:
-    """The few calls Parcours makes of DynamoDB, in plain Python values."""
+    """The few calls Parcours makes of DynamoDB, in plain Python values.
 
-    def __init__(self, client: Any, name: str) -> None:
+    What the table refuses in passing (throttling, another transaction on the same row, a fault of its own) is repeated
+    after a random wait, for `patience` seconds at most and inside the time that `begin` names. Then every method raises
+    TooBusyError; of what it was to write nothing is written, except by `put_all` and `delete_all`, which are repeated
+    from the start.
+
+    Parameters
+    ----------
+    patience
+        Seconds for which one call is repeated.
+    clock, sleep
+        Seconds that pass, and a way to let them pass; tests give their own.
+    """
+
+    def __init__(
+        self,
+        client: Any,
+        name: str,
+        *,
+        patience: float = PATIENCE,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._client, self._name = client, name
+        self._patience, self._clock, self._sleep = patience, clock, sleep
+        self._ends = math.inf
+
+    def begin(self, seconds: float) -> None:
+        """Note how long the invocation that begins may take: nothing is repeated when its time is over."""
+        self._ends = self._clock() + seconds - TIME_TO_ANSWER
+
+    def _repeated(self, call: Callable[[], _Answer]) -> _Answer:
+        """The answer of a call, which is repeated while it is refused in passing."""
+        ends = self._clock() + self._patience
+        for attempt in itertools.count():
+            try:
+                return call()
+            except ClientError as error:
+                if not _passes(error) or not self._wait(attempt, ends):
+                    raise (TooBusyError() if _passes(error) else error) from error
+        raise AssertionError  # the loop has no end of its own
+
+    def _wait(self, attempt: int, ends: float) -> bool:
+        """Wait for a random time that grows with each attempt; False when there is no time left for it."""
+        # Jitter spreads contention and is no secret.
+        pause = random.uniform(0, min(LONGEST_PAUSE, 0.02 * 2 ** min(attempt, 10)))  # noqa: S311
+        if self._clock() + pause > min(ends, self._ends):
+            return False
+        self._sleep(pause)
+        return True
 
     def get(self, pk: str, sk: str) -> Item | None:
         """One item, read consistently, or None."""
         key = {"pk": _serialize(pk), "sk": _serialize(sk)}
-        found = self._client.get_item(TableName=self._name, Key=key, ConsistentRead=True).get("Item")
+        answer = self._repeated(lambda: self._client.get_item(TableName=self._name, Key=key, ConsistentRead=True))
+        found = answer.get("Item")
         return _plain(found) if found else None
 
     def query(
@@ -260,12 +334,7 @@ class Table:
             ),
             **({"Limit": size} if size else {}),
         }
-        while True:
-            page = self._client.query(**arguments, **({"ExclusiveStartKey": start} if start else {}))
-            yield from map(_plain, page["Items"])
-            start = page.get("LastEvaluatedKey")
-            if not start:
-                return
+        yield from self._pages({**arguments, **({"ExclusiveStartKey": start} if start else {})})
 
     def due(self, what: str, until: str) -> Iterator[Item]:
         """Items with `what` left to do by `until`, the oldest first. The index lags by milliseconds."""
@@ -275,34 +344,43 @@ class Table:
             "KeyConditionExpression": "due = :what AND due_at <= :until",
             "ExpressionAttributeValues": {":what": _serialize(what), ":until": _serialize(until)},
         }
+        yield from self._pages(arguments)
+
+    def _pages(self, arguments: Mapping[str, Any]) -> Iterator[Item]:
+        """The items of a query, page by page."""
+        asked = dict(arguments)
         while True:
-            page = self._client.query(**arguments)
+            page = self._repeated(lambda: self._client.query(**asked))
             yield from map(_plain, page["Items"])
             if not page.get("LastEvaluatedKey"):
                 return
-            arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+            asked["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
     def write(self, *writes: Write) -> None:
         """Make all of these writes or none of them.
 
-        Raises ConditionFailedError with the names of the writes whose condition did not hold. A meeting with
-        another transaction on the same item is no failure: it is tried again after a short random wait.
+        Raises ConditionFailedError with the names of the writes whose condition did not hold, and TooBusyError.
+        A try whose outcome is not known is repeated under the same token, so that it takes effect once; a cancelled
+        one had none, and the next try is a transaction of its own.
         """
-        for attempt in range(CONFLICT_TRIES):
+        items = [_transact_item(write, self._name) for write in writes]
+        token = uuid.uuid4().hex
+
+        def transact() -> None:
+            nonlocal token
             try:
-                self._client.transact_write_items(TransactItems=[_transact_item(write, self._name) for write in writes])
+                self._client.transact_write_items(TransactItems=items, ClientRequestToken=token)
             except ClientError as error:
-                reasons = [reason.get("Code") for reason in error.response.get("CancellationReasons", [])]
+                reasons = _reasons(error)
+                if reasons:
+                    token = uuid.uuid4().hex
                 if "ConditionalCheckFailed" in reasons:
-                    refused = (
-                        w.name for w, code in zip(writes, reasons, strict=True) if code == "ConditionalCheckFailed"
-                    )
-                    raise ConditionFailedError(filter(None, refused)) from None
-                if attempt + 1 == CONFLICT_TRIES or "TransactionConflict" not in reasons:
-                    raise
-                _wait(attempt)
-            else:
-                return
+                    told = zip(writes, reasons, strict=True)
+                    refused = {write.name for write, reason in told if reason == "ConditionalCheckFailed"}
+                    raise ConditionFailedError(refused - {""}) from None
+                raise
+
+        self._repeated(transact)
 
     def put_all(self, items: Iterable[Mapping[str, Any]]) -> None:
         """Write items that need no condition, 25 a call. Repeating it writes the same again."""
@@ -320,31 +398,46 @@ class Table:
         waiting = list(requests)
         for start in range(0, len(waiting), 25):
             batch = waiting[start : start + 25]
-            for attempt in range(CONFLICT_TRIES):
-                answer = self._client.batch_write_item(RequestItems={self._name: batch})
-                batch = answer.get("UnprocessedItems", {}).get(self._name, [])
-                if not batch:
+            ends = self._clock() + self._patience
+            for attempt in itertools.count():
+                left = self._write_batch(batch)
+                if not left:
                     break
-                _wait(attempt)
-            else:
-                raise TimeoutError(f"the table did not take {len(batch)} of {len(waiting)} items; try again")
+                if len(left) < len(batch):
+                    ends = self._clock() + self._patience
+                batch = left
+                if not self._wait(attempt, ends):
+                    raise TooBusyError
+
+    def _write_batch(self, batch: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        """Send one batch; what the table did not take."""
+        answer = self._repeated(lambda: self._client.batch_write_item(RequestItems={self._name: batch}))
+        return list(answer.get("UnprocessedItems", {}).get(self._name, []))
 
     def count(self, pk: str, sk: str, *, expires: int) -> int:
         """Add one to a counter that expires at this Unix time, and return what it then holds."""
-        answer = self._client.update_item(
-            TableName=self._name,
-            Key={"pk": _serialize(pk), "sk": _serialize(sk)},
-            UpdateExpression="ADD #n :one SET expires = :expires",
-            ExpressionAttributeNames={"#n": "n"},
-            ExpressionAttributeValues={":one": _serialize(1), ":expires": _serialize(expires)},
-            ReturnValues="UPDATED_NEW",
+        answer = self._repeated(
+            lambda: self._client.update_item(
+                TableName=self._name,
+                Key={"pk": _serialize(pk), "sk": _serialize(sk)},
+                UpdateExpression="ADD #n :one SET expires = :expires",
+                ExpressionAttributeNames={"#n": "n"},
+                ExpressionAttributeValues={":one": _serialize(1), ":expires": _serialize(expires)},
+                ReturnValues="UPDATED_NEW",
+            )
         )
         return int(_deserialize(answer["Attributes"]["n"]))
 
 
-def _wait(attempt: int) -> None:
-    # Jitter spreads contention and is no secret.
-    time.sleep(random.uniform(0, min(1.0, 0.02 * 2**attempt)))  # noqa: S311
+def _reasons(error: ClientError) -> list[str]:
+    """Why a transaction was cancelled, write by write; nothing for any other error."""
+    return [str(reason.get("Code")) for reason in error.response.get("CancellationReasons", [])]
+
+
+def _passes(error: ClientError) -> bool:
+    """Whether the same call may succeed a moment later."""
+    reasons = set(_reasons(error)) - {"None"}
+    return bool(reasons & PASSING_REASONS) if reasons else error.response["Error"]["Code"] in PASSING
 
 
 def put(item: Mapping[str, Any], expect: Mapping[str, Any] | None = None, *, name: str = "") -> Write:
