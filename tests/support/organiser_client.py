@@ -20,7 +20,11 @@ from shared.table import Table, event_pk, registration_sk, update
 from shared.tokens import SIGN_IN_SALT, Keys, sign
 
 CONTEXT: Any = SimpleNamespace(
-    function_name="organise", memory_limit_in_mb=128, invoked_function_arn="arn", aws_request_id="request"
+    function_name="organise",
+    memory_limit_in_mb=128,
+    invoked_function_arn="arn",
+    aws_request_id="request",
+    get_remaining_time_in_millis=lambda: 300_000,
 )
 HOST = "parcours.example.org"
 
