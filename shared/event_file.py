@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from io import StringIO
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -434,3 +436,13 @@ def _clocks(raw: Mapping[str, Any]) -> Iterator[Fault]:
     for path, moment in moments.items():
         if moment and not exists(moment, zone):
             yield Fault(path, f"{moment:%Y-%m-%d %H:%M} does not exist in {zone.key}: the clocks go forward then")
+
+
+def event_yaml(event: Event) -> str:
+    """An event file that reads back as this event. Comments of the file that was put are not kept."""
+    text = StringIO()
+    yaml = YAML()
+    yaml.default_flow_style = False
+    yaml.width = 110
+    yaml.dump(json.loads(event.model_dump_json(exclude_defaults=True, by_alias=True)), text)
+    return text.getvalue()

@@ -16,6 +16,7 @@ from pydantic import Field, StringConstraints, ValidationError
 from functions.organise.allocator import Allocator
 from functions.organise.words import counted
 from shared.acts import Act
+from shared.attendees import WishReader
 from shared.errors import ConflictError, InvalidError, NotFoundError, StaleError
 from shared.http import Fields, invalid
 from shared.models import (
@@ -27,7 +28,6 @@ from shared.models import (
     RegistrationState,
     Run,
     RunState,
-    mirroring_band,
     utc,
 )
 from shared.publication import owed_mails, publish
@@ -158,12 +158,13 @@ class Difference:
 
 def rank_of(event: Event, person: Registration, theme: str) -> int:
     """Which choice a theme is to a person, from 1; what they left unranked counts as the last."""
-    return person.choices.index(theme) + 1 if theme in person.choices else len(event.themes)
+    return WishReader(event)(person.partner_type, person.choices, person.excluded).place(theme)
 
 
 def cost_of(event: Event, person: Registration, workshops: Mapping[str, str]) -> int:
     """What a programme costs by the ranks of the person who has it."""
-    return sum(event.rank_costs[rank_of(event, person, theme) - 1] for theme in workshops.values())
+    wishes = WishReader(event)(person.partner_type, person.choices, person.excluded)
+    return sum(map(wishes.cost, workshops.values()))
 
 
 def differences(
@@ -234,7 +235,6 @@ def workshops(
     types = [known.id for known in event.partner_types]
     found = []
     for slot in event.rounds:
-        total = sum(event.seats(theme.id, slot.id) for theme in event.themes)
         for theme in event.themes:
             seats = event.seats(theme.id, slot.id)
             if not seats:
@@ -248,7 +248,10 @@ def workshops(
                     minimum=event.minimum(theme.id, slot.id),
                     heads=heads[theme.id, slot.id, "*"],
                     by_type={known: heads[theme.id, slot.id, known] for known in types},
-                    band={known: mirroring_band(present[slot.id, known], seats, total, tolerance) for known in types},
+                    band={
+                        known: event.band(theme.id, slot.id, known, present[slot.id, known], tolerance)
+                        for known in types
+                    },
                 )
             )
     return found

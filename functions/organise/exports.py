@@ -9,14 +9,15 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ruamel.yaml import YAML
-
 from functions.organise import audit_list
 from functions.organise.drafts import workshops
 from shared.allocations import allocation_document
+from shared.attendees import attendees
 from shared.errors import NotFoundError, TooLargeError
+from shared.event_file import event_yaml as event_yaml
 from shared.events import audit_lines
 from shared.models import Event, Programme, Registration, RegistrationState, Run
+from shared.people_csv import people_csv
 from shared.reasons import Teller
 from shared.registrations import registrations_of
 from shared.runs import programmes_of, read_run
@@ -54,7 +55,7 @@ def people(table: Table, event: Event) -> Sheet:
     header = [
         *("id", "state", "name", "email", "organisation", "partner_type"),
         *(f"choice_{rank + 1}" for rank in ranks),
-        *("absent", "pinned"),
+        *("absent", "pinned", "excluded"),
         *(f"round_{slot.id}" for slot in event.rounds),
         *(f"answer_{question.id}" for question in event.questions),
         *("source", "bounced", "checked_in_at", "created_at", "updated_at"),
@@ -63,7 +64,7 @@ def people(table: Table, event: Event) -> Sheet:
         [
             *(person.id, person.state.value, person.name, person.email, person.organisation, person.partner_type),
             *_ranking(event, person),
-            *(" ".join(person.absent), _pins(person)),
+            *(" ".join(person.absent), _pins(person), " ".join(person.excluded)),
             *_by_round(event, shown.get(person.id)),
             *(_answer(person.answers.get(question.id, "")) for question in event.questions),
             *(person.source, _answer(person.bounced), person.checked_in_at, person.created_at, person.updated_at),
@@ -190,15 +191,8 @@ def harmless(cell: str) -> str:
 
 def ranked_people(event: Event, registrations: Iterable[Registration]) -> bytes:
     """PEOPLE.csv of the contract: everyone confirmed, as the allocator knows them, without a name."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    choices = [f"choice_{rank + 1}" for rank in range(len(event.themes))]
-    writer.writerow(["id", "partner_type", *choices, "absent", "pinned"])
-    for person in registrations:
-        if person.state is RegistrationState.CONFIRMED:
-            cells = [*_ranking(event, person), " ".join(person.absent), _pins(person)]
-            writer.writerow([person.id, person.partner_type, *cells])
-    return text.getvalue().encode()
+    confirmed = [one for one in registrations if one.state is RegistrationState.CONFIRMED]
+    return people_csv([theme.id for theme in event.themes], attendees(confirmed)).encode()
 
 
 def allocation_json(
@@ -206,13 +200,3 @@ def allocation_json(
 ) -> bytes:
     """allocation.json of the contract, put together again from a run and its programmes."""
     return json.dumps(allocation_document(event, run, programmes, before), ensure_ascii=False, indent=1).encode()
-
-
-def event_yaml(event: Event) -> str:
-    """The event file as the system knows it. Comments of the file that was put are not kept."""
-    text = io.StringIO()
-    yaml = YAML()
-    yaml.default_flow_style = False
-    yaml.width = 110
-    yaml.dump(json.loads(event.model_dump_json(exclude_defaults=True)), text)
-    return text.getvalue()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -25,6 +23,7 @@ from functions.organise.words import counted
 from shared.errors import ConflictError, InvalidError, ParcoursError, StaleError
 from shared.models import Event, Registration, RegistrationState
 from shared.observability import count, logger
+from shared.people_csv import CsvError, csv_rows
 from shared.registrations import registrations_of
 from shared.state import read_state
 from shared.table import Table
@@ -33,7 +32,7 @@ from shared.text import TextError, address_key, clean_address
 MOST_ROWS = 500
 """Rows of one file. Each is a transaction of its own, and all must end within the seconds of one request."""
 
-PLAIN = ("name", "email", "organisation", "partner_type", "absent", "pinned")
+PLAIN = ("name", "email", "organisation", "partner_type", "absent", "pinned", "excluded")
 _CHOICE = re.compile(r"choice_([1-9][0-9]?)")
 
 
@@ -72,14 +71,15 @@ def preview(table: Table, event: Event, text: object) -> Preview:
     """What a file would change. Raises InvalidError when it is no list of people at all."""
     if not isinstance(text, str) or not text.strip():
         raise _unusable("Choose a CSV file, or paste its lines")
-    reader = _reader(text)
-    header = [cell.casefold() for _, cells in islice(_lines(reader), 1) for cell in cells]
+    lines = _lines(text)
+    header = [cell.casefold() for _, cells in islice(lines, 1) for cell in cells]
     choices = [name for name in header if _CHOICE.fullmatch(name)]
     found = Preview(ignored=[name for name in header if name and name not in PLAIN and name not in choices])
     missing = [name for name in ("name", "email") if name not in header]
     if missing:
         raise _unusable(f"The first line must name the columns; {' and '.join(missing)} is missing")
-    if len(set(header)) != len(header):
+    named = [name for name in header if name]  # spreadsheets write empty columns beside the list
+    if len(set(named)) != len(named):
         raise _unusable("A column is named twice in the first line")
     known = {
         address_key(person.email): person
@@ -87,34 +87,22 @@ def preview(table: Table, event: Event, text: object) -> Preview:
         if person.state is not RegistrationState.WITHDRAWN
     }
     seen: dict[str, int] = {}
-    for line, cells in _lines(reader):
+    for line, cells in lines:
         if len(found.rows) + len(found.faults) >= MOST_ROWS:
             raise _unusable(f"More than {MOST_ROWS} people; split the file")
-        if len(cells) > len(header):
+        if any(cells[len(header) :]):
             found.faults.append((line, f"{len(cells)} cells for {len(header)} columns"))
             continue
         _read_row(event, found, line, dict(zip(header, cells, strict=False)), known, seen)
     return found
 
 
-def _reader(text: str) -> Iterator[list[str]]:
-    """Rows of a CSV; where the comma is the decimal sign, spreadsheets separate cells by semicolons."""
-    first = text.lstrip("\ufeff").split("\n", 1)[0]
-    delimiter = max(",;\t", key=first.count)
-    return csv.reader(io.StringIO(text.lstrip("\ufeff"), newline=""), delimiter=delimiter)
-
-
-def _lines(reader: Any) -> Iterator[tuple[int, list[str]]]:
-    while True:
-        line = reader.line_num + 1
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise _unusable(f"Line {line} cannot be read: {error}") from None
-        if any(cell.strip() for cell in cells):
+def _lines(text: str) -> Iterator[tuple[int, list[str]]]:
+    try:
+        for line, cells in csv_rows(text, PLAIN):
             yield line, [cell.strip() for cell in cells]
+    except CsvError as error:
+        raise _unusable(f"Line {error.line} cannot be read: {error}") from None
 
 
 def _read_row(
@@ -172,6 +160,8 @@ def _fields(event: Event, cells: Mapping[str, str]) -> dict[str, Any]:
         fields["choices"] = [themes.get(choice.casefold(), choice) for choice in choices]
     if absent := cells.get("absent"):
         fields["absent"] = absent.split()
+    if excluded := cells.get("excluded"):
+        fields["excluded"] = excluded.split()
     if pinned := cells.get("pinned"):
         pairs = [pin.partition(":") for pin in pinned.split()]
         fields["pinned"] = {slot: theme for slot, _, theme in pairs}

@@ -70,6 +70,7 @@ class NewPerson(Model):
     answers: Answers = Field(default_factory=dict)
     absent: Ids = Field(default_factory=list)
     pinned: Mapped = Field(default_factory=dict)
+    excluded: Ids = Field(default_factory=list)
 
 
 class Correction(Model):
@@ -83,12 +84,13 @@ class Correction(Model):
     answers: Answers | None = None
     absent: Ids | None = None
     pinned: Mapped | None = None
+    excluded: Ids | None = None
     withdrawn: Literal[True] | None = None
     checked_in: bool | None = None
     revision: Annotated[int, Field(ge=1, strict=True)] | None = None
 
 
-CORRECTED = ("name", "email", "organisation", "partner_type", "choices", "answers", "absent", "pinned")
+CORRECTED = ("name", "email", "organisation", "partner_type", "choices", "answers", "absent", "pinned", "excluded")
 
 
 def find_person(table: Table, event: Event, registration: str) -> Registration:
@@ -128,6 +130,8 @@ def from_form(event: Event, fields: Fields) -> Fields:
     absent = fields.get("absent", [])
     person["choices"] = choices
     person["absent"] = [absent] if isinstance(absent, str) else absent
+    excluded = fields.get("excluded", [])
+    person["excluded"] = [excluded] if isinstance(excluded, str) else excluded
     person["pinned"] = {slot.id: theme for slot in event.rounds if (theme := fields.get(f"pinned_{slot.id}", ""))}
     person["answers"] = {
         question.id: fields.get(f"answer_{question.id}", "") == "yes" if question.kind == "consent" else text
@@ -166,6 +170,8 @@ def faults_of(event: Event, person: NewPerson | Correction) -> dict[str, str]:
         faults["choices"] = "Rank each theme once"
     if any(slot not in rounds for slot in person.absent or []):
         faults["absent"] = f"Choose among the rounds: {', '.join(rounds)}"
+    if any(theme not in themes for theme in person.excluded or []):
+        faults["excluded"] = f"Choose among the themes: {', '.join(themes)}"
     questions = {question.id: question for question in event.questions}
     for key, value in (person.answers or {}).items():
         question = questions.get(key)
@@ -175,12 +181,18 @@ def faults_of(event: Event, person: NewPerson | Correction) -> dict[str, str]:
             isinstance(value, str) and question.kind == "choice" and value not in ("", *question.options)
         ):
             faults["answers"] = f"The answer to {question.label!r} does not fit"
-    faults |= _pin_faults(event, person.pinned or {}, person.absent or [])
+    faults |= _pin_faults(event, person.pinned or {}, person.absent or [], person.excluded or [], person.partner_type)
     return faults
 
 
-def _pin_faults(event: Event, pinned: Mapping[str, str], absent: Sequence[str]) -> dict[str, str]:
-    """Pins that cannot hold for one person."""
+def _pin_faults(
+    event: Event,
+    pinned: Mapping[str, str],
+    absent: Sequence[str],
+    excluded: Sequence[str],
+    partner_type: str | None,
+) -> dict[str, str]:
+    """Pins that cannot hold for one person, of whom the partner type may not be known."""
     themes = {theme.id for theme in event.themes}
     rounds = {slot.id for slot in event.rounds}
     for slot, theme in pinned.items():
@@ -190,6 +202,10 @@ def _pin_faults(event: Event, pinned: Mapping[str, str], absent: Sequence[str]) 
             return {"pinned": f"{event.theme(theme).title} is not offered in round {slot}"}
         if slot in absent:
             return {"pinned": f"They are absent from round {slot}; take the pin or the absence away"}
+        if theme in excluded:
+            return {"pinned": f"{event.theme(theme).title} is ruled out for them; take the pin or the exclusion away"}
+        if partner_type is not None and not event.theme(theme).is_open_to(partner_type):
+            return {"pinned": f"{event.theme(theme).title} is not open to {event.partner_type_title(partner_type)}"}
     if len(set(pinned.values())) != len(pinned):
         return {"pinned": "Nobody joins a theme twice; pin to a different one in each round"}
     return {}
@@ -323,8 +339,9 @@ def _given(answers: Mapping[str, str | bool]) -> dict[str, str | bool]:
 def _changes(event: Event, before: Registration, wanted: Correction, now: datetime) -> dict[str, Any]:
     """The fields of a registration that change. Raises InvalidError or ConflictError when one of them cannot."""
     changes = differing(before, wanted)
-    together = _pin_faults(event, changes.get("pinned", before.pinned), changes.get("absent", before.absent))
-    if together and {"pinned", "absent"} & changes.keys():
+    after = {**before.model_dump(include={"pinned", "absent", "excluded", "partner_type"}), **changes}
+    together = _pin_faults(event, after["pinned"], after["absent"], after["excluded"], after["partner_type"])
+    if together and {"pinned", "absent", "excluded", "partner_type"} & changes.keys():
         raise InvalidError("This pin cannot hold.", together)
     if wanted.checked_in is not None and wanted.checked_in != bool(before.checked_in_at):
         if wanted.checked_in and before.state is not RegistrationState.CONFIRMED:
@@ -394,4 +411,8 @@ def as_typed(person: Registration) -> Fields:
         f"answer_{key}": ("yes" if value else "") if isinstance(value, bool) else value
         for key, value in person.answers.items()
     }
-    return typed | {"absent": list(person.absent), "revision": str(person.revision)}
+    return typed | {
+        "absent": list(person.absent),
+        "excluded": list(person.excluded),
+        "revision": str(person.revision),
+    }

@@ -96,6 +96,7 @@ LABELS = {
     "choices": ("choices", "Ranking"),
     "pinned": ("pinned", "Rounds"),
     "absent": ("pinned", "Rounds"),
+    "excluded": ("excluded", "Themes not possible"),
     "answers": ("answers", "Answers"),
     "sure": ("sure", "Erase"),
     "csv": ("csv", "File"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any
@@ -14,6 +14,7 @@ from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from shared.attendees import WishReader
 from shared.errors import InvalidError, ParcoursError
 from shared.http import Fields, read_fields, sends_form
 from shared.i18n import LANGUAGES, N_
@@ -36,6 +37,7 @@ RANKING_MISSING = N_("Rank the themes: say which one you would like best, second
 RANKING_TWICE = N_("Give every theme its own place: one of them stands in the ranking twice.")
 RANKING_GAPS = N_("Rank all the themes: one or more have no place yet.")
 RANKING_UNKNOWN = N_("Rank the themes of this event only.")
+RANKING_CLOSED = N_("Leave out the themes that are not open to you, and rank all the others.")
 ANSWER_MISSING = N_("Answer this question.")
 ANSWER_OPTION = N_("Choose one of the answers listed.")
 ANSWER_TOO_LONG = N_("Use at most 1000 characters.")
@@ -106,7 +108,7 @@ def _partner_type(value: object, info: ValidationInfo) -> str:
 
 
 def _ranking(value: object, info: ValidationInfo) -> list[str]:
-    """Every theme of the event, once."""
+    """Every theme that is open to the person, once."""
     if not value:
         raise _fault(RANKING_MISSING)
     if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
@@ -119,14 +121,29 @@ def _ranking(value: object, info: ValidationInfo) -> list[str]:
         raise _fault(RANKING_UNKNOWN)
     if len(ranked) != len(set(ranked)):
         raise _fault(RANKING_TWICE)
-    if set(ranked) != themes:
-        raise _fault(RANKING_GAPS)
+    partner_type = info.data.get("partner_type")
+    if partner_type:  # else that is the fault to mend first: what is open to them is not known yet
+        excluded = (info.context or {}).get("excluded", ())
+        possible = WishReader(_event(info)).possible(partner_type, excluded)
+        if set(ranked) - set(possible):
+            raise _fault(RANKING_CLOSED)
+        if set(ranked) != set(possible):
+            raise _fault(RANKING_GAPS)
     return ranked
 
 
 def _shown(value: object, info: ValidationInfo) -> list[str]:
     """The order in which the form listed the themes, or nothing."""
-    return _ranking(value, info) if value else []
+    if not value:
+        return []
+    themes = {theme.id for theme in _event(info).themes}
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value) or set(value) - themes:
+        raise _fault(RANKING_UNKNOWN)
+    if len(value) != len(set(value)):
+        raise _fault(RANKING_TWICE)
+    if not themes - set((info.context or {}).get("excluded", ())) <= set(value):
+        raise _fault(RANKING_GAPS)
+    return value
 
 
 def _answers(value: object, info: ValidationInfo) -> dict[str, str | bool]:
@@ -205,10 +222,16 @@ class AddressOnly(Model):
     email: Annotated[str, _read_by(_email)] = Field("", validate_default=True)
 
 
-def read_details(event: Event, fields: Fields) -> Details:
-    """The details in a form or in JSON. Raises InvalidError naming every field that does not hold."""
+def read_details(event: Event, fields: Fields, *, excluded: Collection[str] = ()) -> Details:
+    """The details in a form or in JSON. Raises InvalidError naming every field that does not hold.
+
+    Parameters
+    ----------
+    excluded
+        Themes that organisers ruled out for this person.
+    """
     try:
-        return Details.model_validate(fields, context={"event": event})
+        return Details.model_validate(fields, context={"event": event, "excluded": excluded})
     except ValidationError as error:
         raise InvalidError(SUMMARY, _faults(error)) from None
 
@@ -274,23 +297,25 @@ def empty_form(event: Event) -> Form:
     return Form(values={}, choices=[], shown_order=_shuffled(event), key=secrets.token_urlsafe(12))
 
 
-def form_of(registration: Registration) -> Form:
-    """The form that changes a registration."""
+def form_of(event: Event, registration: Registration) -> Form:
+    """The form that changes a registration: the ranking first, then the themes it leaves out."""
     values = {name: getattr(registration, name) for name in ("name", "email", "organisation", "partner_type")}
-    ranked = list(registration.choices)
-    return Form(values, ranked, ranked, registration.answers, revision=registration.revision)
+    possible = WishReader(event).possible(registration.partner_type, registration.excluded)
+    ranked = [theme for theme in registration.choices if theme in possible]
+    shown = [*ranked, *(theme for theme in _shuffled(event, registration.excluded) if theme not in ranked)]
+    return Form(values, ranked, shown, registration.answers, revision=registration.revision)
 
 
-def form_as_sent(event: Event, fields: Fields, error: ParcoursError) -> Form:
-    """The form with everything that was typed, and what is wrong with it."""
+def form_as_sent(event: Event, fields: Fields, error: ParcoursError, excluded: Collection[str] = ()) -> Form:
+    """The form with everything that was typed, and what is wrong with it. `excluded` themes are left out."""
     names = ("name", "email", "organisation", "partner_type", "website")
-    themes = sorted(theme.id for theme in event.themes)
+    themes = sorted(theme.id for theme in event.themes if theme.id not in excluded)
     shown = fields.get("shown_order") or []
     answers = {key: one for key, one in (fields.get("answers") or {}).items() if isinstance(one, str | bool)}
     return Form(
         values={name: str(fields.get(name) or "")[:2000] for name in names},
         choices=list(fields.get("choices") or []),
-        shown_order=shown if sorted(shown) == themes else _shuffled(event),
+        shown_order=shown if sorted(shown) == themes else _shuffled(event, excluded),
         answers=answers,
         faults=error.fields,
         problem=error.message,
@@ -328,14 +353,15 @@ def from_form(event: Event, sent: Fields) -> Fields:
         answer = fields.pop(f"answer-{question.id}", "")
         answers[question.id] = bool(answer) if question.kind == "consent" else answer
     shown = fields.pop("shown_order", "").split(",")
-    fields["shown_order"] = shown if sorted(shown) == sorted(theme.id for theme in event.themes) else []
+    known = {theme.id for theme in event.themes}
+    fields["shown_order"] = shown if set(shown) <= known and len(set(shown)) == len(shown) else []
     revision = fields.pop("revision", "")
     if re.fullmatch(r"[1-9]\d{0,8}", revision):
         fields["revision"] = int(revision)
     return {**fields, "choices": choices, "answers": answers}
 
 
-def _shuffled(event: Event) -> list[str]:
-    themes = [theme.id for theme in event.themes]
+def _shuffled(event: Event, excluded: Collection[str] = ()) -> list[str]:
+    themes = [theme.id for theme in event.themes if theme.id not in excluded]
     random.SystemRandom().shuffle(themes)
     return themes

@@ -53,7 +53,7 @@ router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
 def show_own(token: str) -> Answer:
     """One's own registration: how it stands, and the programme once it is published."""
     event, registration = find_own(token)
-    return own_page(token, event, registration, form_of(registration))
+    return own_page(token, event, registration, form_of(event, registration))
 
 
 @router.put("/r/<token>")
@@ -78,7 +78,9 @@ def change_own(token: str) -> Answer:
         if isinstance(error, StaleError):
             current = read_registration(web.table, event.id, registration.id) or registration
             fields, error = {**fields, "revision": current.revision}, StaleError(SAVE_AGAIN)
-        return own_page(token, event, current, form_as_sent(event, fields, error), status=error.status)
+        return own_page(
+            token, event, current, form_as_sent(event, fields, error, current.excluded), status=error.status
+        )
 
     with shown_again(show_again):
         after = change(event, registration, sent.fields, web.clock())
@@ -160,7 +162,7 @@ def change(event: Event, registration: Registration, fields: Fields, now: dateti
     if registration.state is RegistrationState.WITHDRAWN:
         raise ConflictError(WITHDRAWN)
     views.require_open(event, now)
-    details = read_details(event, fields)
+    details = read_details(event, fields, excluded=registration.excluded)
     if details.revision not in (None, registration.revision):
         raise StaleError(CHANGED_MEANWHILE)
     changes = details.changes()
@@ -183,7 +185,7 @@ def act(token: str, event: Event, registration: Registration, what: str, change:
 
     def show_again(error: ParcoursError) -> Answer:
         current = read_registration(web.table, event.id, registration.id) or registration
-        return own_page(token, event, current, form_of(current), status=error.status, problem=error.message)
+        return own_page(token, event, current, form_of(event, current), status=error.status, problem=error.message)
 
     with shown_again(show_again):
         after = change()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -11,14 +9,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-
 from functions.allocate.model.result import Allocation
 from infra.demo.local_stack import LocalDeployment
 from infra.files import allocate as allocation_files
 from infra.verify.checks import verify as checks_of
 from shared.allocations import allocation_document
+from shared.attendees import attendees
+from shared.event_file import event_yaml
 from shared.models import Event, Programme, Registration, RegistrationState
+from shared.people_csv import people_csv
 from shared.registrations import registrations_of
 from shared.runs import programmes_of, read_run
 from shared.state import read_state
@@ -139,10 +138,9 @@ def verify(event: Event, people: Iterable[Registration], allocation: Allocation)
 def write_case(folder: Path, event: Event, people: Iterable[Registration], allocation: Allocation) -> tuple[Path, Path]:
     """Write the event, the people, and what `parcours allocate` writes; return the first two."""
     event_file, people_file = folder / "event.yaml", folder / "people.csv"
-    with event_file.open("w", encoding="utf-8") as file:
-        YAML(typ="safe", pure=True).dump(event.model_dump(mode="json", exclude_defaults=True), file)
+    event_file.write_text(event_yaml(event), encoding="utf-8")
     with people_file.open("w", encoding="utf-8", newline="") as file:
-        _write_people(file, event, people)
+        file.write(people_csv([theme.id for theme in event.themes], attendees(list(people))))
     allocation_files.write_files(folder, event, allocation_files.read_people(people_file, event), allocation)
     return event_file, people_file
 
@@ -160,16 +158,6 @@ def write_files(deployment: LocalDeployment, event: Event, out: Path) -> None:
     for mail in deployment.mailbox.mails:
         kind = kinds.get(mail.message_id, "mail")
         (mails / f"{mail.number:04d}-{kind}-{mail.to}.eml").write_bytes(mail.raw)
-
-
-def _write_people(file: io.TextIOBase | Any, event: Event, people: Iterable[Registration]) -> None:
-    columns = [f"choice_{rank}" for rank in range(1, len(event.themes) + 1)]
-    writer = csv.writer(file)
-    writer.writerow(["id", "partner_type", *columns, "absent", "pinned"])
-    for one in people:
-        choices = [*one.choices, *[""] * (len(columns) - len(one.choices))]
-        pinned = " ".join(f"{slot}:{theme}" for slot, theme in one.pinned.items())
-        writer.writerow([one.id, one.partner_type, *choices, " ".join(one.absent), pinned])
 
 
 def _workshops(event: Event, programmes: Iterable[Programme]) -> list[dict[str, Any]]:

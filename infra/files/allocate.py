@@ -13,6 +13,7 @@ import os
 import re
 import sys
 import tempfile
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -36,9 +37,13 @@ from shared.allocations import checksum
 from shared.attendees import Attendee, attendee_faults, closed_themes, programme_faults
 from shared.event_file import EventFileError, load_event
 from shared.models import Event
+from shared.people_csv import CsvError, csv_rows
 
 DONE, CHECK_FAILED, BAD_INPUT, NO_ALLOCATION, NOT_FOUND = 0, 1, 2, 3, 4
 """Exit codes. `NOT_FOUND`: none was found in time, or not by this engine, though none is ruled out."""
+
+NEEDED = ("id", "partner_type", "choice_1")
+"""Columns without which PEOPLE.csv says nothing."""
 
 Programmes = dict[str, dict[str, str]]
 
@@ -219,15 +224,17 @@ def read_people(path: Path, event: Event) -> list[Attendee]:
     """Read PEOPLE.csv. Raises FileFaultsError with every mistake as `FILE:LINE: message`."""
     faults: list[str] = []
     attendees: list[Attendee] = []
-    first_line: dict[str, int] = {}
+    seen: dict[str, tuple[str, int]] = {}
     reader = _PeopleReader(path, event)
     for line, attendee, messages in reader.rows():
         faults += [f"{path}:{line}: {message}" for message in messages]
         if attendee is None:
             continue
-        if attendee.id in first_line:
-            faults.append(f"{path}:{line}: id {attendee.id!r} appears twice, first on line {first_line[attendee.id]}")
-        first_line.setdefault(attendee.id, line)
+        looks = attendee.id if attendee.id.isascii() else unicodedata.normalize("NFKC", attendee.id)
+        other, first = seen.setdefault(looks.casefold(), (attendee.id, line))
+        if first != line:
+            again = "appears twice" if other == attendee.id else f"looks like {other!r}"
+            faults.append(f"{path}:{line}: id {attendee.id!r} {again}, first on line {first}")
         attendees.append(attendee)
     if not attendees and not faults:
         faults.append(f"{path}:1: there are no people in the file")
@@ -253,23 +260,18 @@ class _PeopleReader:
         text = _decoded(self.path)
         if not text.strip():
             raise FileFaultsError([f"{self.path}:1: the file is empty"])
-        head = text.split("\n", 1)[0]
-        delimiter = max(",;\t", key=head.count)  # spreadsheets of half of Europe write semicolons
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        lines = csv_rows(text, NEEDED)
         try:
-            header = self._header(next(reader))
-            begin = reader.line_num + 1
-            for row in reader:
-                if any(cell.strip() for cell in row):
-                    yield begin, *self._attendee(row, header)
-                begin = reader.line_num + 1
-        except csv.Error as error:
-            yield reader.line_num, None, [f"this is no CSV: {error}"]
+            header = self._header(next(lines)[1])
+            for line, row in lines:
+                yield line, *self._attendee(row, header)
+        except CsvError as error:
+            yield error.line, None, [str(error)]
 
     def _header(self, names: Sequence[str]) -> _Header:
         names = [name.strip().lower() for name in names]
         numbers = sorted(int(name[7:]) for name in names if re.fullmatch(r"choice_[1-9]\d{0,3}", name))
-        faults = [f"the column {need!r} is missing" for need in ("id", "partner_type", "choice_1") if need not in names]
+        faults = [f"the column {need!r} is missing" for need in NEEDED if need not in names]
         faults += [f"the column {name!r} appears twice" for name, n in Counter(names).items() if n > 1 and name]
         gap = next((n for n, number in enumerate(numbers, 1) if n != number), None)
         if gap and "choice_1" in names and len(set(numbers)) == len(numbers):

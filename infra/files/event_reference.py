@@ -54,7 +54,19 @@ KEYS: dict[str, tuple[str, str]] = {
     "themes[].title": ("Name of the theme.", "Governance"),
     "themes[].description": ("What the workshop is about, shown beside the ranking.", "Who takes on which task?"),
     "themes[].capacity": ("Seats of the workshop in each round. `capacities` may replace it by round.", "40"),
-    "themes[].minimum": ("The fewest people with whom the workshop takes place.", "8"),
+    "themes[].minimum": (
+        "The fewest people with whom the workshop takes place: a number for every round, or one for each round named.",
+        "{first: 8, second: 4}",
+    ),
+    "themes[].rounds": (
+        "The rounds in which the theme is offered, for a workshop that runs once; left out, it is all of them.",
+        "[first]",
+    ),
+    "themes[].for": (
+        "The partner types that the theme is open to; left out, it is all of them. Other people neither rank it nor "
+        "join it, and the mix of its workshops expects nobody of theirs.",
+        "[government, ngo]",
+    ),
     "themes[].rooms": (
         "One room for all rounds, a list with a room a round, or a room by round id.",
         "{first: Room 1}",
@@ -170,7 +182,7 @@ def keys(model: type[BaseModel] = Event, prefix: str = "") -> Iterator[Key]:
     """Yield every key in the order of the models; `[]` stands for each entry of a list."""
     for name, field in model.model_fields.items():
         inner, listed = _model_in(field.annotation)
-        path = prefix + name
+        path = prefix + (field.alias or name)
         yield Key(path, field, inner is not None)
         if inner is not None:
             yield from keys(inner, path + ("[]." if listed else "."))

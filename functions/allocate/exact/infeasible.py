@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import highspy
@@ -15,29 +15,59 @@ from functions.allocate.model.objective import heads_of
 from functions.allocate.model.problem import FAR, Ints, Problem
 
 
+def _seats(count: int) -> str:
+    return f"{count} seat" if count == 1 else f"{count} seats"
+
+
+def _people(count: int) -> str:
+    return f"{count} person" if count == 1 else f"{count} people"
+
+
+def _places(count: int) -> str:
+    return f"{count} place" if count == 1 else f"{count} places"
+
+
+def _missing(count: int, named: Callable[[int], str]) -> str:
+    return f"{named(count)} {'is' if count == 1 else 'are'} missing"
+
+
+def workshop_title(problem: Problem, theme: int, slot: int) -> str:
+    """A workshop as people know it: the theme's title and when it begins."""
+    return f"{problem.theme_titles[theme]} at {problem.round_titles[slot]}"
+
+
 def plain_cuts(problem: Problem) -> Iterator[str]:
     """Yield the cuts that counting shows: a round, a workshop, a person."""
     heads = heads_of(problem, problem.pinned).sum(axis=2)
     for t, r in zip(*np.nonzero(heads > problem.seats), strict=True):
+        seats, pinned = int(problem.seats[t, r]), int(heads[t, r])
         yield (
-            f"Workshop {problem.themes[t]} in {problem.rounds[r]} has {problem.seats[t, r]} seats for the "
-            f"{heads[t, r]} people pinned there: {heads[t, r] - problem.seats[t, r]} seats are missing."
+            f"{workshop_title(problem, t, r)} has {_seats(seats)} for the {_people(pinned)} pinned there: "
+            f"{_missing(pinned - seats, _seats)}."
         )
-    for r, slot in enumerate(problem.rounds):
+    for t, r in zip(*np.nonzero(problem.minimum > problem.seats), strict=True):
+        yield (
+            f"{workshop_title(problem, t, r)} has {_seats(int(problem.seats[t, r]))} and needs "
+            f"{_people(int(problem.minimum[t, r]))}."
+        )
+    for r, slot in enumerate(problem.round_titles):
         present, seats = int(problem.present[:, r].sum()), int(problem.seats[:, r].sum())
         if seats < present:
-            yield f"{slot} has {seats} seats for {present} people present: {present - seats} seats are missing."
+            yield (
+                f"The round at {slot} has {_seats(seats)} for {_people(present)} present: "
+                f"{_missing(present - seats, _seats)}."
+            )
         least = int(problem.minimum[:, r].sum())
         if least > present:
             yield (
-                f"{slot}: the minima of its workshops add up to {least}, and {present} people are present: "
-                f"{least - present} people are missing."
+                f"The minima of the workshops at {slot} add up to {least}, and {_people(present)} "
+                f"{'is' if present == 1 else 'are'} present: {_missing(least - present, _people)}."
             )
     yield from _people_without_choice(problem)
 
 
 def _people_without_choice(problem: Problem) -> Iterator[str]:
-    """Yield who has no programme at all, seats of others aside: it depends on absences and pins only."""
+    """Yield who has no programme at all, seats of others aside: it depends on absences, pins and themes ruled out."""
     columns = [*problem.present.T.astype(np.int16), *problem.pinned.T]
     if not problem.all_possible:
         columns += list(problem.possible.T.astype(np.int16))
@@ -46,11 +76,14 @@ def _people_without_choice(problem: Problem) -> Iterator[str]:
     for k in np.flatnonzero(stuck):
         people = groups.order[groups.start[k] : groups.start[k] + groups.size[k]]
         names = ", ".join(problem.ids[a] for a in people[:5]) + (" and others" if len(people) > 5 else "")
-        rounds_free = [problem.rounds[r] for r in np.flatnonzero(problem.free[people[0]])]
-        allowed = allowed_places(problem, people[:1])[0].any(axis=1)
+        rounds_free = [problem.round_titles[r] for r in np.flatnonzero(problem.free[people[0]])]
+        allowed = np.flatnonzero(allowed_places(problem, people[:1])[0].any(axis=1))
+        needed = "a theme" if len(rounds_free) == 1 else f"{len(rounds_free)} different themes"
+        open_ = ", ".join(problem.theme_titles[t] for t in allowed) or "none"
         yield (
-            f"{names}: {len(rounds_free)} different themes are needed in {', '.join(rounds_free)}, and of those "
-            f"offered there {int(allowed.sum())} can be combined with the rest of the programme."
+            f"{names}: {needed} must be found for {', '.join(rounds_free)}, and those offered then that are possible "
+            f"for {'them' if len(people) > 1 else 'this person'} and go with the rest of the programme do not suffice: "
+            f"{open_}."
         )
 
 
@@ -101,9 +134,9 @@ class _Shortage:
             return None
         extra = np.rint(np.array(found.col_value)[len(self.model.columns) :]).astype(int).reshape(2, -1)
         wanted = [
-            f"{count} more {thing} in {self._name(place)}"
-            for thing, counts in (("seats", extra[0]), ("people", extra[1]))
-            for place, count in zip(self.offered.tolist(), counts, strict=True)
+            f"{count} more {named(count).split(' ', 1)[1]} in {self._name(place)}"
+            for named, counts in ((_seats, extra[0]), (_people, extra[1]))
+            for place, count in zip(self.offered.tolist(), counts.tolist(), strict=True)
             if count
         ]
         return f"It would be possible with {', '.join(wanted)}." if wanted else ""
@@ -131,25 +164,26 @@ class _Shortage:
             people = int(groups.size[needs > 0].sum())
             places, seats = int((needs * groups.size).sum()), int(problem.seats[full].sum())
             return (
-                f"{people} people need at least {places} places in {self._names(full)}, whatever else they take, "
-                f"and there are {seats} seats: {places - seats} seats are missing."
+                f"{_people(people)} need{'s' if people == 1 else ''} at least {_places(places)} in "
+                f"{self._names(full)}, whatever else they take, and there {'is' if seats == 1 else 'are'} "
+                f"{_seats(seats)}: {_missing(places - seats, _seats)}."
             )
         if thin.any() and not full.any():
             come, least = -int((needs * groups.size).sum()), int(problem.minimum[thin].sum())
             return (
-                f"{self._names(thin)} need {least} people, and at most {come} can come there: "
-                f"{least - come} people are missing."
+                f"{self._names(thin)} need{'s' if thin.sum() == 1 else ''} {_people(least)}, and at most {come} can "
+                f"come there: {_missing(least - come, _people)}."
             )
         seats, least = int(problem.seats[full].sum()), int(problem.minimum[thin].sum())
         spare = int((needs * groups.size).sum())
         return (
-            f"{self._names(full)} have {seats} seats and {self._names(thin)} need {least} people: "
-            f"whoever goes there, {spare - seats + least} places do not work out."
+            f"{self._names(full)} {'has' if full.sum() == 1 else 'have'} {_seats(seats)} and {self._names(thin)} "
+            f"need{'s' if thin.sum() == 1 else ''} {_people(least)}: however people are placed, "
+            f"{_places(spare - seats + least)} cannot be given."
         )
 
     def _names(self, chosen: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> str:
         return ", ".join(self._name(int(place)) for place in np.flatnonzero(chosen.ravel()))
 
     def _name(self, place: int) -> str:
-        t, r = divmod(place, len(self.problem.rounds))
-        return f"{self.problem.themes[t]} in {self.problem.rounds[r]}"
+        return workshop_title(self.problem, *divmod(place, len(self.problem.rounds)))

@@ -59,8 +59,18 @@ const rank = (fieldset) => {
   const title = (row) => row.querySelector("h3").textContent;
   let ranked = false;
 
+  // A theme may be open to some partner types only: those that are not open stay in the list, hidden, at its end.
+  const kind = () => fieldset.form?.querySelector("[name=partner_type]:checked")?.value;
+  const open = (row) => !row.dataset.for || !kind() || row.dataset.for.split(" ").includes(kind());
+  const shown = () => [...list.children].filter((row) => !row.hidden);
+  const sift = () => {
+    for (const row of list.children) row.hidden = !open(row);
+    list.append(...[...list.children].filter((row) => row.hidden));
+  };
+
   const paint = () => {
-    const rows = [...list.children];
+    const rows = shown();
+    for (const select of selects.slice(rows.length)) select.value = "";
     list.classList.toggle("ranked", ranked);
     told.textContent = ranked ? words.kept : words.open;
     keep.hidden = ranked;
@@ -75,13 +85,13 @@ const rank = (fieldset) => {
   const settle = (row) => {
     ranked = true;
     paint();
-    const place = [...list.children].indexOf(row) + 1;
-    live.textContent = words.now.replace("{}", title(row)).replace("[]", place);
+    const place = shown().indexOf(row) + 1;
+    live.textContent = words.now.replace("{}", title(row)).replace("[]", place).replace("()", shown().length);
   };
 
   const move = (row, by, button) => {
     const beyond = by < 0 ? row.previousElementSibling : row.nextElementSibling;
-    if (!beyond) {
+    if (!beyond || beyond.hidden) {
       live.textContent = (by < 0 ? words.first : words.last).replace("{}", title(row));
       return;
     }
@@ -131,12 +141,19 @@ const rank = (fieldset) => {
   // it does only after this script has run.
   const byTheme = Object.fromEntries([...list.children].map((row) => [row.dataset.theme, row]));
   const follow = () => {
-    const chosen = selects.map((select) => byTheme[select.value]).filter(Boolean);
-    ranked = new Set(chosen).size === selects.length;
+    const chosen = selects.map((select) => byTheme[select.value]).filter((row) => row && open(row));
+    sift();
+    ranked = new Set(chosen).size === shown().length;
     list.prepend(...new Set(chosen));
     paint();
   };
   follow();
+  for (const radio of fieldset.form?.querySelectorAll("[name=partner_type]") ?? []) {
+    radio.addEventListener("change", () => {
+      sift();
+      paint();
+    });
+  }
   addEventListener("pageshow", follow);
 };
 

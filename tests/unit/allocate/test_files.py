@@ -109,7 +109,7 @@ def test_a_byte_order_mark_semicolons_blank_lines_and_other_columns_do_not_matte
         (HEADER + "ann,ngo,vision,,,,,first:vison\n", ["2: pinned: 'vison' is no theme of the event"]),
         (HEADER + "ann,ngo,vision,,,,,third:vision\n", ["2: pinned: 'third' is no round of the event"]),
         (HEADER + "ann,ngo,vision,,,,,,,surplus\n", ["2: 10 fields for 8 columns"]),
-        (HEADER + ANN + '"bob,ngo,vision\n', ["3: this is no CSV: unexpected end of data"]),
+        (HEADER + ANN + '"bob,ngo,vision\n', ["3: a quotation mark opens here and is never closed"]),
         ((HEADER + ANN).encode() + b"zo\xeb,ngo,vision,,,,,\n", ["3: byte 0xeb is not UTF-8; save the file as UTF-8"]),
         ((HEADER + ANN).encode("utf-16"), ["1: the file is UTF-16; save the file as UTF-8"]),
         (
@@ -197,7 +197,7 @@ def test_too_few_seats_are_told_in_numbers_and_nothing_is_written(tmp_path: Path
     code, said = run(HEADER + crowd)
 
     assert code == 3
-    assert "first has 40 seats for 41 people present: 1 seats are missing." in said[0]
+    assert "The round at 13:00 has 40 seats for 41 people present: 1 seat is missing." in said[0]
     assert not (tmp_path / "out").exists()
 
 
@@ -401,3 +401,12 @@ def test_a_theme_that_is_ruled_out_is_a_theme_and_nobody_is_pinned_to_it(
 
     assert code == 2
     assert said == [f"{tmp_path / 'people.csv'}:2: {fault}"]
+
+
+@pytest.mark.parametrize(("one", "other"), [("A1", "a1"), ("Ren\u00e9", "Rene\u0301"), ("p1", "p1")])
+def test_ids_that_look_the_same_are_one_person_or_a_mistake(tmp_path: Path, run: Run, one: str, other: str) -> None:
+    code, said = run(HEADER + f"{one},ngo,vision,,,,,\n{other},ngo,vision,,,,,\n")
+
+    assert code == 2
+    assert said[0].startswith(f"{tmp_path / 'people.csv'}:3: id {other!r}")
+    assert said[0].endswith("first on line 2")

@@ -1,0 +1,92 @@
+"""PEOPLE.csv of the contract: reading any list in CSV, and the one writer of people as the allocator knows them."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+from shared.attendees import Attendee
+
+SEPARATORS = ",;\t"
+"""Between cells: commas, semicolons where the comma is the decimal sign, tabs of what is pasted from a sheet."""
+
+
+class CsvError(ValueError):
+    """A text that is no CSV; `line` is where reading stopped, counted from 1."""
+
+    def __init__(self, line: int, message: str) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+def csv_rows(text: str, needed: Collection[str]) -> Iterator[tuple[int, list[str]]]:
+    """Yield each row with the line on which it begins, the header first; rows without any text are left out.
+
+    Quotes are read strictly: one that is never closed, or that ends in the middle of a cell, is an error and swallows
+    no rows. The separator is the one with which the header has most of the needed names.
+
+    Parameters
+    ----------
+    needed
+        Names of columns, in lower case, that the header should have.
+
+    Raises
+    ------
+    CsvError
+        While reading, where the text is no CSV.
+    """
+    text = text.removeprefix("\ufeff")
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text, needed), strict=True)
+    begin = 1
+    while True:
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise CsvError(begin, _in_words(str(error))) from None
+        if any(cell.strip() for cell in row):
+            yield begin, row
+        begin = reader.line_num + 1
+
+
+def _separator(text: str, needed: Collection[str]) -> str:
+    def names_found(separator: str) -> tuple[int, int]:
+        try:
+            reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+            header = next((row for row in reader if any(row)), [])
+        except csv.Error:
+            return 0, 0
+        names = {name.strip().casefold() for name in header}
+        return len(names.intersection(needed)), len(header)
+
+    return max(SEPARATORS, key=names_found)
+
+
+def _in_words(error: str) -> str:
+    if "unexpected end of data" in error:
+        return "a quotation mark opens here and is never closed"
+    if "expected after" in error:
+        return "text follows a closing quotation mark; write a quotation mark inside a cell twice"
+    return f"this is no CSV: {error}"
+
+
+def people_csv(themes: Sequence[str], people: Iterable[Attendee]) -> str:
+    """PEOPLE.csv: everyone as the allocator knows them, without a name.
+
+    Parameters
+    ----------
+    themes
+        The event's themes: there is a column for each choice.
+    """
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    choices = [f"choice_{rank + 1}" for rank in range(len(themes))]
+    writer.writerow(["id", "partner_type", *choices, "absent", "pinned", "excluded"])
+    for person in people:
+        pins = " ".join(f"{slot}:{theme}" for slot, theme in sorted(person.pinned.items()))
+        ranking = [*person.ranking, *[""] * (len(themes) - len(person.ranking))]
+        lists = (" ".join(sorted(person.absent)), pins, " ".join(sorted(person.excluded)))
+        writer.writerow([person.id, person.partner_type, *ranking, *lists])
+    return text.getvalue()
