@@ -6,6 +6,7 @@ stops half-way is resumed, and what is done twice is done once.
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -75,6 +76,9 @@ def whole_time() -> float:
 
 MOST_IN_CURVE = 5_000
 """People up to whom the curve of what balance costs is drawn with every run; above, it would cost more than the run."""
+
+LONGEST_PRICES = 300_000
+"""Characters of prices that are stored with a run: an item of DynamoDB holds 400 KB in all."""
 
 TOO_MANY_FOR_A_CURVE = f"It is drawn for at most {MOST_IN_CURVE:,} people."
 NO_TIME_FOR_A_CURVE = "The allocation took all the time there was."
@@ -218,7 +222,7 @@ def _find_and_store(
         "mails": len(owed_mails(people, before, after)),
         "waits_for": waits_for,
         "error": "",
-        "result": _figures(allocation),
+        "result": _figures(event, run, allocation),
     }
     at_once = run.automatic and not waits_for
     mails = tell_organisers("draft-ready", event, run.number, now=now) if waits_for else []
@@ -298,9 +302,17 @@ def _programmes(event: Event, run: Run, allocation: Allocation) -> list[Programm
     ]
 
 
-def _figures(allocation: Allocation) -> dict[str, Any]:
-    """What organisers see of a run: `allocation.json` without the people. The curve of balance follows later."""
+def _figures(event: Event, run: Run, allocation: Allocation) -> dict[str, Any]:
+    """What organisers see of a run: `allocation.json` without the people. The curve of balance follows later.
+
+    The prices only prove the bound. Where they are too long for the run's row they are left out: the proof is then
+    lost, and not the programmes.
+    """
     figures = allocation.model_dump(mode="json", exclude={"programmes", "reasons", "moved"})
+    if len(json.dumps(figures["prices"])) > LONGEST_PRICES:
+        logger.error("prices not stored", extra={"event_id": event.id, "run": run.number})
+        metrics.add_metric("AllocationNotDescribed", MetricUnit.Count, 1)
+        figures["prices"] = {}
     return {**figures, "moved": len(allocation.moved), "curve": [], "no_curve": CURVE_PENDING}
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -109,6 +110,29 @@ def test_reasons_that_fail_cost_nobody_the_programme(
     assert len(programme.workshops) == 2
     assert programme.reason == ()
     assert state.publishing_run == 0
+
+
+def test_prices_too_long_for_a_row_cost_nobody_the_programme(
+    allocate: ModuleType, table: Table, event: Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two hundred themes times eight rounds times fifty partner types would not fit into an item of the table."""
+    original = allocate.allocate
+
+    def solve(*arguments: Any, **options: Any) -> Any:
+        many = {
+            f"theme-{t}": {f"round-{r}": {f"type-{g}": 123 for g in range(50)} for r in range(8)} for t in range(200)
+        }
+        return original(*arguments, **options).model_copy(update={"prices": many})
+
+    monkeypatch.setattr(allocate, "allocate", solve)
+    register(table, event, make_registration(), now=NOW)
+
+    allocate.work_through(AFTER)
+
+    assert read_state(table, event.id).published_run == 1
+    run = read_run(table, event.id, 1)
+    assert run is not None
+    assert run.result["prices"] == {}
 
 
 def broken(*_: object, **__: object) -> None:
