@@ -20,7 +20,9 @@ def calendar_file(
     The confirmation has sequence 0, a published run its number. Who has withdrawn gets the entry cancelled. No own
     link stands in it: people pass calendars on.
     """
-    _ = translations(person.language).gettext
+    language = event.language_for(person.language)
+    event = event.in_language(language)
+    _ = translations(language).gettext
     gone = person.state is RegistrationState.WITHDRAWN
     calendar = Calendar()
     calendar.add("PRODID", "-//Parcours//EN")

@@ -18,6 +18,7 @@ from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import ScalarNode
 
+from shared.i18n import LANGUAGES
 from shared.local_time import LocalDate, LocalMoment, LocalTime, exists
 from shared.models import IN_WORDS, Event, written
 
@@ -226,7 +227,7 @@ def _cross_checks(raw: Mapping[str, Any]) -> Iterator[Fault]:
     """Rules that span fields. They read the raw data, so that one bad field does not hide another's mistake."""
     for checks in (
         *(_zone, _ids, _questions, _rounds, _agenda, _seats, _limits, _rooms, _costs),
-        *(_order_of_moments, _clocks),
+        *(_order_of_moments, _clocks, _languages),
     ):
         yield from checks(raw)
 
@@ -418,6 +419,27 @@ def _order_of_moments(raw: Mapping[str, Any]) -> Iterator[Fault]:
 def _moment(value: object) -> datetime | None:
     parsed = _parsed(_MOMENT, value)
     return parsed if isinstance(parsed, datetime) else None
+
+
+def _languages(raw: Mapping[str, Any]) -> Iterator[Fault]:
+    """Texts in several languages must have the event's own, and none that `languages` leaves out."""
+    own, listed = str(raw.get("language", "en")), raw.get("languages")
+    spoken = {own, *(str(language) for language in listed)} if isinstance(listed, list) and listed else set(LANGUAGES)
+
+    def texts(part: object, path: str) -> Iterator[Fault]:
+        if isinstance(part, dict) and part and set(part) <= set(LANGUAGES) and path.split(".")[0] != "capacities":
+            if own not in part and not path.endswith(".rooms"):
+                yield Fault(path, f"has no text in {own!r}, the event's own language")
+            for language in sorted(set(part) - spoken) if not path.endswith(".rooms") else ():
+                yield Fault(path, f"has a text in {language!r}, which `languages` does not list")
+        elif isinstance(part, dict):
+            for key, inner in part.items():
+                yield from texts(inner, _path((*([path] if path else []), _key(key))))
+        elif isinstance(part, list):
+            for n, inner in enumerate(part):
+                yield from texts(inner, f"{path}[{n}]")
+
+    yield from texts(raw, "")
 
 
 def _clocks(raw: Mapping[str, Any]) -> Iterator[Fault]:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -24,22 +24,23 @@ from pydantic import (
     Field,
     StringConstraints,
     Tag,
+    model_validator,
 )
 from pydantic_core import PydanticCustomError
 
+from shared.i18n import LANGUAGES
+from shared.local_text import OptionalText, Text, languages_in, localised
 from shared.local_time import LocalDate, LocalMoment, LocalTime
 from shared.text import TextError, clean_address
 
 _SLUG = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
 _KEY = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 _URL = r"^(https?://\S+)?$"
-_LANGUAGE = r"^[a-z]{2}$"
 
 IN_WORDS = {
     _SLUG: "write small letters, digits and hyphens, such as nature-day",
     _KEY: "write letters, digits, dots, hyphens and underscores, and begin with a letter or digit",
     _URL: "write an address that begins with https:// or http://",
-    _LANGUAGE: "write a language by its two letters, such as en",
 }
 """What a text must look like, by the pattern that it did not match."""
 
@@ -59,8 +60,6 @@ def written(value: object) -> object:
 
 
 Key = Annotated[str, BeforeValidator(written), StringConstraints(pattern=_KEY, max_length=60)]
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
-OptionalText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=4000)]
 
 
 def _address(value: str) -> str:
@@ -232,13 +231,14 @@ class Event(Model):
     id: Slug
     title: Text
     summary: Text
-    language: Annotated[str, StringConstraints(pattern=_LANGUAGE)] = "en"
+    language: Literal["en", "nl", "fr"] = "en"
+    languages: Annotated[list[Literal["en", "nl", "fr"]], Field(max_length=3)] = []
     timezone: Annotated[str, StringConstraints(max_length=60)]
     date: LocalDate
     venue: Venue
     organisers: Annotated[list[Organiser], Field(min_length=1, max_length=50)]
     contact: Address
-    price: Annotated[str, BeforeValidator(written)] = "free"
+    price: Annotated[OptionalText, BeforeValidator(written)] = ""
     agenda: Annotated[list[AgendaItem], Field(max_length=200)] = []
     themes: Annotated[list[Theme], Field(min_length=1, max_length=MOST_THEMES)]
     rounds: Annotated[list[Round], Field(min_length=1, max_length=MOST_ROUNDS)]
@@ -253,6 +253,37 @@ class Event(Model):
     ] = []
     retention_days: Annotated[int, Field(ge=0, le=3650, strict=True)] = 90
     questions: Annotated[list[Question], Field(max_length=50)] = []
+
+    def __eq__(self, other: object) -> bool:
+        """Equal in every language: a text in several languages compares as a `str` by one of them only."""
+        return isinstance(other, Event) and self.model_dump_json() == other.model_dump_json()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @model_validator(mode="after")
+    def _in_its_own_language(self) -> Self:
+        """Let every text in several languages read in the event's own."""
+        if languages_in(self) - {self.language}:
+            own = localised(self, self.language, keep=True)
+            for name in self.__class__.model_fields:
+                object.__setattr__(self, name, getattr(own, name))
+        return self
+
+    @property
+    def spoken(self) -> tuple[str, ...]:
+        """The languages of the event's pages and mails: those the file lists, else those its texts have."""
+        found = set(self.languages) or languages_in(self)
+        return tuple(language for language in LANGUAGES if language in found | {self.language})
+
+    def language_for(self, *wishes: str) -> str:
+        """The first of these languages that the event has, else its own."""
+        return next((wish for wish in wishes if wish in self.spoken), self.language)
+
+    def in_language(self, language: str) -> Event:
+        """The event as a reader of one language sees it; a text without that language stays in the event's own."""
+        read = localised(self, language, keep=False)
+        own = language if language in languages_in(self) else self.language
+        return read.model_copy(update={"language": own, "languages": list(self.spoken)})  # type: ignore[no-any-return]
 
     @property
     def zone(self) -> ZoneInfo:

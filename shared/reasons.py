@@ -75,7 +75,7 @@ class Teller:
 
     def __init__(self, event: Event, language: str = "en") -> None:
         self.language, self.say = language, translations(language).gettext
-        self.titles = {theme.id: theme.title for theme in event.themes}
+        self.titles = {theme.id: theme.title for theme in event.in_language(language).themes}
         self.starts = {slot.id: f"{slot.start:%H:%M}" for slot in event.rounds}
 
     def __call__(self, reason: Sequence[Statement]) -> str:

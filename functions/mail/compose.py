@@ -26,7 +26,7 @@ from functions.mail.day import changes, the_day, workshops
 from shared import settings
 from shared.calendar import calendar_file
 from shared.events import read_event
-from shared.i18n import N_, day, language_for, translations
+from shared.i18n import N_, day, translations
 from shared.mails import mail_id, read_mail
 from shared.models import Event, Mail, MailKind, MailState, Programme, Registration, RegistrationState, RunState, moment
 from shared.pages import environment
@@ -108,9 +108,11 @@ def compose(table: Table, keys: Keys, mail: Mail, *, now: datetime) -> Letter:
     if event is None:
         raise NothingToTellError("no such event")
     person = read_registration(table, event.id, mail.registration) if mail.registration else None
+    language = event.language_for(person.language if person else "", mail.language)
+    event = event.in_language(language)
     _refuse_if_pointless(event, mail, person, now)
     to = _deliverable(mail.to or (person.email if person else ""))
-    facts = _facts(table, keys, event, mail, person, now)
+    facts = _facts(table, keys, event, mail, person, language, now)
     entry = None
     if person and facts["kind"] in WITH_CALENDAR:
         entry = _calendar(event, person, facts, now)
@@ -145,13 +147,13 @@ def _refuse_if_pointless(event: Event, mail: Mail, person: Registration | None, 
 
 
 def _facts(
-    table: Table, keys: Keys, event: Event, mail: Mail, person: Registration | None, now: datetime
+    table: Table, keys: Keys, event: Event, mail: Mail, person: Registration | None, language: str, now: datetime
 ) -> dict[str, Any]:
     """Everything the templates speak of."""
     url = settings.public_url()
     facts: dict[str, Any] = {
         "kind": _kind(mail.kind, person),
-        "language": language_for(person.language if person else "", mail.language, event.language),
+        "language": language,
         "event": event,
         "event_url": f"{url}/events/{event.id}",
         "closes_at": event.closes_at.astimezone(event.zone),

@@ -199,7 +199,7 @@ def is_confirmed() -> bool:
 
 def ask_first(token: str, event: Event, registration: Registration, what: str) -> Answer:
     """Confirmation page before withdrawal or erasure."""
-    return show("confirm.html", language_of(registration.language), event=event, token=token, what=what)
+    return show("confirm.html", language_of(event, registration.language), event=event, token=token, what=what)
 
 
 def own_page(
@@ -207,7 +207,8 @@ def own_page(
 ) -> Answer:
     """The page behind the link, or its facts."""
     programme, ahead, now = programme_for(event, registration), people_ahead(event, registration), web.clock()
-    language = language_of(registration.language)
+    language = language_of(event, registration.language)
+    event = event.in_language(language)
     return reply(
         views.own_registration(event, registration, programme, ahead=ahead, now=now),
         "own.html",

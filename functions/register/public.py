@@ -51,7 +51,9 @@ def list_events() -> Answer:
     now = web.clock()
     listed = sorted((event for event in events(web.table) if event.is_open(now)), key=lambda event: event.date)
     data = {"events": [views.event_in_list(event) for event in listed]}
-    return reply(data, "events.html", language_of(), events=listed)
+    language = language_of()
+    shown = [event.in_language(event.language_for(language)) for event in listed]
+    return reply(data, "events.html", language, events=shown)
 
 
 @router.get("/events/<event_id>")
@@ -84,7 +86,7 @@ def take_registration(event: Event, sent: Sent) -> Details:
     views.require_open(event, now)
     details = read_details(event, sent.fields)
     web.spend_one_request(now)
-    draft = new_registration(event, details, language=language_of(event.language), now=now)
+    draft = new_registration(event, details, language=language_of(event), now=now)
     key = request().headers.get("idempotency-key", "") or sent.key
     registration, is_new = register(web.table, event, draft, now=now, once=answered_once(event, key, details, now))
     if is_new:
@@ -97,7 +99,7 @@ def show_registered(event_id: str) -> Answer:
     """Page after registering; safe to reload."""
     event = find_event(event_id)
     sent_to = unquote(read_cookie(request(), SENT_TO))
-    return show("registered.html", language_of(event.language), event=event, sent_to=sent_to)
+    return show("registered.html", language_of(event), event=event, sent_to=sent_to)
 
 
 @router.post("/events/<event_id>/links")
@@ -127,7 +129,7 @@ def link_page(
     typed = (sent or {}).get("email")
     return show(
         "link.html",
-        language_of(event.language),
+        language_of(event),
         status=error.status if error else 200,
         event=event,
         error=error,
@@ -151,7 +153,7 @@ def show_erased(event_id: str) -> Answer:
 def farewell(event_id: str, why: str) -> Answer:
     """A page that names nobody, for a person who has no link any more."""
     event = find_event(event_id)
-    return show("farewell.html", language_of(event.language), event=event, why=why)
+    return show("farewell.html", language_of(event), event=event, why=why)
 
 
 @router.get("/assets/<name>")
@@ -168,10 +170,11 @@ def event_page(event: Event, form: Form, *, status: int = 200) -> Answer:
     """The event's page with the form as it stands, or its facts."""
     now = web.clock()
     state = read_state(web.table, event.id)
+    language = language_of(event)
     return reply(
-        views.public_event(event, state, now),
+        views.public_event(event.in_language(language), state, now),
         "event.html",
-        language_of(event.language),
+        language,
         status=status,
         event=event,
         form=form,

@@ -24,10 +24,14 @@ NOT_YET_OPEN = N_("Registration is not open yet.")
 _pages = environment(PAGES / "register")
 
 
-def language_of(request: APIGatewayProxyEventV2, *otherwise: str) -> str:
-    """The language to answer in: just switched to, switched to before, given, or the first the browser asks for."""
+def language_of(request: APIGatewayProxyEventV2, event: Event | None = None, *known: str) -> str:
+    """The language to answer in: just switched to, switched to before, known of the person, or asked by the browser.
+
+    About an event, only the languages that the event has come into question, its own the last.
+    """
     asked = re.findall(r"(?:^|,)\s*([a-z]{2})\b", request.headers.get("accept-language", "")[:200].lower())
-    return language_for(wished_language(request), read_cookie(request, LANGUAGE_COOKIE), *otherwise, *asked)
+    wishes = (wished_language(request), read_cookie(request, LANGUAGE_COOKIE), *known, *asked)
+    return event.language_for(*wishes) if event else language_for(*wishes)
 
 
 def wished_language(request: APIGatewayProxyEventV2) -> str:
@@ -36,7 +40,10 @@ def wished_language(request: APIGatewayProxyEventV2) -> str:
 
 
 def render(request: APIGatewayProxyEventV2, template: str, language: str, **facts: Any) -> str:
-    """A page as HTML."""
+    """A page as HTML; an event on it stands in the page's language."""
+    event = facts.get("event")
+    if event is not None:
+        facts["event"] = event.in_language(language)
     return _pages.get_template(template).render(language=language, path=request.path, **facts)
 
 
@@ -72,7 +79,19 @@ def event_in_list(event: Event) -> dict[str, str]:
 
 def public_event(event: Event, state: EventState, now: datetime) -> dict[str, Any]:
     """What anybody may know of an event, as JSON."""
-    shown = {"id", "title", "summary", "language", "timezone", "date", "venue", "organisers", "contact", "price"}
+    shown = {
+        "id",
+        "title",
+        "summary",
+        "language",
+        "languages",
+        "timezone",
+        "date",
+        "venue",
+        "organisers",
+        "contact",
+        "price",
+    }
     facts = event.model_dump(mode="json", include=shown | {"agenda", "rounds", "partner_types", "questions"})
     themes = [{"id": theme.id, "title": theme.title, "description": theme.description} for theme in event.themes]
     registration = {

@@ -49,9 +49,9 @@ def request() -> APIGatewayProxyEventV2:
     return _any_router.current_event
 
 
-def language_of(*otherwise: str) -> str:
-    """The language to answer in; `otherwise` are languages to prefer over those that the browser asks for."""
-    return views.language_of(request(), *otherwise)
+def language_of(event: Event | None = None, *known: str) -> str:
+    """The language to answer in; `known` are languages to prefer over those that the browser asks for."""
+    return views.language_of(request(), event, *known)
 
 
 def show(template: str, language: str, *, status: int = 200, **facts: Any) -> Answer:

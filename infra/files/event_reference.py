@@ -24,9 +24,10 @@ KEYS: dict[str, tuple[str, str]] = {
     "id": ("Identifies the event in addresses and commands. It can not change later.", "nature-day"),
     "title": ("The name of the day, on every page and in every mail.", "Nature connectivity in Belgium"),
     "summary": ("Two or three sentences on top of the event page.", "A day on nature connectivity."),
-    "language": (
-        "Language of pages and mails for readers whose own language is not available: `en`, `nl` or `fr`.",
-        "nl",
+    "language": ("The event's own language, in which a text stands that has no other: `en`, `nl` or `fr`.", "nl"),
+    "languages": (
+        "Languages that pages and mails are offered in. Left out: those that the texts of the file have.",
+        "[nl, fr, en]",
     ),
     "timezone": ("Zone in which every time of the file is meant.", "Europe/Brussels"),
     "date": ("The day itself.", "2026-04-16"),
@@ -104,6 +105,11 @@ KEYS: dict[str, tuple[str, str]] = {
         "Cost of each changed workshop in a run that keeps what is published. Left out, the fewest workshops change.",
         "5",
     ),
+    "allocation.most_gap": (
+        "The largest gap to the proven bound, as a fraction of the bound, at which the schedule publishes by itself. "
+        "Above it, an organiser is asked.",
+        "0.05",
+    ),
     "allocation.seed": ("Text from which the lots are drawn. Left out, a secret one is made.", "spring-2026"),
     "allocation.publish": (
         "`automatic`: publish and mail at once. `after_review`: an organiser reads the draft and publishes.",
@@ -140,6 +146,8 @@ One YAML file describes a day. `parcours event check FILE` names every mistake b
 A complete file is [infra/events/nature-connectivity.yaml](../infra/events/nature-connectivity.yaml), the sample event.
 
 - Times are local to `timezone` and written as `"09:00"`, moments as `2026-04-01 18:00`, dates as `2026-04-16`.
+- Every text can be given once, or once in each language: `title: {en: Water, nl: Water, fr: Eau}`. Pages and mails
+  are offered in exactly the languages that the event has.
 - A list can be written in one line (`[a, b]`), and so can a group of keys (`{first: Room 1, second: Room 2}`).
 - A key that is not listed here is a mistake, so that a misspelled one never passes silently.
 

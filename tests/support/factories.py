@@ -21,6 +21,7 @@ def event_data(**changes: Any) -> dict[str, Any]:
         "title": "Nature connectivity",
         "summary": "A day on connecting nature.",
         "language": "en",
+        "languages": ["en", "nl", "fr"],
         "timezone": "Europe/Brussels",
         "date": "2026-04-16",
         "venue": {"name": "Conscience building", "address": "Koning Albert II-laan 15", "directions": "Walk."},

@@ -144,7 +144,7 @@ def test_an_event_survives_its_own_json() -> None:
     [
         ({"id": "Nature Day!"}, "id", "nature-day"),
         ({"organiser_emails": ["nobody"]}, "organiser_emails[0]", "name@example.org"),
-        ({"language": "English"}, "language", "such as en"),
+        ({"language": "English"}, "language", "'en', 'nl' or 'fr'"),
     ],
 )
 def test_what_a_text_should_look_like_is_said_by_example(changes: dict[str, Any], path: str, example: str) -> None:
