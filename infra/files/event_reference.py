@@ -105,11 +105,6 @@ KEYS: dict[str, tuple[str, str]] = {
         "Cost of each changed workshop in a run that keeps what is published. Left out, the fewest workshops change.",
         "5",
     ),
-    "allocation.most_gap": (
-        "The largest gap to the proven bound, as a fraction of the bound, at which the schedule publishes by itself. "
-        "Above it, an organiser is asked.",
-        "0.05",
-    ),
     "allocation.seed": ("Text from which the lots are drawn. Left out, a secret one is made.", "spring-2026"),
     "allocation.publish": (
         "`automatic`: publish and mail at once. `after_review`: an organiser reads the draft and publishes.",
