@@ -808,7 +808,8 @@ def test_a_page_of_no_event_speaks_the_language_the_browser_asks_for(web: Web) -
     asked = {"Accept-Language": "de-FR,nl-BE;q=0.8,en;q=0.5"}
 
     assert "Deze link is niet geldig." in web.visit("/r/nothing", headers=asked).text
-    assert '<html lang="en">' in web.visit("/events/nature", headers=asked).text
+    assert '<html lang="nl">' in web.visit("/events/nature", headers=asked).text
+    assert '<html lang="en">' in web.visit("/events/nature", headers={"Accept-Language": "de"}).text
 
 
 def test_the_themes_stand_in_another_order_for_another_visitor(web: Web) -> None:
