@@ -7,6 +7,7 @@ to its parent: when the parent goes, however it goes, the pipe closes and MiniSt
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import signal
@@ -61,6 +62,19 @@ def free_port(preferred: int = 0) -> int:
                 continue
             return int(probe.getsockname()[1])
     raise EmbeddedCloudError("no port is free on loopback")
+
+
+def why_not(port: int) -> str:
+    """Why this port cannot be listened on, in words; empty if it can."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return f"port {port} is taken; leave --port out, and a free one is found"
+            return f"port {port} cannot be used: {error.strerror}"
+    return ""
 
 
 def client(service: str, endpoint_url: str) -> Any:
@@ -171,11 +185,14 @@ class EmbeddedCloud:
         raise EmbeddedCloudError(f"the embedded cloud did not start in {START_SECONDS:.0f} s:\n{self.log[-2000:]}")
 
 
-def stop_on_sigterm() -> None:
-    """Let SIGTERM and SIGHUP end the program as Ctrl-C does, so that everything is stopped on the way out."""
+def stop_on_signals() -> None:
+    """Let SIGINT, SIGTERM and SIGHUP end the program as Ctrl-C does, so that everything is stopped on the way out.
+
+    SIGINT needs the handler too: a child of a non-interactive shell's `&` inherits it as ignored.
+    """
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupt)

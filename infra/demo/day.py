@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ from typing import Any
 
 from infra.cloud.build import ROOT, BuildError
 from infra.cloud.deploy import DeployError
-from infra.cloud.embedded import PREFERRED_PORT, REGION, EmbeddedCloudError, free_port, stop_on_sigterm
+from infra.cloud.embedded import PREFERRED_PORT, REGION, EmbeddedCloudError, stop_on_signals, why_not
 from infra.demo.attendees import make_attendees, register_all
 from infra.demo.local_stack import LocalDeployment, closing, local_deployment, soon
 from infra.demo.organiser import RefusedError, publish_draft, sign_in
@@ -49,12 +50,12 @@ def add_demo_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser
         "--people", type=_count, default=PEOPLE, metavar="N", help=f"size of the crowd ({PEOPLE}); 0: none"
     )
     demo.add_argument("--seed", default="2024", help="the same seed makes the same crowd")
-    demo.add_argument("--port", type=int, default=0, help=f"port of the cloud ({PREFERRED_PORT}, else a free one)")
+    demo.add_argument("--port", type=_port, default=0, help=f"port of the cloud ({PREFERRED_PORT}, else a free one)")
     demo.add_argument("--event", type=Path, default=SAMPLE, metavar="FILE", help="another event file")
     demo.add_argument(
         "--rerun",
         action=argparse.BooleanOptionalAction,
-        help="after publication: withdrawals, late arrivals and a run that keeps what it can (with --once: yes)",
+        help="after publication: withdrawals, late arrivals, a pin, and a run that keeps the rest (with --once: yes)",
     )
     demo.set_defaults(run=run_demo)
 
@@ -69,10 +70,10 @@ def run_demo(options: argparse.Namespace) -> int:
     except OSError as error:
         print(f"{options.event}: {error.strerror}", file=sys.stderr)
         return BAD_INPUT
-    if options.port and free_port(options.port) != options.port:
-        print(f"port {options.port} is taken", file=sys.stderr)
+    if problem := (options.port and why_not(options.port)) or _out_problem(options.out):
+        print(problem, file=sys.stderr)
         return BAD_INPUT
-    stop_on_sigterm()
+    stop_on_signals()
     clock = Clock()
     try:
         clock.say("Building, starting the cloud, deploying infra/template.yaml …")
@@ -81,7 +82,7 @@ def run_demo(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         clock.say("Stopped; nothing is left running.")
         return INTERRUPTED
-    except (BuildError, EmbeddedCloudError, DeployError, DemoError, RefusedError, TimeoutError) as error:
+    except (BuildError, EmbeddedCloudError, DeployError, DemoError, RefusedError, OSError) as error:
         print(f"\nThe demo failed: {error}", file=sys.stderr)
         return FAILED
 
@@ -116,9 +117,9 @@ def _day(deployment: LocalDeployment, event: Event, options: argparse.Namespace,
     clock.say(f"Sign in as {addresses['organiser']}; every mail stays in the mailbox.")
     if not options.people:
         _write_json(options.out, {**addresses, "outcome": {}})
-        return DONE if options.once else _stay(deployment, clock)
+        return DONE if options.once else _stay(deployment, clock, things_to_try(addresses))
     event = _register(deployment, event, options, clock)
-    outcome = _allocate(deployment, event, clock)
+    outcome = _allocate(deployment, event, clock, by_hand=not options.once)
     if options.rerun or (options.rerun is None and options.once):
         outcome.rerun = run_reallocation(deployment, event, options.seed, clock.say)
         clock.lap("rerun")
@@ -129,7 +130,7 @@ def _day(deployment: LocalDeployment, event: Event, options: argparse.Namespace,
     print(outcome.table(), flush=True)
     if options.once:
         return DONE if outcome.good else FAILED
-    return _stay(deployment, clock)
+    return _stay(deployment, clock, how_to_put(addresses))
 
 
 def _register(deployment: LocalDeployment, event: Event, options: argparse.Namespace, clock: Clock) -> Event:
@@ -152,12 +153,18 @@ def _register(deployment: LocalDeployment, event: Event, options: argparse.Names
 
 
 def _all_confirmed(deployment: LocalDeployment, event: Event, people: int) -> bool:
+    if len(deployment.mailbox.mails) < people:
+        return False
     told = [mail for kind in ("confirmation", "waiting-list") for mail in deployment.mails(event.id, kind)]
     return len(told) >= people and not deployment.unsent(event.id)
 
 
-def _allocate(deployment: LocalDeployment, event: Event, clock: Clock) -> Outcome:
-    """Wait for the schedule, then for the mails, and look at what came out."""
+def _allocate(deployment: LocalDeployment, event: Event, clock: Clock, *, by_hand: bool) -> Outcome:
+    """Wait for the schedule, then for the mails, and look at what came out.
+
+    An event that is published after review waits for a person to publish it; with --once there is none, so the demo
+    does it.
+    """
     reviewed = event.allocation.publish == "after_review"
 
     def allocated() -> bool:
@@ -169,8 +176,15 @@ def _allocate(deployment: LocalDeployment, event: Event, clock: Clock) -> Outcom
 
     deployment.wait_for("the schedule's allocation", allocated, SCHEDULE_SECONDS)
     clock.lap("waiting for the schedule")
-    if reviewed:
-        clock.say("The event is published after review: the organiser reads the draft and publishes it")
+    if reviewed and by_hand:
+        number = read_state(deployment.table, event.id).runs
+        draft = f"{deployment.http.public_url}/organise/{event.id}/allocations/{number}"
+        clock.say(f"The allocation waits for its review. Sign in, read the draft and publish it: {draft}")
+        while not read_state(deployment.table, event.id).published_run:
+            deployment.cloud.check()
+            time.sleep(1)
+    elif reviewed:
+        clock.say("The event is published after review: the demo signs in, reads the draft and publishes it")
         session = sign_in(deployment, event.organiser_emails[0])
         publish_draft(deployment, event, session, read_state(deployment.table, event.id).runs)
     deployment.wait_for("every programme sent", lambda: _all_told(deployment, event), MAIL_SECONDS)
@@ -182,9 +196,11 @@ def _allocate(deployment: LocalDeployment, event: Event, clock: Clock) -> Outcom
 
 def _all_told(deployment: LocalDeployment, event: Event) -> bool:
     state = read_state(deployment.table, event.id)
+    if state.publishing_run:
+        return False
     expected = sum(one.state is RegistrationState.CONFIRMED for one in registrations_of(deployment.table, event.id))
     sent = len(deployment.mails(event.id, "programme"))
-    return not state.publishing_run and sent >= expected and not deployment.unsent(event.id)
+    return sent >= expected and not deployment.unsent(event.id)
 
 
 def _addresses(deployment: LocalDeployment, event: Event) -> dict[str, Any]:
@@ -199,6 +215,49 @@ def _addresses(deployment: LocalDeployment, event: Event) -> dict[str, Any]:
     }
 
 
+def how_to_put(addresses: Mapping[str, Any]) -> str:
+    """The command that puts an event on this stack, with what reaches and opens the embedded cloud."""
+    environment = {
+        "AWS_ENDPOINT_URL": addresses["endpoint_url"],
+        "AWS_DEFAULT_REGION": addresses["region"],
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+    }
+    given = " ".join(f"{name}={value}" for name, value in environment.items())
+    return (
+        f"To put an event of your own:\n  {given} \\\n  .venv/bin/parcours event put EVENT.yaml "
+        f"--stack {addresses['stack']}"
+    )
+
+
+def things_to_try(addresses: Mapping[str, Any]) -> str:
+    """Three things to do with an event that nobody has registered for yet."""
+    return "\n".join(
+        [
+            "Three things to try:",
+            f"  1. Register: open {addresses['event_url']},",
+            "     rank the themes, then open your mail in the mailbox and follow its link to your own page.",
+            f"  2. Organise: open {addresses['organise_url']},",
+            f"     sign in as {addresses['organiser']} by the link in the mailbox, and see yourself among the people.",
+            "  3. Allocate: on the same page add a few people, ask for an allocation, read the draft, publish it,",
+            "     and see everyone's programme arrive in the mailbox.",
+            how_to_put(addresses),
+        ]
+    )
+
+
+def _out_problem(out: Path | None) -> str:
+    """Why nothing can be written to the folder of `--out`, in words; empty if something can."""
+    if out is None:
+        return ""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            return ""
+    except OSError as error:
+        return f"{out}: nothing can be written there: {error.strerror}"
+
+
 def _write_json(out: Path | None, content: Mapping[str, Any]) -> None:
     if out:
         out.mkdir(parents=True, exist_ok=True)
@@ -207,7 +266,8 @@ def _write_json(out: Path | None, content: Mapping[str, Any]) -> None:
         draft.replace(out / "demo.json")  # whoever waits for the file never reads half of it
 
 
-def _stay(deployment: LocalDeployment, clock: Clock) -> int:
+def _stay(deployment: LocalDeployment, clock: Clock, hints: str) -> int:
+    print(f"\n{hints}\n", flush=True)
     clock.say("Everything stays up; Ctrl-C stops it.")
     try:
         while True:
@@ -216,6 +276,13 @@ def _stay(deployment: LocalDeployment, clock: Clock) -> int:
     except KeyboardInterrupt:
         clock.say("Stopped; nothing is left running.")
     return DONE
+
+
+def _port(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= 65535:
+        raise argparse.ArgumentTypeError("a port is a number from 1 to 65535")
+    return number
 
 
 def _count(text: str) -> int:

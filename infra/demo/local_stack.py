@@ -45,13 +45,20 @@ class LocalDeployment:
         return [mail for mail in self.mails(event) if mail.state in {MailState.PENDING, MailState.SENDING}]
 
     def wait_for(self, what: str, done: Callable[[], bool], seconds: float) -> None:
-        """Wait until something is so. Raises TimeoutError naming it, or EmbeddedCloudError if the cloud stops."""
-        deadline = time.monotonic() + seconds
+        """Wait until something is so.
+
+        The seconds count anew with every mail that leaves: thousands of mails take minutes at SES's rate.
+        Raises TimeoutError naming what was waited for, or EmbeddedCloudError if the cloud stops.
+        """
+        mails, deadline, pause = len(self.mailbox.mails), time.monotonic() + seconds, 0.2
         while not done():
             self.cloud.check()
+            if len(self.mailbox.mails) > mails:
+                mails, deadline = len(self.mailbox.mails), time.monotonic() + seconds
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{what}: not after {seconds:.0f} s\n{self.cloud.log[-2000:]}")
-            time.sleep(0.2)
+            time.sleep(pause)
+            pause = min(1.0, pause * 1.1)  # a look at thousands of rows is work for the cloud too
 
 
 @contextmanager

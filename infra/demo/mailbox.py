@@ -13,6 +13,8 @@ import html
 import http.client
 import json
 import queue
+import re
+import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -35,8 +37,15 @@ body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem aut
 :root {{ color-scheme: light dark }}
 table {{ border-collapse: collapse; width: 100% }}
 td, th {{ text-align: left; padding: .3rem .6rem; border-bottom: 1px solid #8886 }}
-iframe {{ width: 100%; height: 45rem; border: 1px solid #8886; background: #fff }} pre {{ white-space: pre-wrap }}
+iframe {{ width: 100%; height: 80vh; border: 1px solid #8886; background: #fff }}
+pre {{ white-space: pre-wrap; overflow-wrap: anywhere }} td {{ overflow-wrap: anywhere }}
 </style>{body}</html>"""
+
+
+_REFRESH = """<script>
+setInterval(async () => {{ if (await (await fetch("/count")).text() !== "{count}") location.reload(); }}, 2000);
+</script>"""
+"""Shows new mails as they come; without scripts there is the link."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +57,8 @@ class SentMail:
     to: str
     raw: bytes
     tags: Mapping[str, str]
+    at: datetime
+    """When SES took it."""
 
     @property
     def message(self) -> EmailMessage:
@@ -81,6 +92,17 @@ class SentMail:
         return content.decode("utf-8") if isinstance(content, bytes) else ""
 
 
+class _Server(ThreadingHTTPServer):
+    """A server whose clients may go before they are answered: functions are stopped, browsers close pages."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Print faults of our own, not a client that has gone."""
+        if not isinstance(sys.exception(), ConnectionError | TimeoutError | http.client.HTTPException):
+            super().handle_error(request, client_address)
+
+
 class Mailbox:
     """Every mail sent so far, and the server that takes and shows them. `kind` is the mail row's, told by its tags."""
 
@@ -89,6 +111,8 @@ class Mailbox:
         self.url = f"http://{LOOPBACK}:{self.port}"
         self.endpoint_url = endpoint_url
         self.tell: Callable[[dict[str, Any]], None] = lambda _event: None
+        self.undelivered = 0
+        """SES events that nobody took; once the cloud has stopped, each of them."""
         self._mails: list[SentMail] = []
         self._lock = threading.Lock()
         self._events: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
@@ -96,8 +120,7 @@ class Mailbox:
     @contextmanager
     def serving(self) -> Iterator[Mailbox]:
         """Serve on loopback as long as the block runs."""
-        server = ThreadingHTTPServer((LOOPBACK, self.port), _handler(self))
-        server.daemon_threads = True
+        server = _Server((LOOPBACK, self.port), _handler(self))
         threads = [
             threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True),
             threading.Thread(target=self._tell_events, daemon=True),
@@ -128,7 +151,7 @@ class Mailbox:
         to = (request.get("Destination", {}).get("ToAddresses") or [str(parsed["To"])])[0]
         tags = {tag["Name"]: tag["Value"] for tag in request.get("EmailTags", [])}
         with self._lock:
-            self._mails.append(SentMail(len(self._mails) + 1, message_id, to, raw, tags))
+            self._mails.append(SentMail(len(self._mails) + 1, message_id, to, raw, tags, datetime.now(UTC)))
         configuration_set = request.get("ConfigurationSetName", "")
         if configuration_set:
             outcome = "Bounce" if to.startswith("bounce") else "Delivery"
@@ -141,7 +164,9 @@ class Mailbox:
             try:
                 self.tell(event)
             except Exception as error:
-                print(f"mailbox: an SES event was not delivered: {error}", flush=True)
+                if not self.undelivered:
+                    print(f"mailbox: an SES event was not delivered (more are only counted): {error}", flush=True)
+                self.undelivered += 1
 
 
 _DETAIL_TYPES = {"Send": "Email Sent", "Delivery": "Email Delivered", "Bounce": "Email Bounced"}
@@ -231,8 +256,10 @@ def _handler(mailbox: Mailbox) -> type[BaseHTTPRequestHandler]:
 
 
 def _page(mailbox: Mailbox, path: str, accept: str) -> tuple[int, str, bytes]:
-    """The list at /, a mail at /<number>, and below it its html, calendar and raw text."""
+    """The list at /, its length at /count, a mail at /<number>, and below it its html, calendar and raw text."""
     mails = mailbox.mails
+    if path == "/count":
+        return 200, "text/plain", str(len(mails)).encode()
     if path == "/":
         if "application/json" in accept:
             rows = [{"number": m.number, "to": m.to, "subject": m.subject, "text": m.text} for m in mails]
@@ -244,7 +271,7 @@ def _page(mailbox: Mailbox, path: str, accept: str) -> tuple[int, str, bytes]:
     mail = mails[int(number) - 1]
     parts: dict[str, tuple[str, Callable[[], bytes]]] = {
         "": ("text/html; charset=utf-8", lambda: _one(mail).encode()),
-        "html": ("text/html; charset=utf-8", lambda: mail.html.encode()),
+        "html": ("text/html; charset=utf-8", lambda: _framed(mail.html).encode()),
         "calendar.ics": ("text/calendar; charset=utf-8", lambda: mail.calendar.encode()),
         "raw": ("text/plain; charset=us-ascii", lambda: mail.raw),
     }
@@ -256,11 +283,25 @@ def _page(mailbox: Mailbox, path: str, accept: str) -> tuple[int, str, bytes]:
 
 def _list(mails: list[SentMail]) -> str:
     rows = "".join(
-        f'<tr><td>{mail.number}<td><a href="/{mail.number}">{html.escape(mail.subject)}</a><td>{html.escape(mail.to)}'
+        f"<tr><td>{mail.number}<td>{mail.at.astimezone():%H:%M:%S}"
+        f'<td><a href="/{mail.number}">{html.escape(mail.subject)}</a><td>{html.escape(mail.to)}'
         for mail in reversed(mails)
     )
-    body = f"<h1>Mailbox</h1><p>{len(mails)} mails, the newest first. Nothing has left this machine."
-    return _PAGE.format(title="Mailbox", body=f"{body}<table><tr><th>No.<th>Subject<th>To{rows}</table>")
+    count = "1 mail" if len(mails) == 1 else f"{len(mails)} mails, the newest first"
+    body = f'<h1>Mailbox</h1><p>{count}. Nothing has left this machine. <a href="/">Refresh</a>'
+    table = f"<table><tr><th>No.<th>Time<th>Subject<th>To{rows}</table>"
+    return _PAGE.format(title="Mailbox", body=body + table + _REFRESH.format(count=len(mails)))
+
+
+def _framed(content: str) -> str:
+    """A mail's HTML whose links open in a new tab: our pages refuse, rightly, to be shown inside a frame."""
+    base = '<base target="_blank">'
+    return content.replace("<head>", f"<head>{base}", 1) if "<head>" in content else base + content
+
+
+def _linked(text: str) -> str:
+    """Plain text as HTML, its addresses as links that open in a new tab."""
+    return re.sub(r"(https?://[^\s<]*[\w/=~-])", r'<a href="\1" target="_blank">\1</a>', html.escape(text))
 
 
 def _one(mail: SentMail) -> str:
@@ -270,7 +311,8 @@ def _one(mail: SentMail) -> str:
     )
     links = f'<p><a href="/">All mails</a> · <a href="/{mail.number}/raw">as it was sent</a>'
     links += entry.replace("calendar.ics", f"/{mail.number}/calendar.ics")
-    frame = f'<iframe title="The mail" sandbox="allow-popups allow-top-navigation" src="/{mail.number}/html"></iframe>'
-    text = f"<h2>As plain text</h2><pre>{html.escape(mail.text)}</pre>"
+    sandbox = "allow-popups allow-popups-to-escape-sandbox"
+    frame = f'<iframe title="The mail" sandbox="{sandbox}" src="/{mail.number}/html"></iframe>'
+    text = f"<h2>As plain text</h2><pre>{_linked(mail.text)}</pre>"
     body = f"{links}<h1>{html.escape(mail.subject)}</h1><table>{head}</table><p>{frame}{text}"
     return _PAGE.format(title=html.escape(mail.subject), body=body)

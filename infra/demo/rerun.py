@@ -1,4 +1,7 @@
-"""The demo after publication: people withdraw, an organiser adds late ones, and a `keep` run tells only who moved."""
+"""The demo after publication: withdrawals, late registrations, a pin, and a run that keeps the rest.
+
+Only those whose programme changed are told. The pin makes sure that somebody's does.
+"""
 
 from __future__ import annotations
 
@@ -21,16 +24,18 @@ WITHDRAWALS, LATE = 10, 5
 def run_reallocation(
     deployment: LocalDeployment, event: Event, seed: str, say: Callable[[str], None]
 ) -> dict[str, Any]:
-    """Play it and return its figures; `good` if exactly those whose programme changed were told."""
+    """Run the re-allocation scenario and return its figures; `good` if exactly those who moved were told."""
     before = _published(deployment, event)
     gone = _withdraw(deployment, event, [one for one in _people(deployment, event) if one.id in before], seed)
     say(f"{len(gone)} people withdrew over their own link")
     session = sign_in(deployment, event.organiser_emails[0])
     late = _add_late(deployment, event, session, seed)
     say(f"{len(late)} late registrations by the organiser, who signed in by mailed link")
+    pinned, theme = _pin_somebody(deployment, event, session, before, gone)
+    say(f"The organiser pinned one person to {theme!r}, which is not in their programme")
     run = publish_draft(deployment, event, session, ask_for_draft(deployment, event, session, mode="keep"))
     say(f"Run {run['number']} kept what it could; publishing it wrote {run['mails']} mails")
-    return _compare(deployment, event, before, gone, late, run)
+    return _compare(deployment, event, before, gone, late, run, pinned)
 
 
 def _withdraw(deployment: LocalDeployment, event: Event, people: Collection[Registration], seed: str) -> set[str]:
@@ -54,6 +59,27 @@ def _add_late(deployment: LocalDeployment, event: Event, session: Mapping[str, s
     return added
 
 
+def _pin_somebody(
+    deployment: LocalDeployment,
+    event: Event,
+    session: Mapping[str, str],
+    before: Mapping[str, Programme],
+    gone: Collection[str],
+) -> tuple[str, str]:
+    """Pin a person to a theme that their programme lacks, so that the run has to move them.
+
+    Returns their id and the theme's title.
+    """
+    person = min(before.keys() - gone)
+    workshops = before[person].workshops
+    elsewhere = [theme for theme in event.themes if theme.id not in workshops.values()]
+    slot = next(iter(workshops))
+    wanted = next((theme for theme in elsewhere), None) or event.theme(list(workshops.values())[-1])
+    change = {"pinned": {slot: wanted.id}}
+    expect(200, deployment.http.call("PATCH", f"/organise/{event.id}/people/{person}", change, headers=session))
+    return person, wanted.title
+
+
 def _compare(
     deployment: LocalDeployment,
     event: Event,
@@ -61,6 +87,7 @@ def _compare(
     gone: Collection[str],
     late: Collection[str],
     run: Mapping[str, Any],
+    pinned: str,
 ) -> dict[str, Any]:
     """Who moved, who was told, and whether that is the same."""
     after = _published(deployment, event)
@@ -70,6 +97,7 @@ def _compare(
     outcome = read_outcome(deployment, event)
     confirmed = {one.id for one in _people(deployment, event)}
     good = changed == moved and new == set(late) and set(after) == confirmed and not confirmed & set(gone)
+    good = good and pinned in moved
     return {
         "good": good and not outcome.missing and outcome.verified,
         "withdrawn": len(gone),

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from infra.cloud.embedded import REGION
+from infra.demo.day import SAMPLE, how_to_put
 from infra.demo.local_stack import LocalDeployment
 from infra.demo.organiser import link_in
-from shared.events import audit_lines
+from shared.events import audit_lines, read_event
 from shared.models import MailState
 from shared.registrations import find_by_address
 from shared.runs import programmes_of
@@ -88,3 +95,29 @@ def test_from_the_mailed_link_over_a_draft_to_the_last_mail(
     assert read_state(deployment.table, event.id).published_run == 1
     acts = [line["act"] for line in audit_lines(deployment.table, event.id) if line["actor"] == organiser]
     assert acts == ["sign-out", "check-in", "publish", "request-allocation", "add-person", "sign-in"]
+
+
+def test_the_command_that_the_demo_prints_puts_an_event(
+    deployment: LocalDeployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the address, region and keys it names, and nothing else of AWS in the environment."""
+    addresses = {"endpoint_url": deployment.cloud.endpoint_url, "region": REGION, "stack": deployment.stack.name}
+    printed = how_to_put(addresses).replace("\\\n", "").splitlines()[1]
+    words = shlex.split(printed)
+    given = dict(word.split("=", 1) for word in words if word.startswith("AWS_"))
+    command = [word for word in words if not word.startswith("AWS_")]
+    event_file = tmp_path / "EVENT.yaml"
+    event_file.write_text(SAMPLE.read_text(encoding="utf-8").replace("id: nature-connectivity", "id: put-by-hand"))
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+
+    done = subprocess.run(
+        [sys.executable, "-m", "infra.start", *command[1:]],
+        cwd=tmp_path,
+        env={**clean, **given},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert read_event(deployment.table, "put-by-hand") is not None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import boto3
 import pytest
 
+from infra import start
 from infra.cli import main
 from infra.demo.day import SAMPLE
 from shared.events import put_event, read_event
@@ -122,7 +124,58 @@ def test_an_unknown_event_cannot_be_retired(capsys: pytest.CaptureFixture[str]) 
     assert "'nobody'" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments", [[], ["dance"], ["event"], ["demo", "--people", "-1"]])
+@pytest.mark.parametrize("place", ["a-file", "a-file/below", "/proc/nowhere"])
+def test_a_folder_that_cannot_be_written_is_bad_input_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], place: str
+) -> None:
+    """One line that names it."""
+    monkeypatch.chdir(tmp_path)
+    Path("a-file").write_text("", encoding="utf-8")
+
+    assert main(["demo", "--out", place]) == 2
+
+    said = capsys.readouterr().err
+    assert said.startswith(f"{place}: nothing can be written there: ")
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("region", ["", "nowhere-at-all", "not a region"])
+def test_a_region_without_the_stack_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], region: str
+) -> None:
+    """No region, one that does not exist, and one that cannot be a name."""
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
+
+    assert main(["event", "put", str(SAMPLE), *(["--region", region] if region else [])]) == 1
+
+    said = capsys.readouterr().err
+    assert "Traceback" not in said
+    assert said.startswith("the stack 'parcours' cannot be read: ")
+
+
+def test_an_interrupt_while_python_still_imports_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ctrl-C in the first tenths of a second."""
+
+    class Interrupting:
+        def find_spec(self, name: str, *_: object) -> None:
+            if name == "infra.cli":
+                raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, "infra.cli")
+    monkeypatch.setattr(sys, "meta_path", [Interrupting(), *sys.meta_path])
+
+    assert start.main() == 130
+    assert capsys.readouterr().err == "Stopped.\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["dance"], ["event"], ["demo", "--people", "-1"], ["demo", "--port", "99999"], ["demo", "--port", "-1"]],
+)
 def test_a_command_that_is_none_is_bad_input(arguments: list[str]) -> None:
     """Argparse's own exit code is ours: 2."""
     with pytest.raises(SystemExit) as ended:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from email.message import EmailMessage
 from functools import cache
+from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 from urllib.request import Request, urlopen
@@ -72,6 +73,16 @@ def send(mailbox: Mailbox, to: str, **more: Any) -> int:
         return int(getattr(error, "code", 0))
 
 
+def send_raw(mailbox: Mailbox) -> None:
+    """A POST whose answer is waited for without urllib's error handling."""
+    connection = HTTPConnection("127.0.0.1", mailbox.port, timeout=30)
+    try:
+        connection.request("POST", "/v2/email/outbound-emails", b"{}")
+        connection.getresponse()
+    finally:
+        connection.close()
+
+
 def read(mailbox: Mailbox, path: str, accept: str = "text/html") -> str:
     """A page of the mailbox."""
     with urlopen(Request(mailbox.url + path, headers={"Accept": accept})) as answer:
@@ -131,6 +142,36 @@ def test_a_person_reads_the_mails(mailbox: Mailbox) -> None:
     assert "Rich words" in read(mailbox, "/1/html")
     assert "VCALENDAR" in read(mailbox, "/1/calendar.ics")
     assert json.loads(read(mailbox, "/", "application/json"))[0]["subject"] == "Hello"
+
+
+def test_links_of_a_mail_open_in_a_tab_of_their_own(mailbox: Mailbox) -> None:
+    """Our pages refuse to be framed, so a link that stayed in the frame would show nothing."""
+    send(mailbox, "ann@example.org")
+
+    assert read(mailbox, "/1/html").startswith('<base target="_blank">')
+    assert 'sandbox="allow-popups allow-popups-to-escape-sandbox"' in read(mailbox, "/1")
+    assert b"<base" not in mailbox.mails[0].raw
+
+
+def test_the_list_tells_when_a_mail_came_and_notices_new_ones(mailbox: Mailbox) -> None:
+    send(mailbox, "ann@example.org")
+
+    assert "1 mail." in read(mailbox, "/")
+    assert f"{mailbox.mails[0].at.astimezone():%H:%M:%S}" in read(mailbox, "/")
+    assert read(mailbox, "/count") == "1"
+    send(mailbox, "ben@example.org")
+    assert read(mailbox, "/count") == "2"
+
+
+def test_a_client_that_goes_before_its_answer_leaves_no_traceback(
+    mailbox: Mailbox, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A function that is stopped, or a cloud that is not there any more."""
+    mailbox.endpoint_url = "http://127.0.0.1:9"
+    with pytest.raises((ConnectionError, HTTPException)):
+        send_raw(mailbox)
+
+    assert "Traceback" not in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("path", ["/2", "/0", "/x", "/1/secret", "/²"])

@@ -1,0 +1,49 @@
+"""The demo's mailbox in a browser: a mail's link leads to the page it names."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from email.message import EmailMessage
+
+from playwright.sync_api import Page, expect
+
+from infra.demo.mailbox import Mailbox
+
+Open = Callable[..., Page]
+
+
+def test_a_link_in_a_mail_opens_the_page_in_a_tab_of_its_own(site: str, open_page: Open) -> None:
+    """From the HTML in its frame, and from the plain text below it; the page itself refuses to be framed."""
+    with Mailbox().serving() as mailbox:
+        deliver(mailbox, f"{site}/events/nature")
+        page = open_page(f"{mailbox.url}/1")
+
+        framed = page.frame_locator("iframe").get_by_role("link", name="Open my page")
+        for link in (framed, page.locator("pre").get_by_role("link")):
+            with page.expect_popup() as opened:
+                link.click()
+            event_page: Page = opened.value
+            expect(event_page.get_by_role("button", name="Register", exact=True)).to_be_visible()
+            assert event_page.url == f"{site}/events/nature"
+            event_page.close()
+
+
+def test_a_new_mail_appears_in_the_list_by_itself(open_page: Open) -> None:
+    with Mailbox().serving() as mailbox:
+        page = open_page(mailbox.url)
+        expect(page.get_by_role("link", name="Your place")).to_have_count(0)
+
+        deliver(mailbox, "https://example.org/")
+
+        expect(page.get_by_role("link", name="Your place")).to_be_visible(timeout=30_000)
+
+
+def deliver(mailbox: Mailbox, link: str) -> None:
+    """Have a mail with a link taken, as the SES in front of the embedded one takes it."""
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = "parcours@example.org", "ann@example.org", "Your place"
+    mail.set_content(f"Open your page: {link}\n")
+    mail.add_alternative(f'<html><head></head><body><a href="{link}">Open my page</a></body></html>', subtype="html")
+    raw = base64.b64encode(bytes(mail)).decode()
+    mailbox.take({"Content": {"Raw": {"Data": raw}}, "Destination": {"ToAddresses": ["ann@example.org"]}}, "ses-1")
