@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import gzip
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -48,6 +50,11 @@ GUARDS = {
 OTHER_SITE = N_("This form was sent from another site. Open the page itself and try again.")
 
 PRIVATE = {"Cache-Control": "no-store"}
+
+SMALLEST_COMPRESSED = 1024
+"""Bytes of a body that is worth compressing: a smaller one travels in a packet or two anyhow."""
+
+_compressible = re.compile(r"text/|application/(json|javascript)|image/svg").match
 
 Fields = dict[str, Any]
 RenderError = Callable[[APIGatewayProxyEventV2, ParcoursError], str]
@@ -145,8 +152,17 @@ def _media_type(request: APIGatewayProxyEventV2) -> str:
 
 
 def source_address(request: APIGatewayProxyEventV2) -> str:
-    """The caller's network address as API Gateway saw it; X-Forwarded-For is the caller's own claim."""
-    return request.request_context.http.source_ip or "unknown"
+    """The network address of the visitor, which limits are counted by.
+
+    Without proxies of our own it is the address that API Gateway saw; X-Forwarded-For is then the caller's own claim.
+    Behind TRUSTED_PROXIES of them, each of which appends the address it saw, it is the entry that the outermost of
+    them wrote. A caller who passes by the proxies has written fewer entries, and counts with the address it came from.
+    """
+    seen = request.request_context.http.source_ip or "unknown"
+    proxies = settings.trusted_proxies()
+    claimed = [entry.strip() for entry in request.headers.get("x-forwarded-for", "").split(",") if entry.strip()]
+    chain = claimed if claimed[-1:] == [seen] else [*claimed, seen]  # API Gateway appends what it saw
+    return chain[-1 - proxies] if 0 < proxies < len(chain) else seen
 
 
 def read_cookie(request: APIGatewayProxyEventV2, name: str) -> str:
@@ -182,6 +198,25 @@ def refuse_posts_of_other_sites(app: APIGatewayHttpResolver, route: NextMiddlewa
     if app.current_event.http_method != "GET":
         refuse_other_sites(app.current_event)
     answered: Response[Any] = route(app)
+    return answered
+
+
+def compress(app: APIGatewayHttpResolver, route: NextMiddleware) -> Response[Any]:
+    """The middleware that sends an answer of 1 KB or more gzipped to those who take it; HTTP APIs compress nothing.
+
+    No page holds a secret beside text that another site can choose, so the length of an answer tells nothing.
+    """
+    answered: Response[Any] = route(app)
+    wanted = "gzip" in app.current_event.headers.get("accept-encoding", "")
+    body = answered.body.encode() if isinstance(answered.body, str) else answered.body
+    if not isinstance(body, bytes) or len(body) < SMALLEST_COMPRESSED or not _compressible(answered.content_type or ""):
+        return answered
+    answered.headers["Vary"] = "Accept-Encoding"
+    if wanted:
+        # As text: Powertools would serialise the bytes of a JSON answer once more.
+        answered.body = base64.b64encode(gzip.compress(body, compresslevel=6, mtime=0)).decode()
+        answered.base64_encoded = True
+        answered.headers["Content-Encoding"] = "gzip"
     return answered
 
 
@@ -260,7 +295,7 @@ def make_app(render_error: RenderError) -> APIGatewayHttpResolver:
         Makes the page of an error.
     """
     app = APIGatewayHttpResolver()
-    app.use([refuse_posts_of_other_sites])
+    app.use([compress, refuse_posts_of_other_sites])
 
     @app.exception_handler(ParcoursError)  # type: ignore[untyped-decorator]
     def refuse(error: ParcoursError) -> Response[str]:

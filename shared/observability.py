@@ -9,7 +9,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 logger = Logger()
-metrics = Metrics(namespace="Parcours")
+metrics = Metrics()  # the template names the namespace, which ends in the name of the stack
 warnings.filterwarnings("ignore", "No application metrics")  # most requests have no business event to count
 
 

@@ -23,6 +23,11 @@ def table_name() -> str:
     return required("TABLE_NAME")
 
 
+def trusted_proxies() -> int:
+    """How many proxies of the operator stand before the API."""
+    return int(optional("TRUSTED_PROXIES", "0"))
+
+
 def public_url() -> str:
     """Where people reach Parcours, without a slash at the end."""
     return required("PUBLIC_URL").rstrip("/")

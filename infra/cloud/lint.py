@@ -18,6 +18,9 @@ TRANSLATED = BUILD / "template.translated.json"
 REGION = "eu-central-1"
 _CODE = ("CodeUri", "ContentUri")
 
+EXAMPLES = {"SenderAddress": "parcours@example.org"}
+"""Values of parameters that have no default."""
+
 
 def plain(path: Path = TEMPLATE) -> dict[str, Any]:
     """The template as plain data, its short tags (`!Ref x`) as the functions they stand for (`{"Ref": x}`)."""
@@ -36,10 +39,63 @@ def translated(template: dict[str, Any], parameters: dict[str, Any] | None = Non
         for name in _CODE:
             if name in resource.get("Properties", {}):
                 resource["Properties"][name] = "s3://bucket/key"  # it takes no local folder
-    defaults = {name: parameter.get("Default") for name, parameter in source["Parameters"].items()}
-    values = {**defaults, "AWS::Region": REGION, "AWS::Partition": "aws", **(parameters or {})}
+    values = {**_given(template, parameters), "AWS::Region": REGION, "AWS::Partition": "aws"}
     translator = Translator({}, Parser(), boto_session=_RegionOnly())
     return dict(translator.translate(source, parameter_values=values))
+
+
+def resolved(template: dict[str, Any], parameters: dict[str, Any] | None = None) -> dict[str, Any]:
+    """A translated template as CloudFormation carries it out with these parameters.
+
+    Every `Fn::If` is the branch that is taken; resources, outputs and properties that fall away are gone.
+    """
+    values = _given(template, parameters)
+
+    def holds(condition: Any) -> bool:
+        return _holds(condition, template["Conditions"], values)
+
+    def chosen(part: Any) -> Any:
+        if isinstance(part, list):
+            return [made for made in map(chosen, part) if made != _NO_VALUE]
+        if not isinstance(part, dict):
+            return part
+        if set(part) == {"Fn::If"}:
+            condition, then, otherwise = part["Fn::If"]
+            return chosen(then if holds(condition) else otherwise)
+        made = {name: chosen(value) for name, value in part.items()}
+        return {name: value for name, value in made.items() if value != _NO_VALUE}
+
+    kept = dict(template)
+    for section in ("Resources", "Outputs"):
+        kept[section] = {
+            name: chosen(part)
+            for name, part in template[section].items()
+            if "Condition" not in part or holds(part["Condition"])
+        }
+    return kept
+
+
+def _holds(condition: Any, conditions: dict[str, Any], values: dict[str, Any]) -> bool:
+    """Whether a condition is true: its name, or the function that it is."""
+    if isinstance(condition, str):
+        return _holds(conditions[condition], conditions, values)
+    ((operator, operand),) = condition.items()
+    if operator == "Condition":
+        return _holds(operand, conditions, values)
+    if operator == "Fn::Equals":
+        left, right = (values[side["Ref"]] if isinstance(side, dict) else side for side in operand)
+        return str(left) == str(right)
+    parts = [_holds(part, conditions, values) for part in operand]
+    return {"Fn::Not": not parts[0], "Fn::And": all(parts), "Fn::Or": any(parts)}[operator]
+
+
+_NO_VALUE = {"Ref": "AWS::NoValue"}
+
+
+def _given(template: dict[str, Any], parameters: dict[str, Any] | None) -> dict[str, Any]:
+    """The value of each parameter: what is given, else its default, else an example of what must be given."""
+    defaults = {name: parameter.get("Default", "") for name, parameter in template["Parameters"].items()}
+    return {**defaults, **EXAMPLES, **(parameters or {})}
 
 
 class _RegionOnly:

@@ -85,11 +85,10 @@ def _local_parameters(url: str) -> dict[str, str]:
         "Runtime": build.runtime(),
         "Architecture": build.architecture(),
         "PublicUrl": url,
+        "SenderAddress": "parcours@example.org",
         "Embedded": "true",
         # Everyone in a demo has the same source address.
         "RegistrationsPerSourceHour": "1000000",
-        # A laptop has no account limit to share out.
-        "ReserveConcurrency": "false",
     }
 
 

@@ -18,8 +18,15 @@ Rule = Callable[[Template], Iterator[str]]
 STAR_ALLOWED = {("MailRole", "ReadSendingRate"): "an account has no ARN"}
 """Statements that may name every resource, with the reason."""
 
+HARMLESS_NAMES = {("StageName", "$default")}
+"""Names that are the same in every stack, and belong to something that is not."""
+
 HARMLESS_IN_ACCESS_LOG = {"requestId", "routeKey", "status", "responseLatency", "integrationErrorMessage"}
 SHARED_ENVIRONMENT = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"}
+
+
+OWN_METRICS = "Parcours"
+"""The namespace of what the functions report; behind it stands the stack's name."""
 
 
 RULES: list[Rule] = []
@@ -143,7 +150,7 @@ def queues_are_encrypted(template: Template) -> Iterator[str]:
 def the_table_outlives_the_stack_and_its_own_faults(template: Template) -> Iterator[str]:
     for name, table in _of_type(template, "AWS::DynamoDB::Table"):
         resource = template["Resources"][name]
-        if resource.get("DeletionPolicy") != "Retain" or resource.get("UpdateReplacePolicy") != "Retain":
+        if resource.get("DeletionPolicy") != "RetainExceptOnCreate" or resource.get("UpdateReplacePolicy") != "Retain":
             yield f"{name}: deleting or replacing it deletes every registration"
         if not table.get("PointInTimeRecoverySpecification", {}).get("PointInTimeRecoveryEnabled"):
             yield f"{name}: no point-in-time recovery"
@@ -151,8 +158,8 @@ def the_table_outlives_the_stack_and_its_own_faults(template: Template) -> Itera
             yield f"{name}: rows with `expires` do not expire"
         if table.get("StreamSpecification", {}).get("StreamViewType") != "NEW_AND_OLD_IMAGES":
             yield f"{name}: the stream does not carry both images"
-        if not table.get("SSESpecification", {}).get("SSEEnabled"):
-            yield f"{name}: not encrypted with a key of the account"
+        if "SSESpecification" in table:
+            yield f"{name}: pays for a managed key, where DynamoDB's own key encrypts for nothing"
         if table.get("BillingMode") != "PAY_PER_REQUEST":
             yield f"{name}: costs money while nobody registers"
 
@@ -195,14 +202,84 @@ def statements_name_their_actions(template: Template) -> Iterator[str]:
 def statements_name_their_resources(template: Template) -> Iterator[str]:
     for name, statement in _statements(template):
         resource = statement["Resource"]
-        if isinstance(resource, Mapping) and resource.get("Fn::If", [""])[0] == "IsEmbedded":
-            resource = resource["Fn::If"][2]  # what AWS gets
         written = json.dumps(resource)
         bare = [one for one in _listed(resource) if one == "*"]
         if bare and (name, statement.get("Sid")) not in STAR_ALLOWED:
             yield f"{name}: {statement.get('Sid')} names every resource"
-        elif not bare and re.search(r"\*", written):
+        elif not bare and re.search(r"\*", written) and not _names_the_sender(statement):
             yield f"{name}: {statement.get('Sid')} has a wildcard in a resource"
+
+
+def _names_the_sender(statement: Mapping[str, Any]) -> bool:
+    """In its sandbox SES judges the recipient's identity too; the sender's address is what limits the statement."""
+    sender = {"StringEquals": {"ses:FromAddress": {"Ref": "SenderAddress"}}}
+    return statement.get("Sid") == "Send" and statement.get("Condition") == sender
+
+
+@rule
+def names_do_not_collide_with_another_stack(template: Template) -> Iterator[str]:
+    """A name that is the same for every stack makes the second deployment in an account fail."""
+    for name, resource in template["Resources"].items():
+        for property_name, value in resource.get("Properties", {}).items():
+            if resource["Type"] == "AWS::CloudWatch::Alarm" or (property_name, str(value)) in HARMLESS_NAMES:
+                continue
+            if not property_name.endswith("Name"):
+                continue
+            if not re.search(r"AWS::StackName|\"Ref\"|Fn::GetAtt", json.dumps(value)):
+                yield f"{name}: its {property_name} is {value!r} in every stack"
+
+
+@rule
+def metrics_are_told_apart_by_stack(template: Template) -> Iterator[str]:
+    wanted = {"Fn::Sub": "Parcours/${AWS::StackName}"}
+    for name, function in _functions(template):
+        if function["Environment"]["Variables"].get("POWERTOOLS_METRICS_NAMESPACE") != wanted:
+            yield f"{name}: its metrics are mixed with those of another stack"
+    for name, alarm in _of_type(template, "AWS::CloudWatch::Alarm"):
+        if "Parcours" in json.dumps(alarm.get("Namespace")) and alarm["Namespace"] != wanted:
+            yield f"{name}: rings for another stack"
+
+
+@rule
+def every_parameter_says_what_it_is_and_can_be_left_alone(template: Template) -> Iterator[str]:
+    for name, parameter in template["Parameters"].items():
+        if len(parameter.get("Description", "")) < 40:
+            yield f"{name}: no description"
+        if "Default" not in parameter and name != "SenderAddress":
+            yield f"{name}: must be given, though most people have nothing to say"
+        if "example.org" in str(parameter.get("Default", "")):
+            yield f"{name}: its default is nobody's"
+
+
+@rule
+def a_first_deployment_needs_no_raised_limit(template: Template) -> Iterator[str]:
+    for name, function in _functions(template):
+        if "ReservedConcurrentExecutions" in function:
+            yield f"{name}: reserves concurrency, which an account with a limit of 10 refuses"
+
+
+@rule
+def what_outlives_the_stack_does_not_outlive_a_creation_that_failed(template: Template) -> Iterator[str]:
+    for name, resource in template["Resources"].items():
+        if resource.get("DeletionPolicy") == "Retain":
+            yield f"{name}: every failed first deployment leaves one behind"
+    for name, kind in (("SigningKey", "AWS::SecretsManager::Secret"), ("SenderIdentity", "AWS::SES::EmailIdentity")):
+        for _ in _of_type(template, kind):
+            if template["Resources"].get(name, {}).get("DeletionPolicy") != "RetainExceptOnCreate":
+                yield f"{name}: goes with the stack"
+
+
+@rule
+def a_domain_of_its_own_closes_the_other_door(template: Template) -> Iterator[str]:
+    has_domain = any(_of_type(template, "AWS::ApiGatewayV2::DomainName"))
+    for name, api in _of_type(template, "AWS::ApiGatewayV2::Api"):
+        if bool(api.get("DisableExecuteApiEndpoint")) != has_domain:
+            yield f"{name}: the address of API Gateway is {'open beside' if has_domain else 'closed without'} a domain"
+    for name, mapping in _of_type(template, "AWS::ApiGatewayV2::ApiMapping"):
+        if mapping.get("ApiMappingKey"):
+            yield f"{name}: a path before our own, which the functions do not know"
+    if re.match(template["Parameters"]["PublicUrl"].get("AllowedPattern", ""), "https://example.org/path"):
+        yield "PublicUrl: a path before our own, which the functions do not know"
 
 
 @rule
@@ -392,7 +469,8 @@ def _watched(template: Template) -> Iterator[tuple[str, str, str, Mapping[str, A
     """Namespace, metric and dimension of everything that an alarm watches."""
     for _, alarm in _of_type(template, "AWS::CloudWatch::Alarm"):
         (dimension,) = alarm["Dimensions"]
-        yield alarm["Namespace"], alarm["MetricName"], _target(dimension["Value"]), alarm
+        namespace = alarm["Namespace"] if isinstance(alarm["Namespace"], str) else OWN_METRICS
+        yield namespace, alarm["MetricName"], _target(dimension["Value"]), alarm
 
 
 @rule
@@ -416,7 +494,7 @@ def whatever_can_fail_is_watched(template: Template) -> Iterator[str]:
 @rule
 def silence_counts_as_bad(template: Template) -> Iterator[str]:
     for namespace, metric, of, alarm in _watched(template):
-        gauge = metric == "Invocations" or (namespace, of) == ("Parcours", "upkeep")
+        gauge = metric == "Invocations" or (namespace, of) == (OWN_METRICS, "upkeep")
         if gauge and alarm.get("TreatMissingData") != "breaching":
             yield f"{metric}: no data counts as good"
 
@@ -424,7 +502,7 @@ def silence_counts_as_bad(template: Template) -> Iterator[str]:
 @rule
 def alarms_watch_what_the_code_reports(template: Template) -> Iterator[str]:
     for namespace, metric, of, _ in _watched(template):
-        if namespace == "Parcours":
+        if namespace == OWN_METRICS:
             room = ROOT / "functions" / of
             if not any(f'"{metric}"' in path.read_text(encoding="utf-8") for path in room.glob("*.py")):
                 yield f"{metric}: functions/{of} never reports it"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 from typing import Any
 
 import pytest
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,6 +25,8 @@ from shared.errors import (
 from shared.http import (
     GUARDS,
     LARGEST_BODY,
+    answer,
+    compress,
     make_app,
     page,
     read_fields,
@@ -208,6 +212,58 @@ def test_half_a_surrogate_pair_is_unreadable_and_breaks_nothing() -> None:
 
 def test_the_source_is_what_the_gateway_saw_and_not_what_a_header_claims() -> None:
     assert source_address(request(x_forwarded_for="198.51.100.1")) == "192.0.2.7"
+
+
+@pytest.mark.parametrize(
+    ("proxies", "forwarded", "source"),
+    [
+        (1, "203.0.113.9, 192.0.2.7", "203.0.113.9"),  # CloudFront saw the visitor, API Gateway saw CloudFront
+        (1, "203.0.113.9", "203.0.113.9"),
+        (1, "198.51.100.66, 203.0.113.9, 192.0.2.7", "203.0.113.9"),  # the first is what the visitor claims
+        (2, "198.51.100.66, 203.0.113.9, 203.0.113.1, 192.0.2.7", "203.0.113.9"),
+        (1, "", "192.0.2.7"),  # past the proxy
+        (2, "203.0.113.9, 192.0.2.7", "192.0.2.7"),
+    ],
+)
+def test_behind_proxies_of_our_own_the_source_is_what_the_outermost_of_them_saw(
+    monkeypatch: pytest.MonkeyPatch, proxies: int, forwarded: str, source: str
+) -> None:
+    """Without it every visitor behind CloudFront counts as one, and the cap closes registration for all."""
+    monkeypatch.setenv("TRUSTED_PROXIES", str(proxies))
+
+    assert source_address(request(x_forwarded_for=forwarded)) == source
+
+
+@pytest.mark.parametrize(
+    ("size", "content_type", "accepts", "encoded"),
+    [
+        (5000, "text/html; charset=utf-8", "gzip, br", True),
+        (5000, "application/json", "gzip", True),
+        (5000, "text/html; charset=utf-8", "", False),
+        (1000, "text/html; charset=utf-8", "gzip", False),
+        (5000, "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "gzip", False),
+    ],
+)
+def test_an_answer_of_a_kilobyte_or_more_is_compressed_for_those_who_take_it(
+    size: int, content_type: str, accepts: str, encoded: bool
+) -> None:
+    app = APIGatewayHttpResolver()
+    app.use([compress])
+
+    @app.get("/long")
+    def read() -> Any:
+        return answer(200, "ä" * (size // 2), content_type, private=True)
+
+    sent = request(method="GET", path="/long", **({"accept_encoding": accepts} if accepts else {}))
+    told = app.resolve(sent.raw_event, None)  # type: ignore[arg-type]
+
+    headers = {name.lower(): value for name, value in told["headers"].items()}
+    assert headers.get("content-encoding") == ("gzip" if encoded else None)
+    body = gzip.decompress(base64.b64decode(told["body"])).decode() if encoded else told["body"]
+    assert body == "ä" * (size // 2)
+    assert ("vary" in headers) == (size >= 1024 and "sheet" not in content_type)
+    assert headers["x-content-type-options"] == "nosniff"
+    assert not encoded or len(told["body"]) < size // 10
 
 
 def answers(method: str, path: str, **headers: str) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import json
+import re
 from collections.abc import Callable
 from functools import reduce
 from typing import Any
@@ -10,7 +12,7 @@ from typing import Any
 import pytest
 
 from infra.cloud.build import TEMPLATE
-from infra.cloud.lint import plain, translated
+from infra.cloud.lint import plain, resolved, translated
 from tests.unit.template_rules import RULES, faults
 
 Change = Callable[[dict[str, Any]], None]
@@ -69,12 +71,28 @@ DEFECTS: list[tuple[Change, str]] = [
     (cut("MailDeadLetters/Properties/SqsManagedSseEnabled"), "MailDeadLetters: not encrypted"),
     (cut("Table/DeletionPolicy"), "deletes every registration"),
     (put("Table/DeletionPolicy", "Delete"), "deletes every registration"),
+    (put("Table/DeletionPolicy", "Retain"), "every failed first deployment leaves one behind"),
+    (cut("SigningKey/DeletionPolicy"), "SigningKey: goes with the stack"),
+    (put("SenderIdentity/DeletionPolicy", "Retain"), "SenderIdentity: goes with the stack"),
+    (cut("AllocateFunction/Properties/Events/EveryMinute/Properties/OmitName"), "in every stack"),
+    (cut("UpkeepFunction/Properties/Events/EveryMinute/Properties/OmitName"), "in every stack"),
+    (put("SharedLayer/Properties/LayerName", "shared"), "in every stack"),
+    (put("MailEvents/Properties/Name", "parcours-mail"), "in every stack"),
+    (put("RegisterFunction/Properties/FunctionName", "register"), "in every stack"),
+    (put("RegisterFunction/Properties/ReservedConcurrentExecutions", 60), "an account with a limit of 10 refuses"),
+    (put("MailLate/Properties/Namespace", "Parcours"), "MailLate: rings for another stack"),
+    (
+        put("MailFunction/Properties/Environment/Variables/POWERTOOLS_METRICS_NAMESPACE", "Parcours"),
+        "its metrics are mixed with those of another stack",
+    ),
+    (put("Api/Properties/DisableExecuteApiEndpoint", True), "closed without a domain"),
+    (cut("MailRole/Properties/Policies/0/PolicyDocument/Statement/4/Condition"), "Send has a wildcard in a resource"),
     (cut("Table/UpdateReplacePolicy"), "deletes every registration"),
     (cut("Table/Properties/PointInTimeRecoverySpecification"), "no point-in-time recovery"),
     (cut("Table/Properties/TimeToLiveSpecification"), "do not expire"),
     (put("Table/Properties/TimeToLiveSpecification/AttributeName", "expiry"), "do not expire"),
     (put("Table/Properties/StreamSpecification/StreamViewType", "NEW_IMAGE"), "both images"),
-    (cut("Table/Properties/SSESpecification"), "key of the account"),
+    (put("Table/Properties/SSESpecification", {"SSEEnabled": True}), "pays for a managed key"),
     (put("Table/Properties/GlobalSecondaryIndexes/0/Projection/ProjectionType", "KEYS_ONLY"), "the index `due`"),
     (put(f"{STATEMENT}/Action", "dynamodb:*"), "is a wildcard"),
     (put(f"{STATEMENT}/Resource", "*"), "names every resource"),
@@ -125,9 +143,105 @@ DEFECTS: list[tuple[Change, str]] = [
 ]
 
 
-def test_the_template_has_no_fault(template: dict[str, Any]) -> None:
-    """Every rule holds of the template as CloudFormation gets it."""
-    assert faults(translated(template)) == []
+DEPLOYMENTS: dict[str, dict[str, Any]] = {
+    "by default": {},
+    "with a domain": {"DomainName": "day.example.org", "CertificateArn": "arn:aws:acm:eu-central-1:1:certificate/1"},
+    "behind CloudFront": {"PublicUrl": "https://day.example.org", "TrustedProxies": 1},
+    "with an address that is verified": {"SenderVerifiedBy": "address"},
+    "with an identity that is there": {"CreateSenderIdentity": "false"},
+    "with an earlier table and key": {
+        "ExistingTable": "parcours-Table-1",
+        "ExistingTableStream": "2026-01-01T00:00:00.000",
+        "ExistingSigningKey": "arn:aws:secretsmanager:eu-central-1:1:secret:key",
+    },
+}
+
+
+def deployed(template: dict[str, Any], **parameters: Any) -> dict[str, Any]:
+    """What CloudFormation makes of the template with these parameters."""
+    return resolved(translated(template), parameters)
+
+
+@pytest.mark.parametrize("deployment", DEPLOYMENTS)
+def test_the_template_has_no_fault(template: dict[str, Any], deployment: str) -> None:
+    """Every rule holds of the template as CloudFormation gets it, whatever it is told."""
+    assert faults(deployed(template, **DEPLOYMENTS[deployment])) == []
+
+
+PARAMETER_DEFECTS: list[tuple[Change, str]] = [
+    (cut("AlarmAddress/Description"), "AlarmAddress: no description"),
+    (cut("AlarmAddress/Default"), "AlarmAddress: must be given"),
+    (put("SenderAddress/Default", "a@example.org"), "its default is nobody's"),
+    (cut("PublicUrl/AllowedPattern"), "PublicUrl: a path before our own"),
+]
+
+
+@pytest.mark.parametrize(("change", "fault"), PARAMETER_DEFECTS, ids=[fault for _, fault in PARAMETER_DEFECTS])
+def test_a_defect_of_a_parameter_is_found(template: dict[str, Any], change: Change, fault: str) -> None:
+    """Each is described, and only the sender has no default."""
+    defective = copy.deepcopy(template)
+    change(defective["Parameters"])
+
+    assert [found for found in faults(deployed(defective)) if fault in found]
+
+
+@pytest.mark.parametrize(
+    "url", ["https://example.org/", "https://example.org/path", "example.org", "ftp://example.org"]
+)
+def test_a_public_address_has_no_path(template: dict[str, Any], url: str) -> None:
+    pattern = template["Parameters"]["PublicUrl"]["AllowedPattern"]
+    assert re.match(pattern, "https://day.example.org:8443")
+    assert not re.match(pattern, url)
+
+
+def test_with_a_domain_people_reach_it_there_and_nowhere_else(template: dict[str, Any]) -> None:
+    made = deployed(template, **DEPLOYMENTS["with a domain"])
+
+    assert made["Resources"]["Api"]["Properties"]["DisableExecuteApiEndpoint"] is True
+    assert made["Outputs"]["ApiUrl"]["Value"] == {"Fn::Sub": "https://${DomainName}"}
+    assert {"DomainTarget", "DomainTargetZone"} <= set(made["Outputs"])
+
+
+def test_the_records_that_verify_a_domain_are_outputs(template: dict[str, Any]) -> None:
+    """Three for DKIM, and two for bounces; an address has none."""
+    records = {"MailFromName", "MailFromMx", "MailFromTxt"} | {
+        f"Dkim{n}{part}" for n in "123" for part in ("Name", "Value")
+    }
+
+    assert records <= set(deployed(template)["Outputs"])
+    assert not records & set(deployed(template, SenderVerifiedBy="address")["Outputs"])
+    for parameters, identity in (
+        ({}, {"Fn::Select": [1, {"Fn::Split": ["@", {"Ref": "SenderAddress"}]}]}),
+        ({"SenderVerifiedBy": "address"}, {"Ref": "SenderAddress"}),
+    ):
+        made = deployed(template, **parameters)["Resources"]["SenderIdentity"]["Properties"]
+        assert made["EmailIdentity"] == identity
+        assert ("MailFromAttributes" in made) == (not parameters)
+
+
+def test_an_earlier_table_and_key_are_taken_up_by_every_function(template: dict[str, Any]) -> None:
+    """Nothing refers to a table or a key that is not created."""
+    made = deployed(template, **DEPLOYMENTS["with an earlier table and key"])
+
+    assert not {"Table", "SigningKey"} & set(made["Resources"])
+    written = json.dumps([made["Resources"], made["Outputs"]])
+    assert not re.search(r'"Ref": "(Table|SigningKey)"|"(Table|SigningKey)", "|\$\{(Table|SigningKey)\b', written)
+    for name in ("RegisterFunction", "UpkeepFunction"):
+        assert made["Resources"][name]["Properties"]["Environment"]["Variables"]["TABLE_NAME"] == {
+            "Ref": "ExistingTable"
+        }
+
+
+@pytest.mark.parametrize("resource", ["AWS::Lambda::Function", "AWS::SQS::Queue", "AWS::DynamoDB::Table"])
+def test_the_outputs_name_what_an_operator_acts_on(template: dict[str, Any], resource: str) -> None:
+    """Every function, queue and table, each output with its description."""
+    made = deployed(template)
+    told = json.dumps([output["Value"] for output in made["Outputs"].values()])
+
+    assert [
+        name for name, one in made["Resources"].items() if one["Type"] == resource and f'"{name}"' not in told
+    ] == []
+    assert [name for name, output in made["Outputs"].items() if not output.get("Description")] == []
 
 
 @pytest.mark.parametrize(("change", "fault"), DEFECTS, ids=[f"{n}-{fault}" for n, (_, fault) in enumerate(DEFECTS)])
@@ -136,16 +250,19 @@ def test_a_planted_defect_is_found(template: dict[str, Any], change: Change, fau
     defective = copy.deepcopy(template)
     change(defective["Resources"])
 
-    assert [one for one in faults(translated(defective)) if fault in one]
+    assert [one for one in faults(deployed(defective)) if fault in one]
 
 
 def test_every_rule_has_found_a_defect(template: dict[str, Any]) -> None:
     """No rule is there that nothing was seen to break."""
     broken = set()
-    for change, _ in DEFECTS:
+    for section, change in [
+        *(("Resources", change) for change, _ in DEFECTS),
+        *(("Parameters", change) for change, _ in PARAMETER_DEFECTS),
+    ]:
         defective = copy.deepcopy(template)
-        change(defective["Resources"])
-        plain_cloudformation = translated(defective)
+        change(defective[section])
+        plain_cloudformation = deployed(defective)
         broken |= {rule.__name__ for rule in RULES if list(rule(plain_cloudformation))}
 
     assert {rule.__name__ for rule in RULES} == broken

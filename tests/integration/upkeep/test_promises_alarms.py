@@ -30,7 +30,7 @@ def alarms() -> dict[str, dict[str, Any]]:
     """The template's alarms on metrics of our own."""
     resources = plain()["Resources"].items()
     found = {name: one["Properties"] for name, one in resources if one["Type"] == "AWS::CloudWatch::Alarm"}
-    return {name: one for name, one in found.items() if one["Namespace"] == "Parcours"}
+    return {name: one for name, one in found.items() if one["Namespace"] == {"Fn::Sub": "Parcours/${AWS::StackName}"}}
 
 
 @pytest.fixture
