@@ -365,6 +365,10 @@ def log_refusal(error: ParcoursError) -> None:
 def resolve(app: APIGatewayHttpResolver, payload: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answer one request; HEAD is GET without the body."""
     http = payload["requestContext"]["http"]
+    if not payload["rawPath"].isprintable():
+        # The router's patterns end in `$`, which also matches before a line feed: only the exact path is an address.
+        http = {**http, "path": "/-"}
+        payload = {**payload, "rawPath": "/-", "requestContext": {**payload["requestContext"], "http": http}}
     if http["method"] != "HEAD":
         return app.resolve(payload, context)
     asked = {**payload["requestContext"], "http": {**http, "method": "GET"}}

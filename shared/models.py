@@ -182,11 +182,16 @@ class PartnerType(Model):
 
 
 class RegistrationRules(Model):
-    """When people may register and how many may come; no capacity means every seat of the busiest round."""
+    """When people may register and how many may come; no capacity means every seat of the busiest round.
+
+    `per_source_hour` is how many forms one network address may send in an hour: a school or an office sits behind
+    one address. Left out, the stage's own number counts.
+    """
 
     opens: LocalMoment
     closes: LocalMoment
     capacity: Annotated[int, Field(ge=1, le=1_000_000, strict=True)] | None = None
+    per_source_hour: Annotated[int, Field(ge=1, le=1_000_000, strict=True)] | None = None
 
 
 class Balance(Model):
@@ -417,7 +422,11 @@ class RegistrationState(StrEnum):
 
 
 class Registration(Model):
-    """One person for one event. `revision` grows with every write and guards against lost updates."""
+    """One person for one event. `revision` grows with every write and guards against lost updates.
+
+    `new_email` is an address that its holder asked to move to and has not confirmed; `previous_email` is the address
+    before the last move that its holder made, which may undo the move.
+    """
 
     event: str
     id: str
@@ -438,6 +447,8 @@ class Registration(Model):
     offers: int = 0
     offer_expires_at: str = ""
     bounced: bool = False
+    new_email: str = ""
+    previous_email: str = ""
     checked_in_at: str = ""
     created_at: str
     updated_at: str
@@ -446,7 +457,7 @@ class Registration(Model):
 
 MailKind = Literal[
     "confirmation", "already-registered", "waiting-list", "place-offered", "programme", "programme-changed",
-    "reminder", "withdrawn", "erased", "sign-in", "address-changed",
+    "reminder", "withdrawn", "erased", "sign-in", "address-check", "address-changed",
     "allocation-failed", "draft-ready",
 ]  # fmt: skip
 

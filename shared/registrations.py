@@ -18,6 +18,7 @@ from shared.mails import mails_of, send
 from shared.models import Event, Registration, RegistrationState, utc
 from shared.state import read_state
 from shared.table import (
+    IDEMPOTENCY_PK,
     LIMIT_PK,
     MOST_WRITES,
     REGISTRATIONS,
@@ -33,6 +34,7 @@ from shared.table import (
     check,
     delete,
     event_pk,
+    mail_withheld,
     mails_pk,
     own_link_limit_sk,
     programme_sk,
@@ -45,6 +47,9 @@ from shared.text import address_key
 
 OFFER_DUE = "offer"
 """Name of the open offers' part of the index `due`."""
+
+ANSWER_KEPT = timedelta(days=1)
+"""How long a request that named itself is known as answered."""
 
 CHANGED_MEANWHILE = N_("This registration was changed elsewhere meanwhile. Reload the page and try again.")
 TOO_BUSY = N_("Many people are registering at this moment. Please send the form again.")
@@ -87,7 +92,8 @@ def register(
     *,
     now: datetime,
     extra: Sequence[Write] = (),
-    once: Write | None = None,
+    once: str = "",
+    tell: bool = True,
 ) -> tuple[Registration, bool]:
     """Store a new registration, confirmed while there are places, else waiting, and send what tells the person so.
 
@@ -101,27 +107,33 @@ def register(
     extra
         Writes to make in the same transaction (an audit line).
     once
-        A write that refuses when this very request was answered before: then nothing is changed and nobody told.
+        A digest that names this very request. If it was answered before, and the registration it was answered with
+        still stands, nothing is changed and nobody told; once that is withdrawn or erased the request counts anew.
+    tell
+        Whether mail is sent; not when the mailbox has been sent enough in this hour.
 
     Returns
     -------
     The stored registration and True, or the one that already holds the address and False.
     """
-    mark = [once.named("once")] if once else []
+    answered = table.get(IDEMPOTENCY_PK, once) if once else None
+    if answered and _still_stands(table, event.id, answered["registration"]):
+        return draft, False
     taken = table.get(event_pk(event.id), address_sk(draft.email))
     state = read_state(table, event.id)
     for _ in range(8):
         if taken:
             known = taken["registration"]
-            remind(table, event.id, known, "already-registered", now=now, extra=mark)
+            mark = _answered_with(once, known, answered, now)
+            remind(table, event.id, known, "already-registered", now=now, extra=mark, tell=tell)
             found = read_registration(table, event.id, known) if extra else None
             return found or draft.model_copy(update={"id": known}), False
         has_place = state.confirmed < event.capacity and state.waiting == 0
         kind = RegistrationState.CONFIRMED if has_place else RegistrationState.WAITING
         stored = draft.model_copy(update={"state": kind})
-        entry = _entry(event, stored, now)
+        entry = _entry(event, stored, now, tell=tell)
         try:
-            table.write(*entry, *mark, *extra)
+            table.write(*entry, *_answered_with(once, stored.id, answered, now), *extra)
         except ConditionFailedError as error:
             if "once" in error.refused:
                 return draft, False
@@ -154,7 +166,7 @@ def admit(
     return stored
 
 
-def _entry(event: Event, stored: Registration, now: datetime, *, ahead: bool = False) -> list[Write]:
+def _entry(event: Event, stored: Registration, now: datetime, *, ahead: bool = False, tell: bool = True) -> list[Write]:
     """The writes of a new registration: address, person, counter, mail."""
     confirmed = stored.state is RegistrationState.CONFIRMED
     free = {"pk": Present(), "confirmed": Below(event.capacity)}
@@ -172,28 +184,52 @@ def _entry(event: Event, stored: Registration, now: datetime, *, ahead: bool = F
         put(_address_item(stored), expect={"pk": Absent()}, name="address"),
         put(registration_item(stored), expect={"pk": Absent()}),
         counter,
-        send("confirmation" if confirmed else "waiting-list", event.id, stored.id, now=now),
+        send("confirmation" if confirmed else "waiting-list", event.id, stored.id, now=now)
+        if tell
+        else mail_withheld(now),
     ]
 
 
+def _answered_with(once: str, registration: str, before: Item | None, now: datetime) -> list[Write]:
+    """The write that notes which registration a request was answered with; it refuses when another just did."""
+    if not once:
+        return []
+    keys = {"pk": IDEMPOTENCY_PK, "sk": once, "type": "idempotency"}
+    expires = int((now + ANSWER_KEPT).timestamp())
+    expect = {"registration": before["registration"]} if before else {"pk": Absent()}
+    return [put({**keys, "registration": registration, "expires": expires}, expect=expect, name="once")]
+
+
+def _still_stands(table: Table, event: str, registration: str) -> bool:
+    found = read_registration(table, event, registration)
+    return found is not None and found.state is not RegistrationState.WITHDRAWN
+
+
 def remind(
-    table: Table, event: str, registration: str, kind: str, *, now: datetime, extra: Sequence[Write] = ()
+    table: Table,
+    event: str,
+    registration: str,
+    kind: str,
+    *,
+    now: datetime,
+    extra: Sequence[Write] = (),
+    tell: bool = True,
 ) -> None:
     """Send a person the own link again, once an hour at most; a second wish in the hour is already fulfilled."""
     mail = send("already-registered", event, registration, now=now, occasion=f"{now:%Y%m%d%H}", facts={"why": kind})
     try:
-        table.write(mail, *extra)
+        table.write(mail if tell else mail_withheld(now), *extra)
     except ConditionFailedError:
         return
 
 
-def send_own_link(table: Table, event: str, email: str, *, now: datetime) -> None:
+def send_own_link(table: Table, event: str, email: str, *, now: datetime, tell: bool = True) -> None:
     """Mail the holder of an address the own link; for an unknown address the same calls end in no mail."""
     found = table.get(event_pk(event), address_sk(email))
     asked = {"pk": LIMIT_PK, "sk": own_link_limit_sk(event, email, now), "type": "limit"}
     once = put({**asked, "expires": int((now + timedelta(hours=2)).timestamp())}, expect={"pk": Absent()})
     if found:
-        remind(table, event, found["registration"], "link", now=now, extra=[once])
+        remind(table, event, found["registration"], "link", now=now, extra=[once], tell=tell)
         return
     with suppress(ConditionFailedError):
         table.write(once)
@@ -225,7 +261,8 @@ def change_address(
     """
     if address_key(changes["email"]) == address_key(before.email):
         return save(table, before, changes, now=now, extra=extra)
-    after = changed(before, {**changes, "link_version": before.link_version + 1, "bounced": False}, now)
+    fresh = {"new_email": "", "link_version": before.link_version + 1, "bounced": False}
+    after = changed(before, {"previous_email": "", **changes, **fresh}, now)
     occasion = str(after.link_version)
     writes = [
         put(registration_item(after), expect={"revision": before.revision}, name="registration"),

@@ -24,6 +24,7 @@ from jinja2 import Environment
 
 from functions.mail.day import changes, the_day, workshops
 from shared import settings
+from shared.address_change import Step, sign_change
 from shared.calendar import calendar_file
 from shared.events import read_event
 from shared.i18n import N_, day, translations
@@ -55,6 +56,7 @@ SUBJECTS: Mapping[str, str] = {
     "withdrawn": N_("You have withdrawn: {title}"),
     "erased": N_("Your data is deleted: {title}"),
     "sign-in": N_("Sign in to organise"),
+    "address-check": N_("Is this your address? {title}"),
     "address-changed": N_("Your email address was changed: {title}"),
     "allocation-failed": N_("The allocation failed: {title}"),
     "draft-ready": N_("An allocation waits for you: {title}"),
@@ -79,6 +81,8 @@ MORE_LIKELY_A_NAME = re.compile(rf"{_WORD}(?: {_WORD}){{0,7}}")
 """Up to eight words of letters, initials and titles (`a` stands for a letter): no number, address or web address."""
 
 LONGEST_NAME = 60
+MOST_WORDS = 5
+"""A name of more words is greeted only when at least half of them begin with a capital; a sentence does not."""
 LONGEST_SENDER_NAME = 75
 
 
@@ -130,6 +134,8 @@ def _refuse_if_pointless(event: Event, mail: Mail, person: Registration | None, 
         raise NothingToTellError("the registration is gone")
     if mail.kind == "withdrawn":
         return
+    if mail.kind == "address-check" and person.new_email != mail.to:
+        raise NothingToTellError("another address, or none, is asked for by now")
     if person.state is RegistrationState.WITHDRAWN:
         raise NothingToTellError("the registration is withdrawn")
     needed = {
@@ -164,6 +170,7 @@ def _facts(
         "published_run": 0,
         "programme": None,
         "moved": [],
+        "address_url": "",
         "name": "",
         "person": person,
     }
@@ -174,6 +181,10 @@ def _facts(
         facts |= _run_facts(table, event, mail)
     if person is None:
         return facts
+    if mail.kind == "address-check":
+        facts["address_url"] = _address_url(keys, person, "move", mail)
+    if mail.kind == "address-changed" and person.previous_email == mail.to:
+        facts["address_url"] = _address_url(keys, person, "undo", mail)
     facts["own_url"] = f"{url}/r/{sign_link(keys, event.id, person.id, person.link_version)}"
     facts["ranking"] = [theme.title for choice in person.choices for theme in event.themes if theme.id == choice]
     if facts["kind"] in BY_NAME:
@@ -203,6 +214,11 @@ def _run_facts(table: Table, event: Event, mail: Mail) -> dict[str, Any]:
         "total": objective.get("total", 0),
         "bound": run.result.get("bound", 0),
     }
+
+
+def _address_url(keys: Keys, person: Registration, step: Step, mail: Mail) -> str:
+    """The link that moves a registration to another address, or back."""
+    return f"{settings.public_url()}/address/{sign_change(keys, person, step, asked_at=moment(mail.created_at))}"
 
 
 def _kind(kind: MailKind, person: Registration | None) -> str:
@@ -278,7 +294,10 @@ def _is_a_name(name: str) -> bool:
     """Whether a name reads like one; marks (vowel signs, accents) and joiners belong to the letter before them."""
     signs = (sign for sign in name if sign not in JOINERS and unicodedata.category(sign)[0] != "M")
     shape = "".join("a" if is_letter(sign) else sign for sign in signs)
-    return len(name) <= LONGEST_NAME and MORE_LIKELY_A_NAME.fullmatch(shape) is not None
+    if len(name) > LONGEST_NAME or not MORE_LIKELY_A_NAME.fullmatch(shape):
+        return False
+    words = name.split()
+    return len(words) <= MOST_WORDS or 2 * sum(word[0].isupper() for word in words) >= len(words)
 
 
 def _calendar(event: Event, person: Registration, facts: Mapping[str, Any], now: datetime) -> bytes:

@@ -19,13 +19,16 @@ from shared.events import audit, events
 from shared.limits import network_of, within_cap
 from shared.mails import send
 from shared.models import Event, moment, utc
-from shared.table import LIMIT_PK, SESSION_PK, Absent, ConditionFailedError, Table, delete, nobody_sk, put, sign_in_sk
+from shared.table import SESSION_PK, Absent, ConditionFailedError, Table, delete, mail_withheld, put, sign_in_sk
 from shared.text import TextError, address_key, clean_address
 from shared.tokens import SIGN_IN_SALT, Keys, verify
 
 LINK_FOR = timedelta(minutes=15)
 SESSION_FOR = timedelta(hours=12)
-ADDRESS_LINKS_AN_HOUR = 10
+LINK_SPAN = timedelta(minutes=5)
+LINKS_A_SPAN = 3
+"""Links mailed to one address in each span; a link outlives its span by ten minutes at least."""
+
 SOURCE_LINKS_AN_HOUR = 60
 
 MOST_AUDITED = 50
@@ -65,12 +68,15 @@ def ask_link(table: Table, address: str, *, source: str, now: datetime) -> None:
     """Mail a sign-in link if the address belongs to an organiser.
 
     An unknown address costs the same calls and leaves a nonce that no link names, so that the answer tells nothing.
-    Raises TooManyRequestsError past the caps on mails, which count known and unknown addresses alike.
+    An address is mailed a few links in each span of five minutes; past them nothing is sent, as a link of the same
+    span still works. So nobody can keep an organiser out by asking in their name, and their mailbox is not flooded.
+    Raises TooManyRequestsError past the cap on one source, which counts known and unknown addresses alike.
     """
     _count(table, "sign-in-source", network_of(source), SOURCE_LINKS_AN_HOUR, now)
-    _count(table, "sign-in-address", address_key(address), ADDRESS_LINKS_AN_HOUR, now)
+    may_send = within_cap(table, "sign-in-address", address_key(address), LINKS_A_SPAN, now=now, span=LINK_SPAN)
     nonce = secrets.token_hex(16)
-    event = _told_about(events_of(table, address), now)
+    known = _told_about(events_of(table, address), now)
+    event = known if may_send else None
     ends = now + LINK_FOR
     item = {
         "pk": SESSION_PK,
@@ -92,7 +98,7 @@ def ask_link(table: Table, address: str, *, source: str, now: datetime) -> None:
             now=now,
         )
     else:
-        mail = put({"pk": LIMIT_PK, "sk": nobody_sk(nonce), "type": "limit", "expires": int(ends.timestamp())})
+        mail = mail_withheld(now)
     table.write(put(item, expect={"pk": Absent()}), mail)
 
 

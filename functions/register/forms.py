@@ -43,7 +43,6 @@ ANSWER_OPTION = N_("Choose one of the answers listed.")
 ANSWER_TOO_LONG = N_("Use at most 1000 characters.")
 CONSENT_MISSING = N_("Tick this box to take part.")
 CONSENT_WRONG = N_("Say true or false.")
-TRAP = N_("Leave this field empty. It is there to catch programs that fill in everything.")
 
 KEY = "request"
 """Hidden field of the form: a second press of its button is the same request."""
@@ -188,9 +187,7 @@ def _language(value: object) -> str:
 
 
 def _trap(value: object) -> str:
-    if value:
-        raise _fault(TRAP)
-    return ""
+    return "filled" if value else ""
 
 
 def _read_by(check: Callable[..., Any]) -> Any:
@@ -208,7 +205,8 @@ class Details(Model):
     answers: Annotated[dict[str, str | bool], _read_by(_answers)] = Field({}, validate_default=True)
     shown_order: Annotated[list[str], _read_by(_shown)] = Field(default_factory=list)
     language: Annotated[str, _read_by(_language)] = ""
-    website: Annotated[str, _read_by(_trap)] = ""
+    remark2: Annotated[str, _read_by(_trap)] = ""
+    """A field that people do not see. A program that fills it in is thanked, and nothing is stored."""
     revision: Annotated[int, Field(ge=1, strict=True)] | None = None
 
     def changes(self) -> dict[str, Any]:
@@ -308,7 +306,7 @@ def form_of(event: Event, registration: Registration) -> Form:
 
 def form_as_sent(event: Event, fields: Fields, error: ParcoursError, excluded: Collection[str] = ()) -> Form:
     """The form with everything that was typed, and what is wrong with it. `excluded` themes are left out."""
-    names = ("name", "email", "organisation", "partner_type", "website")
+    names = ("name", "email", "organisation", "partner_type", "remark2")
     themes = sorted(theme.id for theme in event.themes if theme.id not in excluded)
     shown = fields.get("shown_order") or []
     answers = {key: one for key, one in (fields.get("answers") or {}).items() if isinstance(one, str | bool)}
@@ -324,10 +322,10 @@ def form_as_sent(event: Event, fields: Fields, error: ParcoursError, excluded: C
     )
 
 
-def field_names(event: Event, *, trap: bool) -> list[str]:
-    """The fields of the form, as faults name them; the trap stands in the first form only."""
+def field_names(event: Event) -> list[str]:
+    """The fields of the form that people see, as faults name them."""
     shown = ["name", "email", "organisation", "partner_type", "choices"]
-    return [*shown, *(f"answers.{question.id}" for question in event.questions), *(["website"] if trap else [])]
+    return [*shown, *(f"answers.{question.id}" for question in event.questions)]
 
 
 def read_sent(event: Event, request: APIGatewayProxyEventV2) -> Sent:

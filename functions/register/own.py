@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,35 +12,33 @@ from functions.register import views, web
 from functions.register.forms import Form, field_names, form_as_sent, form_of, read_details, read_sent
 from functions.register.web import Answer, done, language_of, reply, request, show
 from shared import settings
+from shared.address_change import Step, ask_move, carry_out, named_in, still_stands
 from shared.errors import ClosedError, ConflictError, NotFoundError, ParcoursError, StaleError, TooManyRequestsError
 from shared.events import read_event
 from shared.http import Fields, answer, as_json, read_fields, refuse_other_sites, shown_again, wants_json
 from shared.i18n import N_
-from shared.limits import within_cap
+from shared.limits import DAY, may_mail, within_cap
 from shared.models import Event, Programme, Registration, RegistrationState
 from shared.reasons import in_words
 from shared.registrations import (
     CHANGED_MEANWHILE,
-    change_address,
     erase,
-    find_by_address,
     read_registration,
     registrations_of,
-    remind,
     save,
     withdraw,
 )
 from shared.runs import programme_of
 from shared.state import read_state
 from shared.text import address_key
-from shared.tokens import verify_link
+from shared.tokens import sign_link, verify_link
 from shared.waiting_list import accept_offer, offer_places
 
 ADDRESS_CHANGES_A_DAY = 5
 
 NO_LINK = N_("This link is not valid. It may have been replaced by a newer one, or the registration was erased.")
 TOO_MANY_CHANGES = N_("The address of this registration was changed often today. Please try again tomorrow.")
-ADDRESS_CHANGED = N_("Your new link is on its way to the new address. The old link opens nothing any more.")
+NO_CHANGE = N_("This link is not valid. It works for a day, and not after another change of the address.")
 ERASED = N_("Everything that was kept of you is deleted.")
 WITHDRAWN = N_("You have withdrawn. Register again if you want to come after all.")
 SAVE_AGAIN = N_("Your registration was changed elsewhere meanwhile. What you typed stands below: save it to keep it.")
@@ -60,10 +58,7 @@ def show_own(token: str) -> Answer:
 def replace_own(token: str) -> Answer:
     """Change details and ranking; the answer is JSON."""
     event, registration = find_own(token)
-    after = change(event, registration, read_fields(request()), web.clock())
-    if after is None:
-        return as_json(200, {"status": "address-changed", "message": ADDRESS_CHANGED})
-    return as_json(200, own_facts(event, after))
+    return as_json(200, own_facts(event, change(event, registration, read_fields(request()), web.clock())))
 
 
 @router.post("/r/<token>")
@@ -84,9 +79,48 @@ def change_own(token: str) -> Answer:
 
     with shown_again(show_again):
         after = change(event, registration, sent.fields, web.clock())
-    if after is None:
-        return done({"status": "address-changed", "message": ADDRESS_CHANGED}, f"/events/{event.id}/moved")
     return done(own_facts(event, after), f"/r/{token}?done=changed")
+
+
+@router.get("/address/<token>")
+def show_address_change(token: str) -> Answer:
+    """The page with the button that moves a registration to another address, or back."""
+    event, registration, step = find_change(token)
+    return address_page(token, event, registration, step)
+
+
+@router.post("/address/<token>")
+def carry_out_address_change(token: str) -> Answer:
+    """Move a registration to another address, or back; then its page behind the new own link."""
+    refuse_other_sites(request())
+    event, registration, step = find_change(token)
+    with shown_again(lambda error: address_page(token, event, registration, step, error)):
+        after = carry_out(web.table, registration, step, now=web.clock())
+    web.count("AddressMoved" if step == "move" else "AddressMovedBack")
+    link = sign_link(web.keys, event.id, after.id, after.link_version)
+    return done(own_facts(event, after), f"/r/{link}?done=moved")
+
+
+def find_change(token: str) -> tuple[Event, Registration, Step]:
+    """What a link to another address is about. Raises NotFoundError for every link that changes nothing."""
+    named = named_in(web.keys, token, web.clock())
+    event = read_event(web.table, named[1]) if named else None
+    registration = read_registration(web.table, named[1], named[2]) if named and event else None
+    if not (named and event and registration and still_stands(registration, named[0], named[3])):
+        raise NotFoundError(NO_CHANGE)
+    return event, registration, named[0]
+
+
+def address_page(
+    token: str, event: Event, registration: Registration, step: Step, error: ParcoursError | None = None
+) -> Answer:
+    """The page with the button that moves a registration to another address, or back."""
+    address = registration.new_email if step == "move" else registration.previous_email
+    status = error.status if error else 200
+    language = language_of(registration.language)
+    return show(
+        "address.html", language, status=status, event=event, token=token, step=step, address=address, error=error
+    )
 
 
 @router.post("/r/<token>/place")
@@ -157,8 +191,8 @@ def find_own(token: str) -> tuple[Event, Registration]:
     return event, registration
 
 
-def change(event: Event, registration: Registration, fields: Fields, now: datetime) -> Registration | None:
-    """Change a registration; None when its address moves, whoever holds the new one. Raises what says why not."""
+def change(event: Event, registration: Registration, fields: Fields, now: datetime) -> Registration:
+    """Change a registration; another address is only asked for (`ask_move`). Raises why not."""
     if registration.state is RegistrationState.WITHDRAWN:
         raise ConflictError(WITHDRAWN)
     views.require_open(event, now)
@@ -169,15 +203,17 @@ def change(event: Event, registration: Registration, fields: Fields, now: dateti
     if details.language:
         changes["language"] = details.language
     if address_key(details.email) == address_key(registration.email):
-        return save(web.table, registration, changes, now=now)
-    if not within_cap(web.table, "move", registration.id, ADDRESS_CHANGES_A_DAY, now=now):
+        return save(web.table, registration, {**changes, "new_email": ""}, now=now)
+    if not within_cap(web.table, "move", registration.id, ADDRESS_CHANGES_A_DAY, now=now, span=DAY):
         raise TooManyRequestsError(TOO_MANY_CHANGES)
-    if change_address(web.table, registration, changes, now=now) is None:
-        # Taken: the answer stays the same, and the holder hears of it as of a second registration.
-        holder = find_by_address(web.table, event.id, details.email)
-        if holder:
-            remind(web.table, event.id, holder.id, "already-registered", now=now)
-    return None
+    web.spend_one_request(event, now)
+    tell = may_mail(web.table, details.email, now=now)
+    return ask_move(web.table, registration, without(changes, "email"), details.email, now=now, tell=tell)
+
+
+def without(changes: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The changes but for one field."""
+    return {key: value for key, value in changes.items() if key != name}
 
 
 def act(token: str, event: Event, registration: Registration, what: str, change: Callable[[], Registration]) -> Answer:
@@ -219,7 +255,7 @@ def own_page(
         registration=registration,
         form=form,
         problem=problem or form.problem,
-        fields=field_names(event, trap=False),
+        fields=field_names(event),
         programme=programme,
         workshops=views.workshops(event, programme) if programme else [],
         reason=in_words(programme.reason, event, language) if programme else "",

@@ -6,7 +6,6 @@ Nothing here tells whether an address is registered. A GET changes nothing: mail
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime, timedelta
 from urllib.parse import quote, unquote
 
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
@@ -30,11 +29,11 @@ from shared.errors import NotFoundError, ParcoursError
 from shared.events import events
 from shared.http import Fields, answer, read_cookie, read_fields, refuse_other_sites, shown_again
 from shared.i18n import N_
+from shared.limits import may_mail
 from shared.models import Event, RegistrationState
 from shared.pages import read_asset
 from shared.registrations import register, send_own_link
 from shared.state import read_state
-from shared.table import IDEMPOTENCY_PK, Absent, Write, put
 
 SENT_TO = "sent-to"
 SENT_TO_SECONDS = 3600
@@ -85,10 +84,16 @@ def take_registration(event: Event, sent: Sent) -> Details:
     now = web.clock()
     views.require_open(event, now)
     details = read_details(event, sent.fields)
-    web.spend_one_request(now)
+    web.spend_one_request(event, now)
     draft = new_registration(event, details, language=language_of(event), now=now)
+    if details.remark2:
+        web.count("TrapFilled")
+        return details
     key = request().headers.get("idempotency-key", "") or sent.key
-    registration, is_new = register(web.table, event, draft, now=now, once=answered_once(event, key, details, now))
+    tell = may_mail(web.table, details.email, now=now)
+    registration, is_new = register(
+        web.table, event, draft, now=now, once=name_of_request(event, key, details), tell=tell
+    )
     if is_new:
         web.count("Registered" if registration.state is RegistrationState.CONFIRMED else "PutOnWaitingList")
     return details
@@ -111,8 +116,9 @@ def send_link(event_id: str) -> Answer:
 
     with shown_again(lambda error: link_page(event, error=error, sent=sent)):
         address = read_address(sent)
-        web.spend_one_request(web.clock())
-        send_own_link(web.table, event.id, address, now=web.clock())
+        web.spend_one_request(event, web.clock())
+        tell = may_mail(web.table, address, now=web.clock())
+        send_own_link(web.table, event.id, address, now=web.clock(), tell=tell)
     return done({"status": "accepted", "message": LINK_SENT}, f"/events/{event.id}/links?sent=yes", status=202)
 
 
@@ -138,22 +144,11 @@ def link_page(
     )
 
 
-@router.get("/events/<event_id>/moved")
-def show_moved(event_id: str) -> Answer:
-    """Page after one's address was changed: the link that led here is dead."""
-    return farewell(event_id, "moved")
-
-
 @router.get("/events/<event_id>/erased")
 def show_erased(event_id: str) -> Answer:
-    """Page after erasure."""
-    return farewell(event_id, "erased")
-
-
-def farewell(event_id: str, why: str) -> Answer:
-    """A page that names nobody, for a person who has no link any more."""
+    """Page after erasure; it names nobody."""
     event = find_event(event_id)
-    return show("farewell.html", language_of(event), event=event, why=why)
+    return show("farewell.html", language_of(event), event=event)
 
 
 @router.get("/assets/<name>")
@@ -179,23 +174,21 @@ def event_page(event: Event, form: Form, *, status: int = 200) -> Answer:
         event=event,
         form=form,
         problem=form.problem,
-        fields=field_names(event, trap=True),
+        fields=field_names(event),
         phase=views.registration_phase(event, now),
         places=views.places(event, state),
         offer_hours=views.OFFER_HOURS,
     )
 
 
-def answered_once(event: Event, key: str, details: Details, now: datetime) -> Write | None:
-    """The write that refuses a request that was answered before, for a caller that names its requests.
+def name_of_request(event: Event, key: str, details: Details) -> str:
+    """The digest that names a request whose caller gave it a key, or "".
 
     What was sent counts too: a caller that names every request alike loses nobody.
     """
     if not key:
-        return None
-    digest = hashlib.sha256(f"{event.id}\n{key[:400]}\n{details.model_dump_json()}".encode()).hexdigest()
-    expires = int((now + timedelta(days=1)).timestamp())
-    return put({"pk": IDEMPOTENCY_PK, "sk": digest, "type": "idempotency", "expires": expires}, expect={"pk": Absent()})
+        return ""
+    return hashlib.sha256(f"{event.id}\n{key[:400]}\n{details.model_dump_json()}".encode()).hexdigest()
 
 
 def remember_address(event: Event, address: str) -> Cookie:

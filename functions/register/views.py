@@ -109,6 +109,8 @@ def own_registration(
     """What the holder of a link may know of the registration, as JSON."""
     shown = {"event", "state", "name", "email", "organisation", "partner_type", "choices", "answers", "language"}
     facts = registration.model_dump(mode="json", include=shown | {"revision"})
+    if registration.new_email:
+        facts["new_email"] = registration.new_email
     facts["changes_until"] = event.closes_at.isoformat()
     facts["may_change"] = may_change(event, registration, now)
     if registration.state is RegistrationState.WAITING:

@@ -27,7 +27,11 @@ from shared.table import Table
 from shared.tokens import Keys
 
 NO_EVENT = N_("There is no such event. It may be over.")
-TOO_MANY = N_("Too many registrations came from your network in the last hour. Please try again later.")
+TOO_MANY = N_(
+    "Many people in your network have sent this form in the last hour, more than this event accepts from one place. "
+    "What you typed is still here: send it again after the full hour, or from another network, such as your phone’s. "
+    "Are you registering together, as a school or an office? Write to the organisers, who can raise the limit."
+)
 
 _config = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard"})
 table = Table(boto3.client("dynamodb", config=_config), settings.table_name())
@@ -91,8 +95,10 @@ def find_event(event_id: str) -> Event:
     return event
 
 
-def spend_one_request(now: datetime) -> None:
-    """Count a request that may cause a mail against its source. Raises TooManyRequestsError past the cap."""
-    if not within_cap(table, "register", network_of(source_address(request())), cap_an_hour, now=now):
+def spend_one_request(event: Event, now: datetime) -> None:
+    """Count a request that may cause a mail against its source. Raises TooManyRequestsError past the event's cap."""
+    most = event.registration.per_source_hour or cap_an_hour
+    who = f"{event.id} {network_of(source_address(request()))}"
+    if not within_cap(table, "register", who, most, now=now):
         count("RequestsCapped")
         raise TooManyRequestsError(TOO_MANY)

@@ -10,6 +10,7 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Page, Response
 
+from shared.address_change import ask_move, sign_change
 from shared.events import put_event
 from shared.models import Event, Registration
 from shared.registrations import read_registration, register, withdraw
@@ -64,6 +65,8 @@ def states(event: Event, table: Table, keys: Keys) -> dict[str, State]:
     withdraw(table, leaving, now=NOW)
     offer_places(table, full, now=NOW)
     told = register(table, event, make_registration(number=2), now=NOW)[0]
+    moving = register(table, event, make_registration(number=9), now=NOW)[0]
+    moving = ask_move(table, moving, {}, "new@example.org", now=NOW, tell=True)
     publish(table, told)
     own = {one.id: link(keys, one) for one in (mine, leaving, offered, waiting, told)}
     assert read_registration(table, "full", offered.id).state == "offered"  # type: ignore[union-attr]
@@ -93,7 +96,7 @@ def states(event: Event, table: Table, keys: Keys) -> dict[str, State]:
         "withdrawn": State(own[leaving.id]),
         "withdraw?": State(own[mine.id], press="form[action$=withdrawal] .button"),
         "erase?": State(own[mine.id], press="form[action$=erasure] .button"),
-        "moved": State("/events/nature/moved"),
+        "another address": State(f"/address/{sign_change(keys, moving, 'move', asked_at=NOW)}"),
         "erased": State("/events/nature/erased"),
         "dead link": State("/r/none"),
         "no such page": State("/nowhere"),

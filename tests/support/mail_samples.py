@@ -10,10 +10,11 @@ from email.message import EmailMessage
 from typing import Any
 
 from functions.mail.compose import compose
+from shared.address_change import ask_move, carry_out
 from shared.events import put_event
 from shared.mails import mails_of, send
 from shared.models import Event, MailKind, MailState, Run, RunState, utc
-from shared.registrations import change_address, erase, find_by_address, read_registration, register, remind, withdraw
+from shared.registrations import erase, find_by_address, read_registration, register, remind, withdraw
 from shared.table import STATE_SK, Table, event_pk, mails_pk, programme_sk, programmes_pk, put, run_sk, update
 from shared.tokens import Keys
 from shared.waiting_list import accept_offer, offer_places
@@ -164,8 +165,9 @@ def every_kind(table: Table, keys: Keys, event: Event, language: str) -> dict[st
     post.now = NOW
     holder = find_by_address(table, event.id, person.email)
     assert holder is not None
-    moved = change_address(table, holder, {"email": "moved@example.org"}, now=NOW)
-    assert moved is not None
+    asking = ask_move(table, holder, {}, "moved@example.org", now=NOW, tell=True)
+    mails["address-check"] = post.write(f"address-check#{person.id}#{asking.revision}")
+    moved = carry_out(table, asking, "move", now=NOW)
     mails["address-changed"] = post.write(f"address-changed#{person.id}#2")
     gone = withdraw(table, moved, now=NOW)
     mails["withdrawn"] = post.write(f"withdrawn#{person.id}")
