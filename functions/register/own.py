@@ -117,7 +117,7 @@ def address_page(
     """The page with the button that moves a registration to another address, or back."""
     address = registration.new_email if step == "move" else registration.previous_email
     status = error.status if error else 200
-    language = language_of(registration.language)
+    language = language_of(event, registration.language)
     return show(
         "address.html", language, status=status, event=event, token=token, step=step, address=address, error=error
     )

@@ -115,6 +115,8 @@ def _day(deployment: LocalDeployment, event: Event, options: argparse.Namespace,
     for name in ("event_url", "organise_url", "mailbox_url"):
         clock.say(f"{name.removesuffix('_url').capitalize() + ' page:':<15}{addresses[name]}")
     clock.say(f"Sign in as {addresses['organiser']}; every mail stays in the mailbox.")
+    limit = event.registration.per_source_hour
+    clock.say(f"All visitors share one network address here: registration.per_source_hour is {limit} in this event.")
     if not options.people:
         _write_json(options.out, {**addresses, "outcome": {}})
         return DONE if options.once else _stay(deployment, clock, things_to_try(addresses))

@@ -87,9 +87,11 @@ def _local_parameters(url: str) -> dict[str, str]:
         "PublicUrl": url,
         "SenderAddress": "parcours@example.org",
         "Embedded": "true",
-        # Everyone in a demo has the same source address.
-        "RegistrationsPerSourceHour": "1000000",
     }
+
+
+DEMO_PER_SOURCE_HOUR = 10_000
+"""Forms an hour from one network address: everybody in a demo or a journey has the same one."""
 
 
 def soon(event: Event, now: datetime) -> Event:
@@ -100,7 +102,11 @@ def soon(event: Event, now: datetime) -> Event:
         update={
             "date": (local + timedelta(days=14)).date(),
             "registration": event.registration.model_copy(
-                update={"opens": local - timedelta(hours=1), "closes": closes}
+                update={
+                    "opens": local - timedelta(hours=1),
+                    "closes": closes,
+                    "per_source_hour": DEMO_PER_SOURCE_HOUR,
+                }
             ),
             "allocation": event.allocation.model_copy(update={"at": closes}),
         }

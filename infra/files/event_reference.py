@@ -88,6 +88,11 @@ KEYS: dict[str, tuple[str, str]] = {
     "registration.opens": ("From when on.", "2026-03-01 09:00"),
     "registration.closes": ("Until when people may register and change.", "2026-04-01 18:00"),
     "registration.capacity": ("Places in all. Further people wait and get a place when one is free.", "160"),
+    "registration.per_source_hour": (
+        "Forms that one network address may send in an hour. A school or an office sits behind one address: raise it "
+        "when people register together. Left out, the number of the deployment counts, 300 unless it was changed.",
+        "600",
+    ),
     "allocation": ("When and how everyone is given workshops.", ""),
     "allocation.at": ("When the allocator runs by itself; not before registration closes.", "2026-04-01 18:30"),
     "allocation.rank_costs": (
