@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 # Before any import of boto3 or a handler: no test may reach a real account, and moto must be there first.
 os.environ.update(
@@ -108,5 +109,10 @@ def no_personal_data_in_logs(caplog: pytest.LogCaptureFixture) -> Iterator[None]
     """P11: every log line of every test is read; one that names a person fails the test that wrote it."""
     yield
     ours = [record for record in caplog.get_records("call") if record.name in {"test", "root"}]
-    lines = [f"{record.getMessage()} {vars(record)} {record.exc_text or ''}" for record in ours]
-    assert [line for line in lines if PERSONAL.search(line)] == []
+    assert personal_lines(ours) == []
+
+
+def personal_lines(records: Iterable[logging.LogRecord]) -> list[str]:
+    """The log lines that name a person, in their message, in a field or in a traceback."""
+    lines = [f"{record.getMessage()} {vars(record)} {record.exc_text or ''}" for record in records]
+    return [line for line in lines if PERSONAL.search(line)]

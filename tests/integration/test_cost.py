@@ -28,6 +28,9 @@ from tests.support.factories import NOW
 from tests.support.fake_ses import Clock
 from tests.support.mail_pipeline import Road
 
+pytestmark = pytest.mark.promise("P15")
+
+
 PEOPLE = 20
 WRITE, READ, MESSAGE = 0.7625e-6, 0.1525e-6, 0.4e-6
 """US dollars a unit: DynamoDB on demand, and SQS."""

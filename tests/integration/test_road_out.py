@@ -13,6 +13,8 @@ from tests.support.fake_ses import Clock
 from tests.support.mail_pipeline import Road
 from tests.support.story import Story
 
+pytestmark = pytest.mark.promise("P2")
+
 
 @pytest.fixture
 def road(table: Table, keys: Keys, event: Event) -> Road:

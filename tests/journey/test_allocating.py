@@ -58,6 +58,7 @@ def test_the_schedule_allocates_and_everybody_gets_a_programme(deployment: Local
     assert all("SEQUENCE:" in mail.calendar for mail in mails)
 
 
+@pytest.mark.promise("P5")
 def test_it_does_not_matter_how_often_the_schedule_fires(deployment: LocalDeployment, ready: Event) -> None:
     """Ten at once: one run, one publication, one mail each."""
     with ThreadPoolExecutor(5) as pool:
@@ -113,6 +114,7 @@ def test_the_own_page_shows_the_programme_once_it_is_published(deployment: Local
         assert workshop["title"] in mail.text
 
 
+@pytest.mark.promise("P8")
 def test_nobody_organises_without_signing_in(deployment: LocalDeployment, open_event: Open) -> None:
     """No session, a forged one, and an address that organises nothing."""
     event = open_event()

@@ -27,6 +27,9 @@ from tests.journey.conftest import Open, close, register_crowd, settle
 from tests.support.factories import make_registration
 from tests.support.fake_ses import naming
 
+pytestmark = pytest.mark.promise("P16")
+
+
 SCHEDULE_SECONDS = 150.0
 
 
@@ -69,6 +72,7 @@ def start_anew(deployment: LocalDeployment, *functions: str) -> None:
         lambdas.update_function_configuration(FunctionName=name, MemorySize=size)
 
 
+@pytest.mark.promise("P6")
 def test_poison_is_parked_alone_and_redriven_once_its_cause_is_mended(
     deployment: LocalDeployment, open_event: Open, sqs: Any, impatient_queue: str
 ) -> None:

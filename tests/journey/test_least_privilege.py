@@ -46,7 +46,7 @@ NOT_JUDGED = {
 }
 """What the embedded cloud does not judge, with the reason; the list is exact, so that it shrinks when it can."""
 
-pytestmark = pytest.mark.sweep
+pytestmark = [pytest.mark.promise("P13"), pytest.mark.sweep]
 
 RULES = {"opens": "2026-03-01 09:00", "closes": "2026-04-01 12:00", "capacity": 8}
 

@@ -68,6 +68,7 @@ def register_all_at_once(deployment: LocalDeployment, event: Event, *, one_addre
     return together(AT_ONCE, ask)
 
 
+@pytest.mark.promise("P1")
 @pytest.mark.usefixtures("few_workers")
 @pytest.mark.parametrize("turn", range(TURNS))
 def test_forty_at_once_for_the_last_seats(deployment: LocalDeployment, open_event: Open, turn: int) -> None:
@@ -91,6 +92,7 @@ def test_forty_at_once_for_the_last_seats(deployment: LocalDeployment, open_even
     )
 
 
+@pytest.mark.promise("P1")
 @pytest.mark.usefixtures("few_workers")
 @pytest.mark.parametrize("turn", range(TURNS))
 def test_forty_at_once_with_one_address(deployment: LocalDeployment, open_event: Open, turn: int) -> None:
@@ -106,6 +108,7 @@ def test_forty_at_once_with_one_address(deployment: LocalDeployment, open_event:
     assert kinds == {"confirmation": 1, "already-registered": 1}
 
 
+@pytest.mark.promise("P5")
 @pytest.mark.sweep  # five copies of the allocator; the schedule's ten triggers are in test_allocating
 def test_the_schedule_and_an_organiser_at_once_make_one_programme_each(
     deployment: LocalDeployment, open_event: Open

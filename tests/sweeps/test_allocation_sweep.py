@@ -32,6 +32,9 @@ from tests.unit.allocate.instances import (
     random_instance,
 )
 
+pytestmark = pytest.mark.promise("P3")
+
+
 SEEDS = 2_400
 FEW_SEEDS = 32
 FIRST_SEED = 10_000

@@ -24,6 +24,9 @@ from tests.support.fake_ses import Clock, rows
 from tests.support.mail_pipeline import Chaos, Road
 from tests.support.story import EVENT, Story
 
+pytestmark = pytest.mark.promise("P2")
+
+
 PAIRS = 2_500
 SEEDS = 10_000
 FEW_SEEDS = 20

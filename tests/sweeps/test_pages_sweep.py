@@ -118,12 +118,14 @@ def whatever_is_sent_is_answered(web: Web, table: Table, link: str, times: int) 
         assert one.state in {RegistrationState.CONFIRMED, RegistrationState.WAITING}
 
 
+@pytest.mark.promise("P7")
 def test_a_few_odd_bodies_make_no_fault_and_no_bad_row(
     web: Web, table: Table, keys: Keys, person: Registration
 ) -> None:
     whatever_is_sent_is_answered(web, table, f"/r/{sign_link(keys, 'nature', person.id, 1)}", FEW)
 
 
+@pytest.mark.promise("P7")
 @pytest.mark.sweep
 def test_odd_bodies_make_no_fault_and_no_bad_row(web: Web, table: Table, keys: Keys, person: Registration) -> None:
     whatever_is_sent_is_answered(web, table, f"/r/{sign_link(keys, 'nature', person.id, 1)}", MANY)
@@ -163,6 +165,7 @@ def random_tokens(person: Registration, times: int, seed: int) -> Iterator[str]:
         yield "".join(chance.choices(alphabet, k=chance.choice([1, 20, 43, 80, 98, 99, 100, 200])))
 
 
+@pytest.mark.promise("P8")
 def test_no_forged_link_opens_or_changes_anything(web: Web, table: Table, keys: Keys, person: Registration) -> None:
     opened = [
         (method, path, token)
@@ -175,6 +178,7 @@ def test_no_forged_link_opens_or_changes_anything(web: Web, table: Table, keys: 
     assert read_registration(table, "nature", person.id) == person
 
 
+@pytest.mark.promise("P8")
 def test_a_link_is_dead_after_a_move_and_after_erasure(web: Web, keys: Keys, person: Registration) -> None:
     old = f"/r/{sign_link(keys, 'nature', person.id, 1)}"
     web.call("PUT", old, GOOD | {"email": "moved@example.org"})
@@ -193,10 +197,12 @@ def no_random_token_opens(web: Web, person: Registration, times: int) -> None:
     assert opened == [], f"seed {seed}"
 
 
+@pytest.mark.promise("P8")
 def test_a_few_random_tokens_open_nothing(web: Web, person: Registration) -> None:
     no_random_token_opens(web, person, FEW_TOKENS)
 
 
+@pytest.mark.promise("P8")
 @pytest.mark.sweep
 def test_random_tokens_open_nothing(web: Web, person: Registration) -> None:
     no_random_token_opens(web, person, MANY_TOKENS)
@@ -236,10 +242,12 @@ def nobody_learns_who_is_registered(web: Web, table: Table, pairs: int, patch: p
     assert {mail.kind for mail in mails_of(table, "nature")} >= {"confirmation", "already-registered"}
 
 
+@pytest.mark.promise("P9")
 def test_a_few_pairs_of_addresses_look_the_same(web: Web, table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
     nobody_learns_who_is_registered(web, table, FEW_PAIRS, monkeypatch)
 
 
+@pytest.mark.promise("P9")
 @pytest.mark.sweep
 def test_known_and_unknown_addresses_look_the_same(web: Web, table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
     nobody_learns_who_is_registered(web, table, MANY_PAIRS, monkeypatch)

@@ -15,6 +15,9 @@ from infra.cloud.build import TEMPLATE
 from infra.cloud.lint import plain, resolved, translated
 from tests.unit.template_rules import RULES, faults
 
+pytestmark = pytest.mark.promise("P14")
+
+
 Change = Callable[[dict[str, Any]], None]
 
 

@@ -280,6 +280,7 @@ def forget(table: Table, event: Event) -> None:
     put_event(table, event, actor="test", now=NOW)
 
 
+@pytest.mark.promise("P4")
 def test_between_any_two_writes_of_a_publication_readers_see_one_run_whole(
     table: Table, event: Event, people: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,6 +20,9 @@ from tests.support.factories import NOW, make_registration
 from tests.support.fake_ses import Clock, FakeSes
 from tests.support.mail_pipeline import Chaos, Road
 
+pytestmark = pytest.mark.promise("P12")
+
+
 PATIENCE = 48.0
 BEGUN = 1_772_445_600.0
 

@@ -27,6 +27,9 @@ from tests.support.attendee_client import Answer, Web
 from tests.support.crash_points import Crash, Faults, Snapshot
 from tests.support.factories import NOW, make_event, make_registration
 
+pytestmark = pytest.mark.promise("P1")
+
+
 PLACES = 2
 EVENT = make_event(
     registration={"opens": "2026-03-01 09:00", "closes": "2026-04-01 12:00", "capacity": PLACES},

@@ -532,6 +532,7 @@ def calls_of(monkeypatch: pytest.MonkeyPatch, action: Callable[[], Answer]) -> t
         return action(), names
 
 
+@pytest.mark.promise("P9")
 @pytest.mark.parametrize("accept", ["application/json", "text/html"])
 def test_a_known_and_an_unknown_address_get_the_same_answer(
     web: Web, monkeypatch: pytest.MonkeyPatch, accept: str

@@ -96,6 +96,7 @@ def test_a_row_that_upkeep_touched_is_passed_on_again(road: Road) -> None:
     assert queued(road) == [{"event": "nature", "id": MAIL}]
 
 
+@pytest.mark.promise("P6")
 @pytest.mark.parametrize("position", range(10))
 def test_a_poison_record_fails_alone(road: Road, position: int) -> None:
     """P6: wherever it stands, the nine others are queued."""
@@ -106,6 +107,7 @@ def test_a_poison_record_fails_alone(road: Road, position: int) -> None:
     assert [one["id"] for one in queued(road)] == [f"confirmation#{n}" for n in range(10) if n != position]
 
 
+@pytest.mark.promise("P6")
 def test_a_batch_of_poison_alone_is_named_record_by_record(road: Road) -> None:
     """No exception for the whole batch: each record has its own tries."""
     assert relay(road, *(row(number, due_at="never") for number in range(3))) == ["1", "2", "3"]

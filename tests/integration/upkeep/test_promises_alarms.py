@@ -23,6 +23,9 @@ from tests.support.factories import NOW, make_event, make_registration
 from tests.support.fake_ses import CONTEXT, Clock, naming, queue_event, ses_event
 from tests.support.mail_pipeline import Road
 
+pytestmark = pytest.mark.promise("P17")
+
+
 PEOPLE = 7
 
 

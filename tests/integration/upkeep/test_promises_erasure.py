@@ -14,6 +14,9 @@ import pytest
 from tests.support.fake_ses import personal_rows
 from tests.support.whole_day import Day
 
+pytestmark = pytest.mark.promise("P10")
+
+
 CANARY = re.compile(r"(?i)xylo\d\d")
 
 

@@ -43,6 +43,7 @@ def winners(instance: Instance) -> set[str]:
     return {who for who, programme in programmes.items() if programme["round-0"] == "theme-0"}
 
 
+@pytest.mark.promise("P19")
 def test_the_lowest_lots_win_and_anyone_can_repeat_them() -> None:
     """HMAC-SHA256(seed, id), as the report tells everyone to compute it."""
     instance = equals(30, 7)
@@ -75,6 +76,7 @@ def test_a_long_key_is_drawn_as_the_standard_says() -> None:
     assert lots(seed, ["ann", "bob"]) == [hmac.digest(seed.encode(), who, "sha256") for who in (b"ann", b"bob")]
 
 
+@pytest.mark.promise("P19")
 def test_the_lottery_knows_neither_the_order_of_rows_nor_of_names() -> None:
     """Names that sort otherwise win as often: over many seeds everybody wins about their share."""
     wins = dict.fromkeys((f"person-{a:03}" for a in range(10)), 0)
@@ -142,6 +144,7 @@ def test_no_exchange_between_two_of_a_type_spreads_regret_further(seed: int) -> 
             assert sum(after) != sum(before) or sum(c * c for c in after) >= sum(c * c for c in before)
 
 
+@pytest.mark.promise("P3")
 def test_newcomers_never_take_a_published_place() -> None:
     """Forty newcomers want what twenty hold; not one of the twenty moves."""
     event = event_of(4, 2, 2, 20)

@@ -19,6 +19,8 @@ from tests.unit.allocate.instances import (
     random_instance,
 )
 
+pytestmark = pytest.mark.promise("P3")
+
 
 @pytest.mark.parametrize("seed", range(25))
 def test_an_even_event_gets_the_optimum_of_an_independent_integer_programme(seed: int) -> None:

@@ -16,6 +16,9 @@ from shared.attendees import Attendee
 from shared.models import Event
 from tests.unit.allocate.instances import Instance, allocated, crowd, event_of, random_instance
 
+pytestmark = pytest.mark.promise("P3")
+
+
 Alter = Callable[[dict[str, Any]], None]
 
 
