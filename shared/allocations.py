@@ -34,7 +34,7 @@ def allocation_document(
         "programmes": {one: dict(programmes[one].workshops) for one in sorted(programmes)},
         "reasons": {one: tell(programmes[one].reason) for one in sorted(programmes)},
     }
-    if run.mode == "keep":
+    if run.mode == "keep" or known:
         document["previous"] = known
     return {**document, "checksum": checksum(document)}
 

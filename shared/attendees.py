@@ -72,7 +72,7 @@ class WishReader:
     """
 
     def __init__(self, event: Event) -> None:
-        self._rank_costs = event.rank_costs
+        self._rank_costs, self._themes = event.rank_costs, len(event.themes)
         self._open = {
             kind.id: [theme.id for theme in event.themes if theme.is_open_to(kind.id)] for kind in event.partner_types
         }
@@ -83,6 +83,8 @@ class WishReader:
 
     def __call__(self, partner_type: str, ranking: Sequence[str], excluded: Collection[str] = ()) -> Wishes:
         """What the themes are to a person."""
+        if not excluded and len(ranking) == self._themes == len(self._open.get(partner_type, ())):
+            return Wishes(tuple(ranking), self._themes, self._rank_costs)  # nearly everybody, and nothing to sift
         possible = self.possible(partner_type, excluded)
         ranked = [theme for theme in ranking if theme in possible]
         if len(ranked) == len(possible) - 1:  # a single theme left over can only be the last choice
@@ -95,7 +97,12 @@ class WishReader:
 
 
 def unranked_cost(rank_costs: Sequence[int], ranked: int, possible: int) -> int:
-    """What a theme costs that somebody may join and did not rank: the last of the places they could have given.
+    """What a theme costs that somebody may join and did not rank: the first of the places they left empty.
+
+    Leaving a theme out says nothing against it, so it counts as the next choice. A dearer rule lets a short ranking
+    claim that everything else would be a disaster: with the last place, ranking two of eight helped 56 % of those who
+    tried it and hurt nobody; with the mean of the places left, ranking three of eight still helped 39 % and hurt 1 %.
+    With this rule it helped nobody (`python -m tests.benchmarks.manipulation`, docs/allocation.md).
 
     Parameters
     ----------
@@ -104,7 +111,7 @@ def unranked_cost(rank_costs: Sequence[int], ranked: int, possible: int) -> int:
     ranked, possible
         How many themes the person ranked, and how many they may join.
     """
-    return rank_costs[possible - 1] if possible > ranked else 0
+    return rank_costs[ranked] if ranked < possible else 0
 
 
 def attendees(people: Sequence[Registration]) -> list[Attendee]:

@@ -183,7 +183,7 @@ def allocate(
         programmes=programmes,
         grounds=grounds,
         reasons=told,
-        previous={who: dict(programme) for who, programme in (previous or {}).items()} if mode == "keep" else None,
+        previous=_compared_with(previous, mode),
     )
 
 
@@ -205,6 +205,12 @@ def _explained(
             raise
         on_fault("reasons", error)
         return dict.fromkeys(problem.ids, ()), dict.fromkeys(problem.ids, "")
+
+
+def _compared_with(previous: Mapping[str, Mapping[str, str]] | None, mode: Mode) -> dict[str, dict[str, str]] | None:
+    """What the run was compared with, for its file; a keep run always has some, if only of nobody."""
+    known = {who: dict(programme) for who, programme in (previous or {}).items()}
+    return known if known or mode == "keep" else None
 
 
 def _with_closed_themes(

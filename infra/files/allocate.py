@@ -117,7 +117,7 @@ def run_allocate(args: argparse.Namespace) -> int:
     write_files(args.out, event, attendees, allocation)
     print(_summary(allocation, args.out))
     if previous is not None:
-        print(f"Against {args.previous}: {compare(previous, allocation.programmes, attendees, len(event.themes))}.")
+        print(f"Against {args.previous}: {compare(previous, allocation.programmes, attendees, event)}.")
     return DONE
 
 
@@ -125,11 +125,11 @@ def run_verify(args: argparse.Namespace) -> int:
     """Recompute an allocation; one line a check. Returns the exit code."""
     try:
         event, attendees = read_inputs(args.event, args.people)
-        document = _read_json(args.allocation)
+        document, twice = _read_json(args.allocation)
         previous = read_previous(args.previous, event) if args.previous else None
     except FileFaultsError as error:
         return _refuse(error)
-    checks = [Check("the file is as it was written (checksum)", tuple(_checksum_faults(document)))]
+    checks = [Check("the file is as it was written (checksum)", tuple(_checksum_faults(document, twice)))]
     try:
         allocation = Allocation.model_validate({key: value for key, value in document.items() if key != "checksum"})
         checks += verify(event, attendees, allocation, previous=previous)
@@ -346,22 +346,30 @@ def _pins(text: str) -> tuple[dict[str, str], list[str]]:
     return pins, faults
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    text = _decoded(path)
+def _read_json(path: Path) -> tuple[dict[str, Any], list[str]]:
+    """A JSON document, and the keys that stand in one object more than once: readers differ on which of them counts."""
+    text, twice = _decoded(path), list[str]()
+
+    def without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            twice.extend(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        return found
+
     try:
-        document = json.loads(text)
+        document = json.loads(text, object_pairs_hook=without_doubles)
     except json.JSONDecodeError as error:
         raise FileFaultsError([f"{path}:{error.lineno}: this is no JSON: {error.msg}"]) from None
-    except RecursionError:
+    except (ValueError, RecursionError):  # a number of more digits than Python reads, or endless brackets
         raise FileFaultsError([f"{path}:1: this is no allocation"]) from None
     if not isinstance(document, dict):
         raise FileFaultsError([f"{path}:1: this is no allocation"])
-    return document
+    return document, twice
 
 
 def read_previous(path: Path, event: Event) -> Programmes:
     """The programmes of an allocation.json. Raises FileFaultsError where they do not fit the event."""
-    programmes = _read_json(path).get("programmes")
+    programmes = _read_json(path)[0].get("programmes")
     if not isinstance(programmes, dict) or not all(
         isinstance(programme, dict) and all(isinstance(theme, str) for theme in programme.values())
         for programme in programmes.values()
@@ -413,7 +421,8 @@ def allocation_text(allocation: Allocation) -> str:
     return "{\n" + ",\n".join(fields) + "\n}\n"
 
 
-def _checksum_faults(document: Mapping[str, Any]) -> Iterator[str]:
+def _checksum_faults(document: Mapping[str, Any], twice: Sequence[str]) -> Iterator[str]:
+    yield from (f"{key!r} stands in it twice" for key in twice)
     if document.get("checksum") != checksum(document):
         yield "it was altered since"
 

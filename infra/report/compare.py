@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from shared.attendees import Attendee
+from shared.attendees import Attendee, WishReader
+from shared.models import Event
 
 Programmes = Mapping[str, Mapping[str, str]]
 
@@ -33,12 +34,12 @@ class Comparison:
         return f"{told}, {len(self.newcomers)} newcomers, {len(self.gone)} gone"
 
 
-def compare(before: Programmes, after: Programmes, attendees: Sequence[Attendee], themes: int) -> Comparison:
-    """Compare two allocations by attendee and round; a theme nobody ranked counts as the last of so many `themes`."""
+def compare(before: Programmes, after: Programmes, attendees: Sequence[Attendee], event: Event) -> Comparison:
+    """Compare two allocations by attendee and round; a theme that somebody did not rank counts as their last."""
+    wishes = WishReader(event)
 
-    def ranks(one: Attendee, programmes: Programmes) -> int:
-        got = programmes[one.id].values()
-        return sum(one.ranking.index(theme) if theme in one.ranking else themes - 1 for theme in got)
+    def ranks(attendee: Attendee, programmes: Programmes) -> int:
+        return sum(map(wishes.of(attendee).place, programmes[attendee.id].values()))
 
     both = [one for one in attendees if one.id in before and one.id in after]
     gain = {one.id: ranks(one, before) - ranks(one, after) for one in both}

@@ -124,10 +124,10 @@ def possible_themes(event: Event, attendee: Attendee) -> list[str]:
 
 
 def rank_cost(event: Event, attendee: Attendee, programme: Mapping[str, str]) -> int:
-    """Σ cost of the place of each theme among the possible ones; what is not ranked is last."""
+    """Σ cost of the place of each theme among the possible ones; what is not ranked costs as the next place."""
     possible = possible_themes(event, attendee)
     ranking = [theme for theme in attendee.ranking if theme in possible]
-    return sum(event.rank_costs[ranking.index(t) if t in ranking else len(possible) - 1] for t in programme.values())
+    return sum(event.rank_costs[ranking.index(t) if t in ranking else len(ranking)] for t in programme.values())
 
 
 def bands(event: Event, attendees: Sequence[Attendee]) -> dict[tuple[str, str, str], tuple[int, int]]:

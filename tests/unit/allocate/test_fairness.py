@@ -247,8 +247,8 @@ def test_a_comparison_tells_who_gains_and_who_loses() -> None:
     )
     exchanged = {**fresh, one.id: fresh[other.id], other.id: fresh[one.id]}
 
-    told = compare(fresh, exchanged, instance.attendees, len(instance.event.themes))
-    back = compare(exchanged, fresh, instance.attendees, len(instance.event.themes))
+    told = compare(fresh, exchanged, instance.attendees, instance.event)
+    back = compare(exchanged, fresh, instance.attendees, instance.event)
 
     assert set(told.moved) == {one.id, other.id}
     assert (told.gained, told.lost) == (back.lost, back.gained)

@@ -410,3 +410,20 @@ def test_ids_that_look_the_same_are_one_person_or_a_mistake(tmp_path: Path, run:
     assert code == 2
     assert said[0].startswith(f"{tmp_path / 'people.csv'}:3: id {other!r}")
     assert said[0].endswith("first on line 2")
+
+
+@pytest.mark.parametrize(
+    ("line", "key"), [('"optimal": true', "optimal"), ('    "ann": {"first": "wildlife", "second": "vision"}', "ann")]
+)
+def test_a_key_that_stands_twice_is_noticed(
+    tmp_path: Path, event_file: Path, run: Run, capsys: pytest.CaptureFixture[str], line: str, key: str
+) -> None:
+    """The checksum is made of what was read last, another reader may take what stands first."""
+    run(HEADER + ANN + BOB)
+    file = tmp_path / "out" / "allocation.json"
+    text = file.read_text(encoding="utf-8")
+    place = text.index(f'"{key}": {{"first"') if key == "ann" else text.index(f'"{key}"')
+    file.write_text(f"{text[:place]}{line.strip()},\n{text[place:]}", encoding="utf-8")
+
+    assert main(["verify", str(event_file), str(tmp_path / "people.csv"), str(file)]) == 1
+    assert f"{key!r} stands in it twice" in capsys.readouterr().out

@@ -6,11 +6,14 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
 from functions.allocate.model.problem import NoAllocationError
 from functions.allocate.model.result import Allocation
+from infra.verify.bound import price_bound
+from infra.verify.case import Case
 from infra.verify.checks import verify
 from shared.attendees import Attendee
 from shared.models import Event
@@ -190,6 +193,19 @@ def cheaper_everywhere(document: dict[str, Any]) -> None:
         (set_to("reasons", "person-0004", value="Because."), "everyone has a reason that the numbers support"),
         (claim_no_move, "who moved"),
         (set_to("moved", value={"nobody": {"round-0": "theme-1"}}), "who moved"),
+        (set_to("moved", "person-0004", value={"round-0": "theme-1"}), "who moved"),
+        (set_to("moved", "person-0004", value={"round-0": "theme-99"}), "who moved"),
+        (set_to("previous", value={"person-0004": {"round-0": "theme-99"}}), "who moved"),
+        (set_to("reasons", "nobody", value="Because."), "everyone has a reason that the numbers support"),
+        (set_to("satisfaction", "9", value=0), "seats by choice (satisfaction)"),
+        (drop("satisfaction", "4"), "seats by choice (satisfaction)"),
+        (set_to("why", value="the time budget ended"), "optimal is claimed only with proof"),
+        (set_to("engine", value="contested-flow"), "optimal is claimed only with proof"),
+        (set_to("price_scale", value=60), "optimal is claimed only with proof"),
+        (set_to("prices", "theme-99", value={}), "the prices prove the bound"),
+        (set_to("prices", "theme-1", "round-9", value={}), "the prices prove the bound"),
+        (set_to("prices", "theme-1", "round-0", "type-9", value=0), "the prices prove the bound"),
+        (set_to("prices", "theme-1", "round-0", "type-0", value=10**40), "the prices prove the bound"),
     ],
 )  # fmt: skip
 def test_an_altered_allocation_fails_the_check_that_it_breaks(
@@ -197,6 +213,105 @@ def test_an_altered_allocation_fails_the_check_that_it_breaks(
 ) -> None:
     """Also when everything else fits: no check relies on another."""
     assert check in failed(instance, altered(allocation, alter))
+
+
+WORST = -(2**62) + 11
+"""Added up in 64 bits for every round and person, prices like this turn around and seem to prove anything."""
+
+
+def test_prices_too_large_for_64_bits_prove_nothing() -> None:
+    """Sixty people get their worst programmes, at a bound that only an overflow proves."""
+    event = event_of(5, 2, 1, 24, weight=0)
+    instance = Instance(event, crowd(event, 60, random.Random(3)))
+    allocation = allocated(instance)
+
+    for price in (WORST, -WORST, 2**63, -(10**40)):
+
+        def forge(document: dict[str, Any], price: int = price) -> None:
+            for rounds in document["prices"].values():
+                for prices in rounds.values():
+                    prices.update(dict.fromkeys(prices, price))
+            document["bound"] += 1
+            document["objective"]["total"] += 1
+
+        assert "the prices prove the bound" in failed(instance, altered(allocation, forge))
+
+
+def test_large_prices_that_a_proof_may_need_are_added_exactly() -> None:
+    """A change cost of some digits makes numbers that 64 bits cannot add up over a crowd; nothing is lost."""
+    event = event_of(4, 2, 2, 12, change_cost=1_000_000)
+    people = crowd(event, 40, random.Random(8))
+    first = allocated(Instance(event, people))
+    instance = Instance(event, people, previous=first.programmes)
+    allocation = allocated(instance)
+    case = Case(instance.event, people, allocation, None, 1.0)
+    with_python = replace_safe(case)
+
+    assert failed(instance, allocation) == set()
+    assert price_bound(case) == with_python
+
+
+def replace_safe(case: Case) -> int:
+    """The bound of the prices with Python's own integers from the start."""
+    with patch("infra.verify.bound.SAFE", 0):
+        return price_bound(case)
+
+
+def test_an_event_with_very_many_programmes_is_said_to_be_too_large_before_any_is_made() -> None:
+    """Sixty-five themes in four rounds make sixteen million programmes a person."""
+    event = event_of(65, 4, 1, 2, weight=0)
+    instance = Instance(event, crowd(event, 4, random.Random(1)))
+    allocation = allocated(instance)
+
+    def forge(document: dict[str, Any]) -> None:
+        document["bound"] += 2
+        document["engine"] = "flow+exact"
+
+    checks = verify(event, instance.attendees, altered(allocation, forge))
+
+    assert any("would be too large" in str(check) for check in checks)
+
+
+def test_eight_rounds_are_verified() -> None:
+    """Sets of rounds are walked, not every way to pick a theme in each."""
+    event = event_of(10, 8, 2, 6, weight=1)
+    instance = Instance(event, crowd(event, 40, random.Random(2)))
+
+    assert failed(instance, allocated(instance)) == set()
+
+
+def sentences(reason: str) -> list[str]:
+    return [f"{part}." for part in reason.rstrip(".").split(". ")]
+
+
+@pytest.mark.parametrize("forgery", ["dropped", "repeated", "replaced"])
+def test_a_reason_with_a_sentence_dropped_repeated_or_replaced_is_noticed(
+    instance: Instance, allocation: Allocation, forgery: str
+) -> None:
+    """Everybody whose reason says more than what they got, one after another."""
+    demand, swap = "ranked it as high or higher", "no swap with anyone there"
+    tried = 0
+    for who, reason in allocation.reasons.items():
+        parts = sentences(reason)
+        if forgery == "replaced":
+            missed = next((part for part in parts if demand in part), "")
+            words = missed.split(" was full")[0] + " was full, and " + swap
+            forged = (
+                reason.replace(missed, f"{words} would have improved the outcome as a whole.") if missed else reason
+            )
+        else:
+            changed = {
+                "dropped": parts[:-1],
+                "repeated": [*parts, parts[-1]],
+            }
+            forged = " ".join(changed[forgery])
+        if forged == reason or len(parts) < 2:
+            continue
+        tried += 1
+        found = failed(instance, altered(allocation, set_to("reasons", who, value=forged)))
+        assert found == {"everyone has a reason that the numbers support"}, (reason, forged)
+
+    assert tried
 
 
 def test_every_price_that_proves_less_is_noticed(instance: Instance, allocation: Allocation) -> None:
