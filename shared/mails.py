@@ -6,15 +6,32 @@ table's stream to the mail queue; a row stays in the index `due` until it is sen
 
 from __future__ import annotations
 
+import itertools
+import zlib
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from shared.models import Event, Mail, MailKind, MailState, utc
-from shared.table import Absent, ConditionFailedError, Item, OneOf, Table, Write, mails_pk, put, update
+from shared.table import (
+    LIMIT_PK,
+    MAIL_RATE_SK,
+    Absent,
+    ConditionFailedError,
+    Item,
+    OneOf,
+    Table,
+    Write,
+    mails_pk,
+    put,
+    update,
+)
 
-DUE = "mail"
-"""Name of the mails' part of the index `due`."""
+DUE = tuple(f"mail#{part}" for part in range(8))
+"""The mails' parts of the index `due`: one key of an index takes a thousand writes a second, and no more."""
+
+STILL_BUSY_SECONDS = 5.0
+"""The sender counts as busy so long after the last slot that was taken."""
 
 WINDOW = timedelta(minutes=10)
 """How long a mail whose sending ended without an answer waits for SES's own event, before it is tried again.
@@ -78,11 +95,32 @@ def tell_organisers(kind: MailKind, event: Event, run: int, *, now: datetime) ->
     ]
 
 
+def due_part(mail: str) -> str:
+    """The part of the index `due` in which a mail waits, by its id."""
+    return DUE[zlib.crc32(mail.encode()) % len(DUE)]
+
+
+def mails_due(table: Table, until: str) -> Iterator[Item]:
+    """Every mail that is not sent yet and is due by `until`; the oldest first in each part of the index."""
+    return itertools.chain.from_iterable(table.due(part, until) for part in DUE)
+
+
+def busy_since(table: Table, now: datetime) -> datetime | None:
+    """Since when mails have been leaving without a break, as fast as SES allows; None if the sender is idle at `now`.
+
+    `functions.mail.pace` writes the row.
+    """
+    found = table.get(LIMIT_PK, MAIL_RATE_SK)
+    if found is None or int(found["next"]) / 1000 < now.timestamp() - STILL_BUSY_SECONDS:
+        return None
+    return datetime.fromtimestamp(int(found["busy_since"]) / 1000, tz=UTC)
+
+
 def mail_item(mail: Mail, *, due_at: str) -> dict[str, Any]:
     """The stored form of a mail; only one that still has to go out stands in the index."""
     item = {"pk": mails_pk(mail.event), "sk": mail.id, "type": "mail", **mail.model_dump(mode="json")}
     if mail.state in {MailState.PENDING, MailState.SENDING}:
-        item |= {"due": DUE, "due_at": due_at}
+        item |= {"due": due_part(mail.id), "due_at": due_at}
     return item
 
 

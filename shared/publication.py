@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from shared.acts import Act
 from shared.errors import ConflictError, StaleError
@@ -17,12 +19,14 @@ from shared.state import read_state
 from shared.table import (
     EVENTS_PK,
     STATE_SK,
+    Absent,
     ConditionFailedError,
     Table,
     Write,
     check,
     delete,
     event_pk,
+    mails_pk,
     run_sk,
     task_sk,
     update,
@@ -30,6 +34,14 @@ from shared.table import (
 
 PEOPLE_A_WRITE = 40
 """People whose mails are written in one transaction: a check and a row each, below DynamoDB's hundred."""
+
+WRITER_LEASE = timedelta(minutes=2)
+"""How long a writer that went silent is waited for; while it writes, it goes on renewing its lease."""
+
+PROGRAMME_MAILS: tuple[MailKind, ...] = ("programme", "programme-changed")
+
+Owing = tuple[Registration, MailKind]
+"""A person and the kind of mail that tells them of a publication."""
 
 
 def publish(table: Table, event: Event, run: Run, people: Iterable[Registration], *, actor: str, now: datetime) -> Run:
@@ -93,9 +105,9 @@ def publish(table: Table, event: Event, run: Run, people: Iterable[Registration]
 
 def owed_mails(
     people: Sequence[Registration], before: Mapping[str, Programme], after: Mapping[str, Programme]
-) -> list[tuple[Registration, MailKind]]:
+) -> list[Owing]:
     """Who hears of a publication, and by which mail: a first programme, or one that differs from the one they have."""
-    owed: list[tuple[Registration, MailKind]] = []
+    owed: list[Owing] = []
     for one in sorted(people, key=lambda person: person.id):
         old, new = before.get(one.id), after.get(one.id)
         if one.state is not RegistrationState.CONFIRMED:
@@ -107,42 +119,126 @@ def owed_mails(
     return owed
 
 
-def write_programme_mails(
-    table: Table, event: Event, run: Run, people: Sequence[Registration], *, now: datetime
-) -> int:
-    """Write every mail a publication owes, and close it; how many people are told.
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What one go at writing the mails of a publication came to."""
 
-    Repeating it, after a crash or twice at once, writes each mail once: its id names the run and the person.
-    Who withdrew meanwhile gets none.
+    people: int
+    finished: bool
+
+
+class _Lease:
+    """One writer at a time is at the mails of a publication: its task says until when, and is due again then.
+
+    A writer that stops is followed by another once its lease is over; one that merely was held up writes nothing twice,
+    for every mail has one id.
     """
-    before = programmes_of(table, event.id, run.compared_with)
-    owed = owed_mails(people, before, programmes_of(table, event.id, run.number))
-    for start in range(0, len(owed), PEOPLE_A_WRITE):
-        group = owed[start : start + PEOPLE_A_WRITE]
-        held = read_state(table, event.id).mail_held  # anew for each: a hold shall stop what is still to be written
+
+    def __init__(self, table: Table, run: Run, now: datetime) -> None:
+        self._table, self._run = table, run
+        self._begun, self._now = time.monotonic(), now
+        self._until = ""
+
+    def _clock(self) -> datetime:
+        return self._now + timedelta(seconds=time.monotonic() - self._begun)
+
+    def take(self) -> bool:
+        """Become the writer; False when another one is at it, or nothing is left to write."""
+        found = self._table.get(event_pk(self._run.event), task_sk("publication"))
+        if found is None or found["run"] != self._run.number or found.get("writer_until", "") > utc(self._now):
+            return False
+        self._until = found.get("writer_until", "")
+        return self._move(self._now + WRITER_LEASE)
+
+    def keep(self) -> bool:
+        """Stay the writer; False when another one took over."""
+        if utc(self._clock() + WRITER_LEASE / 2) < self._until:
+            return True
+        return self._move(self._clock() + WRITER_LEASE)
+
+    def give_back(self) -> None:
+        """Let the next writer begin at once."""
+        self._move(self._clock())
+
+    def _move(self, until: datetime) -> bool:
+        key = (event_pk(self._run.event), task_sk("publication"))
+        expected = {"writer_until": self._until or Absent(), "run": self._run.number}
+        later = {"writer_until": utc(until), "due_at": utc(until)}
         try:
-            table.write(*(one for person in group for one in _told(person, run, now, held=held)))
+            self._table.write(update(*key, assign=later, expect=expected))
         except ConditionFailedError:
-            for person in group:
-                _tell_alone(table, person, run, now, held=held)
-    with suppress(ConditionFailedError):  # another hand closed it
+            return False
+        self._until = utc(until)
+        return True
+
+
+def write_programme_mails(
+    table: Table,
+    event: Event,
+    run: Run,
+    people: Sequence[Registration],
+    *,
+    now: datetime,
+    may_go_on: Callable[[], bool] = lambda: True,
+) -> Told:
+    """Write the mails that a publication owes and that are not written yet, and close it when none is left.
+
+    Repeating it, after a crash or twice at once, writes each mail once: its id names the run and the person. A person
+    who withdrew meanwhile gets none.
+
+    Parameters
+    ----------
+    may_go_on
+        Asked before each group of mails; once it says no, the rest is left to the next call.
+    """
+    lease = _Lease(table, run, now)
+    if not lease.take():
+        return Told(0, finished=False)
+    before = programmes_of(table, event.id, run.compared_with)
+    written = _written(table, run)
+    owed = [
+        owing
+        for owing in owed_mails(people, before, programmes_of(table, event.id, run.number))
+        if owing[0].id not in written
+    ]
+    told = 0
+    for start in range(0, len(owed), PEOPLE_A_WRITE):
+        if not may_go_on():
+            lease.give_back()
+            return Told(told, finished=False)
+        if not lease.keep():
+            return Told(told, finished=False)
+        held = read_state(table, event.id).mail_held  # anew for each: a hold shall stop what is still to be written
+        told += _tell(table, owed[start : start + PEOPLE_A_WRITE], run, now, held=held)
+    with suppress(ConditionFailedError):  # closed already
         table.write(
             update(event_pk(event.id), STATE_SK, assign={"publishing_run": 0}, expect={"publishing_run": run.number}),
             delete(event_pk(event.id), task_sk("publication")),
         )
-    return len(owed)
+    return Told(told, finished=True)
 
 
-def _told(person: tuple[Registration, MailKind], run: Run, now: datetime, *, held: bool) -> list[Write]:
-    one, kind = person
-    return [
-        still_holds_a_place(run.event, one.id),
-        send(kind, run.event, one.id, now=now, run=run.number, held=held),
-    ]
+def _written(table: Table, run: Run) -> set[str]:
+    """The registrations whose mail of this publication is written."""
+    prefixes = (f"{kind}#{run.number}#" for kind in PROGRAMME_MAILS)
+    rows = (row for prefix in prefixes for row in table.query(mails_pk(run.event), prefix, only=("registration",)))
+    return {row["registration"] for row in rows}
 
 
-def _tell_alone(table: Table, person: tuple[Registration, MailKind], run: Run, now: datetime, *, held: bool) -> None:
-    try:
-        table.write(*_told(person, run, now, held=held))
-    except ConditionFailedError:
-        return  # told before, or withdrawn meanwhile
+def _tell(table: Table, group: Sequence[Owing], run: Run, now: datetime, *, held: bool) -> int:
+    """Write the mails of a group in one transaction, without those people whose mail is refused; how many."""
+    left = list(group)
+    while left:
+        try:
+            table.write(*(write for owing in left for write in _mail(owing, run, now, held=held)))
+        except ConditionFailedError as error:  # these were told before, or hold no place any more
+            left = [owing for owing in left if owing[0].id not in error.refused]
+        else:
+            return len(left)
+    return 0
+
+
+def _mail(owing: Owing, run: Run, now: datetime, *, held: bool) -> list[Write]:
+    registration, kind = owing
+    mail = send(kind, run.event, registration.id, now=now, run=run.number, held=held)
+    return [still_holds_a_place(run.event, registration.id).named(registration.id), mail.named(registration.id)]

@@ -49,7 +49,7 @@ from shared.runs import (
 from shared.state import read_state
 from shared.table import Item, Table
 
-LEASE = timedelta(seconds=int(settings.optional("LEASE_SECONDS", "300")))
+LEASE = timedelta(seconds=int(settings.optional("LEASE_SECONDS", "900")))
 """As long as the function may run: an owner past it is not alive."""
 
 SCHEDULE = "schedule"
@@ -64,6 +64,9 @@ LEAST_BUDGET, MOST_BUDGET = 5.0, 120.0
 STORING_SECONDS, STORING_SECONDS_A_PERSON = 20.0, 0.005
 """What is kept free for storing, publishing and writing the mails: measured 70 s for 100,000 people without latency,
 and 40 to 50 s for 20,000 at 80 ms a transaction."""
+
+WRITING_SECONDS = 15.0
+"""With less left of the function's time, no further group of mails is begun."""
 
 TimeLeft = Callable[[], float]
 """Seconds that are left of the function's own time."""
@@ -126,7 +129,7 @@ def handler(payload: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     if event is None:
         raise NotFoundError(f"There is no event {wanted.event!r}. `parcours event put FILE` puts one.")
     if wanted.publication:
-        return tell_everyone(event, wanted.publication, now)
+        return tell_everyone(event, wanted.publication, now, time_left)
     if wanted.run:
         return summary(carry_out(event, _run(event, wanted.run), now, time_left))
     return on_demand(event, wanted, now, time_left)
@@ -168,9 +171,9 @@ def _do(item: Item, now: datetime, time_left: TimeLeft) -> None:
         case "run":
             carry_out(event, _run(event, item["run"]), now, time_left)
         case "publish":
-            publish_draft(event, _run(event, item["run"]), now)
+            publish_draft(event, _run(event, item["run"]), now, time_left)
         case "publication":
-            tell_everyone(event, item["run"], now)
+            tell_everyone(event, item["run"], now, time_left)
         case _:
             raise ValueError(f"nothing here knows how to do the task {name!r}")
 
@@ -200,7 +203,7 @@ def carry_out(event: Event, asked: Run, now: datetime, time_left: TimeLeft = who
     except Exception as error:
         return _failed(event, run, error, now)
     if at_once:
-        finished = publish_draft(event, finished, now)
+        finished = publish_draft(event, finished, now, time_left)
     return _draw_curve(event, finished, people, time_left)
 
 
@@ -345,7 +348,7 @@ def _not_described(event: Event, run: Run, what: str, error: Exception) -> None:
     logger.error("not described", extra={"event_id": event.id, "run": run.number, "what": what, **fault(error)})
 
 
-def publish_draft(event: Event, draft: Run, now: datetime) -> Run:
+def publish_draft(event: Event, draft: Run, now: datetime, time_left: TimeLeft = whole_time) -> Run:
     """Publish a draft and write its mails, if it still answers what is stored at this moment.
 
     Where people or the event file changed since the schedule made its draft, that is set aside and another run is made:
@@ -363,18 +366,19 @@ def publish_draft(event: Event, draft: Run, now: datetime) -> Run:
             return set_aside(table, event, draft, now=now)
         forget_task(table, event.id, "publish")
         return draft
-    tell_everyone(event, run.number, now)
+    tell_everyone(event, run.number, now, time_left)
     return run
 
 
-def tell_everyone(event: Event, number: int, now: datetime) -> dict[str, Any]:
-    """Write the mails that a publication owes; safe to repeat."""
+def tell_everyone(event: Event, number: int, now: datetime, time_left: TimeLeft = whole_time) -> dict[str, Any]:
+    """Write the mails that a publication owes, as far as the time lasts; safe to repeat."""
     run = _run(event, number)
     state = read_state(table, event.id)
     if state.publishing_run != number:
         return summary(run)
-    told = write_programme_mails(table, event, run, list(registrations_of(table, event.id)), now=now)
-    metrics.add_metric("ProgrammesPublished", MetricUnit.Count, told)
+    people = list(registrations_of(table, event.id))
+    told = write_programme_mails(table, event, run, people, now=now, may_go_on=lambda: time_left() > WRITING_SECONDS)
+    metrics.add_metric("ProgrammesPublished", MetricUnit.Count, told.people)
     return summary(run)
 
 
@@ -385,7 +389,7 @@ def on_demand(event: Event, wanted: Invocation, now: datetime, time_left: TimeLe
     if draft is None:
         draft = carry_out(event, request_run(table, event, wish, actor="invoked", now=now), now, time_left)
     if wanted.publish and draft.state is RunState.DRAFT:
-        draft = publish_draft(event, draft, now)
+        draft = publish_draft(event, draft, now, time_left)
     return summary(draft)
 
 

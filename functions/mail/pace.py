@@ -31,6 +31,9 @@ LATENESS = 0.1
 MOST_SLOTS = 10
 """Slots taken at once: no more than a second's worth, so that little is lost when they go unused."""
 
+BREAK = 2000
+"""Milliseconds for which no slot may be taken in a queue that still counts as never empty (`busy_since`)."""
+
 _KEY = (LIMIT_PK, MAIL_RATE_SK)
 
 
@@ -88,10 +91,13 @@ class Pacer:
         """Take `count` slots behind those that others took; when the first one is."""
         while True:
             found = self._table.get(*_KEY)
-            start = max(math.ceil(self._clock() * 1000), found["next"] if found else 0)
+            now = math.ceil(self._clock() * 1000)
+            start = max(now, found["next"] if found else 0)
+            busy_since = found["busy_since"] if found and found["next"] + BREAK >= now else now
             known = {"next": found["next"]} if found else {"pk": Absent()}
+            taken = {"next": start + gap * count, "busy_since": busy_since}
             try:
-                self._table.write(update(*_KEY, assign={"next": start + gap * count}, expect=known))
+                self._table.write(update(*_KEY, assign=taken, expect=known))
             except ConditionFailedError:
                 continue  # another instance was faster
             return start

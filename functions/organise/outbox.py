@@ -9,7 +9,7 @@ from typing import Any
 
 from shared.acts import Act
 from shared.events import audit
-from shared.mails import DUE, mails_of
+from shared.mails import due_part, mails_of
 from shared.models import Event, Mail, MailState, utc
 from shared.table import MOST_WRITES, STATE_SK, ConditionFailedError, Table, Write, event_pk, mails_pk, update
 
@@ -54,7 +54,7 @@ def _let_go(mail: Mail, now: datetime) -> Write:
     return update(
         mails_pk(mail.event),
         mail.id,
-        assign={"state": MailState.PENDING.value, "updated_at": utc(now), "due": DUE, "due_at": utc(now)},
+        assign={"state": MailState.PENDING.value, "updated_at": utc(now), "due": due_part(mail.id), "due_at": utc(now)},
         expect={"state": MailState.HELD.value},
     )
 

@@ -6,6 +6,7 @@ fault keeps no other waiting; it is raised at the end.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -20,7 +21,7 @@ from functions.upkeep.retention import forget_everybody, forget_sensitive_answer
 from shared import settings
 from shared.errors import StaleError
 from shared.events import ALLOCATE_DUE, UPKEEP_DUE, as_event, read_event
-from shared.mails import DUE, as_mail, mails_of, nudge, put_back, send
+from shared.mails import as_mail, busy_since, mails_due, mails_of, nudge, put_back, send
 from shared.models import Event, MailState, Registration, RegistrationState, moment, utc
 from shared.observability import fault, logger, metrics
 from shared.publication import PEOPLE_A_WRITE
@@ -60,7 +61,7 @@ def clock() -> datetime:
 def look_after(now: datetime, may_go_on: Callable[[], bool]) -> dict[str, int]:
     """Do every step; how much each did. Raises RuntimeError at the end if one failed."""
     steps: dict[str, Callable[[], int]] = {
-        "mails": lambda: look_after_mails(now),
+        "mails": lambda: look_after_mails(now, may_go_on),
         "offers that ran out": lambda: take_back_offers(now),
         "free places": lambda: offer_free_places(now),
         "tasks": lambda: work_through(now, may_go_on),
@@ -97,21 +98,26 @@ def _each(what: str, items: Iterable[Item], do: Callable[[Item], None]) -> None:
 # --------------------------------------------------------------------------- mails and offers
 
 
-def look_after_mails(now: datetime) -> int:
-    """Let what nobody heard of be tried again, pass on what the stream lost, and measure who waits longest."""
-    waiting = list(table.due(DUE, FOR_EVER))
-    oldest, unknown, lost = min((item["created_at"] for item in waiting), default=utc(now)), 0, 0
+def look_after_mails(now: datetime, may_go_on: Callable[[], bool] = lambda: True) -> int:
+    """Let what nobody heard of be tried again, pass on what the stream lost, and measure who waits longest.
+
+    A mail that waits behind others while the sender is as busy as SES allows is neither lost nor late.
+    """
+    busy = busy_since(table, now)
+    oldest, unknown, lost = utc(now), 0, 0
 
     def take_up(item: Item) -> None:
-        nonlocal unknown, lost
+        nonlocal oldest, unknown, lost
         mail = as_mail(item)
+        if not _waits_its_turn(item, busy):
+            oldest = min(oldest, item["created_at"])
         if mail.state is MailState.SENDING and item["due_at"] <= utc(now):
             unknown += put_back(table, mail, now=now, due_at=now)
-        elif mail.state is MailState.PENDING and _is_lost(item, now):
+        elif mail.state is MailState.PENDING and _is_lost(item, now, busy):
             lost += nudge(table, item, now=now)
 
     try:
-        _each("mail", waiting, take_up)
+        _each("mail", itertools.takewhile(lambda _: may_go_on(), mails_due(table, FOR_EVER)), take_up)
     finally:
         metrics.add_metric("OldestUnsentMailMinutes", MetricUnit.Count, (now - moment(oldest)).total_seconds() / 60)
         metrics.add_metric("MailsStuckSending", MetricUnit.Count, unknown)
@@ -121,9 +127,22 @@ def look_after_mails(now: datetime) -> int:
     return unknown + lost
 
 
-def _is_lost(item: Item, now: datetime) -> bool:
-    nudges = int(item.get("nudges", 0))
-    return nudges < MOST_NUDGES and moment(item["due_at"]) + LOST_AFTER * 2**nudges <= now
+def _patience_ends(item: Item) -> datetime:
+    """Until when a pending mail may wait for the sender before it counts as lost."""
+    return moment(item["due_at"]) + LOST_AFTER * (1 << int(item.get("nudges", 0)))
+
+
+def _waits_its_turn(item: Item, busy: datetime | None) -> bool:
+    """Whether the sender has had no break in which a mail that nobody tried yet could have had its turn."""
+    untried = item["state"] == MailState.PENDING and not item.get("attempt")
+    return untried and busy is not None and busy <= _patience_ends(item)
+
+
+def _is_lost(item: Item, now: datetime, busy: datetime | None) -> bool:
+    """Whether nobody took up a pending mail although there was time for it."""
+    if int(item.get("nudges", 0)) >= MOST_NUDGES or _waits_its_turn(item, busy):
+        return False
+    return _patience_ends(item) <= now
 
 
 def take_back_offers(now: datetime) -> int:

@@ -123,7 +123,7 @@ DEFECTS: list[tuple[Change, str]] = [
         "every minute means",
     ),
     (put(RETRIES, 86400), "made up for hours later"),
-    (put("AllocateFunction/Properties/Timeout", 900), "its lease ends before its timeout"),
+    (put("AllocateFunction/Properties/Timeout", 901), "its lease ends before its timeout"),
     (put("RelayFunction/Properties/Environment/Variables/COLOUR", "blue"), "COLOUR, which nothing reads"),
     (put("SigningKey/Properties/GenerateSecretString/PasswordLength", 8), "written down or short"),
     (put("SigningKey/Properties/SecretString", "swordfish"), "written down or short"),

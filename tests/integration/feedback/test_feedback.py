@@ -52,7 +52,7 @@ def person(road: Road) -> Registration:
 
 def unsettled(road: Road) -> Mail:
     """The same mail as if SES's answer had been lost."""
-    road.table.put_all([{**row(), "state": "sending", "message_id": "", "due": "mail", "due_at": "x"}])
+    road.table.put_all([{**row(), "state": "sending", "message_id": "", "due": "mail#0", "due_at": "x"}])
     mail = read_mail(road.table, "nature", MAIL)
     assert mail is not None
     return mail

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from functions.mail.pace import Pacer
 from functions.upkeep.app import LOST_AFTER, MOST_NUDGES
 from shared.events import put_event, read_event, retire_event
 from shared.mails import WINDOW, claim, read_mail, send
@@ -418,7 +420,7 @@ def test_the_oldest_unsent_mail_and_a_late_allocation_are_measured_in_minutes(
 
 
 BROKEN = [
-    ("a mail", {"pk": "MAIL#x", "sk": "reminder#x", "due": "mail", "due_at": "2026", "created_at": utc(NOW)}),
+    ("a mail", {"pk": "MAIL#x", "sk": "reminder#x", "due": "mail#0", "due_at": "2026", "created_at": utc(NOW)}),
     ("an offer", {"pk": "EVENT#x", "sk": "REGISTRATION#x", "due": "offer", "due_at": "2026"}),
     ("an event", {"pk": "EVENTS", "sk": "a", "document": "{"}),
     ("a task", {"pk": "EVENT#x", "sk": "TASK#x", "due": "upkeep", "due_at": "2026"}),
@@ -447,3 +449,50 @@ def test_one_row_that_cannot_be_read_keeps_no_other_waiting(
     assert states(table)["p3"] == "offered"
     assert reminders() == ["reminder#p2#1"]
     assert {"OldestUnsentMailMinutes", "MailsStuckSending", "PlacesOffered"} <= road.measured.keys()
+
+
+def sender_is_busy(table: Table, since: datetime, until: datetime) -> None:
+    """The row of SES's rate as a sender leaves it that took every slot between these moments."""
+    clock = Clock(since)
+    account = SimpleNamespace(get_account=lambda: {"SendQuota": {"MaxSendRate": 1.0}})
+    pacer = Pacer(table, account, clock=clock.seconds, sleep=clock.sleep)
+    while clock.now < until:
+        clock.now += timedelta(seconds=1)
+        pacer.wait(60)
+
+
+def test_a_mail_behind_a_long_queue_is_neither_lost_nor_late(
+    road: Road, enter: Callable[..., None], table: Table
+) -> None:
+    enter(1)
+    waited = LOST_AFTER + MINUTE
+    sender_is_busy(table, NOW + MINUTE, NOW + waited)
+
+    at(road, NOW + waited)
+
+    assert "nudges" not in rows("nature")[MAIL]
+    assert road.measured["OldestUnsentMailMinutes"] == 0
+
+
+@pytest.mark.parametrize(
+    ("since", "until"),
+    [(LOST_AFTER + 2 * MINUTE, LOST_AFTER + 4 * MINUTE), (MINUTE, LOST_AFTER + 3 * MINUTE)],
+    ids=["the sender had a break before", "the sender is idle again"],
+)
+def test_a_mail_that_had_its_time_is_lost_however_busy_the_sender_is(
+    road: Road, enter: Callable[..., None], table: Table, since: timedelta, until: timedelta
+) -> None:
+    enter(1)
+    sender_is_busy(table, NOW + since, NOW + until)
+
+    at(road, NOW + LOST_AFTER + 4 * MINUTE)
+
+    assert rows("nature")[MAIL]["nudges"] == 1
+
+
+def test_the_nudging_of_a_lost_mail_ends(road: Road, enter: Callable[..., None]) -> None:
+    enter(1)
+    for hours in range(1, 60):
+        at(road, NOW + timedelta(hours=hours))
+
+    assert rows("nature")[MAIL]["nudges"] == MOST_NUDGES
