@@ -605,7 +605,10 @@ class Programme(Model):
 
 
 class EventState(Model):
-    """What the system knows of an event, beside the file: run numbers, which run readers see, who holds a place."""
+    """What the system knows of an event, beside the file: run numbers, which run readers see, who holds a place.
+
+    `counted` is what attendees are shown of the counters, as of the last full hour (see `waiting_list.count_hourly`).
+    """
 
     event: str
     runs: int = 0
@@ -618,6 +621,7 @@ class EventState(Model):
     waiting: int = 0
     mail_held: bool = False
     retired: bool = False
+    counted: dict[str, str] = {}
 
 
 def mirroring_band(present: int, seats: int, round_seats: int, tolerance: Fraction) -> tuple[int, int]:

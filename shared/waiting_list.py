@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import datetime, timedelta
 
 from shared.errors import ConflictError
 from shared.i18n import N_
 from shared.mails import send
-from shared.models import Event, Registration, RegistrationState, utc
+from shared.models import Event, EventState, Registration, RegistrationState, utc
 from shared.registrations import changed, registration_item, registrations_of, save
 from shared.state import read_state
-from shared.table import STATE_SK, Below, ConditionFailedError, Table, event_pk, put, update
+from shared.table import STATE_SK, Below, ConditionFailedError, Present, Table, event_pk, put, update
 
 OFFER = timedelta(hours=48)
 """How long an offered place waits for an answer."""
@@ -76,3 +77,54 @@ def expire_offer(table: Table, before: Registration, *, now: datetime) -> None:
     changes = {"state": RegistrationState.WAITING, "offer_expires_at": "", "created_at": utc(now)}
     counters = update(event_pk(before.event), STATE_SK, add={"confirmed": -1, "waiting": 1})
     save(table, before, changes, now=now, extra=[counters])
+
+
+BANDS = (10, 50, 100)
+"""A waiting person reads to which of the first so many they belong, and no exact position."""
+
+BLUR = 30
+"""Percent by which the edge of a band is moved at most; drawn once a day."""
+
+
+def count_hourly(table: Table, event: Event, *, now: datetime) -> None:
+    """Note once an hour how full an event is and how far the bands of its waiting list reach.
+
+    Attendees see these notes and never the counters: with exact numbers, a person who registers twice around an
+    address reads whether it was registered before. The edges of the bands are blurred by a number that is drawn once
+    a day, so that nobody can place two registrations on both sides of an edge and wait for the next hour.
+    """
+    state, hour = read_state(table, event.id), f"{now:%Y-%m-%dT%H}"
+    if state.counted.get("at") == hour:
+        return
+    blur = state.counted.get("blur", "0")
+    if state.counted.get("at", "")[:10] != hour[:10]:
+        blur = str(secrets.choice(range(-BLUR, BLUR + 1)))
+    counted = {"at": hour, "blur": blur, "places": places_label(event, state)}
+    if state.waiting:
+        waiting = (
+            registration
+            for registration in registrations_of(table, event.id)
+            if registration.state is RegistrationState.WAITING
+        )
+        keys = sorted(map(waiting_key, waiting))
+        for band in BANDS if keys else ():
+            counted[str(band)] = keys[min(len(keys), band * (100 + int(blur)) // 100) - 1]
+    table.write(update(event_pk(event.id), STATE_SK, assign={"counted": counted}, expect={"pk": Present()}))
+
+
+def band_of(state: EventState, registration: Registration) -> int:
+    """The smallest band that held this waiting registration at the last count, or 0 for none or not yet counted."""
+    mine = waiting_key(registration)
+    return next((band for band in BANDS if mine <= state.counted.get(str(band), "")), 0)
+
+
+def waiting_key(registration: Registration) -> str:
+    """What the waiting list is ordered by: how long, then the id."""
+    return f"{registration.created_at} {registration.id}"
+
+
+def places_label(event: Event, state: EventState) -> str:
+    """How full an event is: `free`, `filling` from three quarters on, or `full`."""
+    if state.confirmed >= event.capacity or state.waiting:
+        return "full"
+    return "filling" if state.confirmed * 4 >= event.capacity * 3 else "free"

@@ -24,7 +24,6 @@ from shared.registrations import (
     CHANGED_MEANWHILE,
     erase,
     read_registration,
-    registrations_of,
     save,
     withdraw,
 )
@@ -32,7 +31,7 @@ from shared.runs import programme_of
 from shared.state import read_state
 from shared.text import address_key
 from shared.tokens import sign_link, verify_link
-from shared.waiting_list import accept_offer, offer_places
+from shared.waiting_list import accept_offer, band_of, offer_places
 
 ADDRESS_CHANGES_A_DAY = 5
 
@@ -242,11 +241,11 @@ def own_page(
     token: str, event: Event, registration: Registration, form: Form, *, status: int = 200, problem: str = ""
 ) -> Answer:
     """The page behind the link, or its facts."""
-    programme, ahead, now = programme_for(event, registration), people_ahead(event, registration), web.clock()
+    programme, band, now = programme_for(event, registration), among_first(event, registration), web.clock()
     language = language_of(event, registration.language)
     event = event.in_language(language)
     return reply(
-        views.own_registration(event, registration, programme, ahead=ahead, now=now),
+        views.own_registration(event, registration, programme, among_first=band, now=now),
         "own.html",
         language,
         status=status,
@@ -259,7 +258,7 @@ def own_page(
         programme=programme,
         workshops=views.workshops(event, programme) if programme else [],
         reason=in_words(programme.reason, event, language) if programme else "",
-        position=ahead + 1,
+        among_first=band,
         offer_ends=views.offer_ends(event, registration),
         offer_hours=views.OFFER_HOURS,
         may_change=views.may_change(event, registration, now),
@@ -272,8 +271,8 @@ def own_page(
 
 def own_facts(event: Event, registration: Registration) -> dict[str, Any]:
     """A registration as its holder sees it, as JSON."""
-    programme, ahead = programme_for(event, registration), people_ahead(event, registration)
-    return views.own_registration(event, registration, programme, ahead=ahead, now=web.clock())
+    programme, band = programme_for(event, registration), among_first(event, registration)
+    return views.own_registration(event, registration, programme, among_first=band, now=web.clock())
 
 
 def programme_for(event: Event, registration: Registration) -> Programme | None:
@@ -283,10 +282,8 @@ def programme_for(event: Event, registration: Registration) -> Programme | None:
     return programme_of(web.table, event.id, read_state(web.table, event.id).published_run, registration.id)
 
 
-def people_ahead(event: Event, registration: Registration) -> int:
-    """How many wait longer; the first to come is the first to be offered a place."""
+def among_first(event: Event, registration: Registration) -> int:
+    """To which of the first so many a waiting person belongs, or 0; see `shared.waiting_list.count_hourly`."""
     if registration.state is not RegistrationState.WAITING:
         return 0
-    waiting = (other for other in registrations_of(web.table, event.id) if other.state is RegistrationState.WAITING)
-    mine = (registration.created_at, registration.id)
-    return sum((other.created_at, other.id) < mine for other in waiting)
+    return band_of(read_state(web.table, event.id), registration)

@@ -176,7 +176,7 @@ def event_page(event: Event, form: Form, *, status: int = 200) -> Answer:
         problem=form.problem,
         fields=field_names(event),
         phase=views.registration_phase(event, now),
-        places=views.places(event, state),
+        places=views.places(state),
         offer_hours=views.OFFER_HOURS,
     )
 

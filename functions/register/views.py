@@ -52,11 +52,9 @@ def render_error(request: APIGatewayProxyEventV2, error: ParcoursError) -> str:
     return render(request, "problem.html", language_of(request), error=error, event=None)
 
 
-def places(event: Event, state: EventState) -> str:
-    """How full an event is, coarsely: an exact number would tell whether an address just sent was known."""
-    if state.confirmed >= event.capacity or state.waiting:
-        return "full"
-    return "filling" if state.confirmed * 4 >= event.capacity * 3 else "free"
+def places(state: EventState) -> str:
+    """How full an event was at the last full hour; as of now it would tell whether an address just sent was known."""
+    return state.counted.get("places", "free")
 
 
 def registration_phase(event: Event, now: datetime) -> str:
@@ -98,13 +96,13 @@ def public_event(event: Event, state: EventState, now: datetime) -> dict[str, An
         "phase": registration_phase(event, now),
         "opens": event.opens_at.isoformat(),
         "closes": event.closes_at.isoformat(),
-        "places": places(event, state),
+        "places": places(state),
     }
     return {**facts, "themes": themes, "registration": registration}
 
 
 def own_registration(
-    event: Event, registration: Registration, programme: Programme | None, *, ahead: int, now: datetime
+    event: Event, registration: Registration, programme: Programme | None, *, among_first: int, now: datetime
 ) -> dict[str, Any]:
     """What the holder of a link may know of the registration, as JSON."""
     shown = {"event", "state", "name", "email", "organisation", "partner_type", "choices", "answers", "language"}
@@ -113,8 +111,8 @@ def own_registration(
         facts["new_email"] = registration.new_email
     facts["changes_until"] = event.closes_at.isoformat()
     facts["may_change"] = may_change(event, registration, now)
-    if registration.state is RegistrationState.WAITING:
-        facts["position"] = ahead + 1
+    if among_first:
+        facts["among_first"] = among_first
     if registration.state is RegistrationState.OFFERED:
         facts["offer_expires_at"] = registration.offer_expires_at
     if programme:

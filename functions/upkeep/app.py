@@ -27,7 +27,7 @@ from shared.observability import fault, logger, metrics
 from shared.publication import PEOPLE_A_WRITE
 from shared.registrations import OFFER_DUE, as_registration, registrations_of, still_holds_a_place
 from shared.table import EVENTS_PK, ConditionFailedError, Item, Table, delete, event_pk, task_sk
-from shared.waiting_list import expire_offer, offer_places
+from shared.waiting_list import count_hourly, expire_offer, offer_places
 
 LOST_AFTER = timedelta(minutes=15)
 """A pending mail that nobody took up for so long is sent through the stream again; then after twice as long, …"""
@@ -44,6 +44,9 @@ table = Table(
     boto3.client("dynamodb", config=Config(connect_timeout=2, read_timeout=10, retries={"mode": "standard"})),
     settings.table_name(),
 )
+
+COUNTING_MINUTES = 5
+"""Minutes of each hour in which the counters that attendees see are brought up to date, if they are not yet."""
 
 
 @logger.inject_lambda_context
@@ -170,6 +173,8 @@ def offer_free_places(now: datetime) -> int:
         event = as_event(item)
         if now < event.starts_at:
             offered += offer_places(table, event, now=now)
+            if now.minute < COUNTING_MINUTES:
+                count_hourly(table, event, now=now)
 
     try:
         _each("event", table.query(EVENTS_PK), offer)

@@ -16,11 +16,12 @@ from functions.mail.compose import compose
 from functions.register import app
 from shared.events import put_event
 from shared.mails import mails_of
-from shared.models import Event, Registration, RegistrationState
+from shared.models import Event, Registration, RegistrationState, utc
 from shared.registrations import find_by_address, register, registrations_of
 from shared.state import read_state
 from shared.table import Table, put, update
 from shared.tokens import Keys, sign_link
+from shared.waiting_list import count_hourly, waiting_key
 from tests.support.attendee_client import Answer, Web
 from tests.support.factories import NOW, make_event, make_registration
 from tests.support.forms import read_form
@@ -266,6 +267,7 @@ def test_beyond_the_last_place_people_wait(web: Web, table: Table) -> None:
         assert web.post(AT, wish(number)).status == 202
 
     assert sorted(one.state.value for one in people(table)) == ["confirmed", "confirmed", "waiting"]
+    count_hourly(table, with_capacity(table, 2), now=NOW)
     assert "All places are taken" in web.visit("/events/nature").text
 
 
@@ -843,8 +845,7 @@ def test_a_place_given_back_is_offered_to_who_waited_longest_and_taken(
     first, second, third = (register(table, event, make_registration(number=n), now=NOW)[0] for n in (1, 2, 3))
     links = {one.id: f"/r/{sign_link(keys, 'nature', one.id, 1)}" for one in (first, second, third)}
     waiting = [one for one in people(table) if one.state is RegistrationState.WAITING]
-    assert sorted(web.get(links[one.id]).json["position"] for one in waiting) == [1, 2]
-    ahead = next(one for one in waiting if web.get(links[one.id]).json["position"] == 1)
+    ahead = min(waiting, key=waiting_key)
 
     web.post(f"{links[first.id]}/withdrawal")
     offered = web.get(links[ahead.id]).json
@@ -853,6 +854,64 @@ def test_a_place_given_back_is_offered_to_who_waited_longest_and_taken(
     assert (offered["state"], bool(offered["offer_expires_at"])) == ("offered", True)
     assert (taken.status, taken.json["state"]) == (200, "confirmed")
     assert read_state(table, "nature").confirmed == 1
+
+
+def test_a_waiting_person_reads_a_band_that_is_counted_once_an_hour(web: Web, table: Table, keys: Keys) -> None:
+    event = with_capacity(table, 1)
+    for number in range(1, 17):
+        moment = utc(NOW + timedelta(seconds=number))
+        register(table, event, make_registration(number=number, id=f"{number:020d}", created_at=moment), now=NOW)
+    links = [f"/r/{sign_link(keys, 'nature', f'{number:020d}', 1)}" for number in range(2, 17)]
+    uncounted = web.get(links[0]).json
+    count_hourly(table, event, now=NOW)
+    bands = [web.get(link).json["among_first"] for link in links]
+    register(table, event, make_registration(number=17, created_at=utc(NOW + timedelta(seconds=17))), now=NOW)
+    count_hourly(table, event, now=NOW + timedelta(minutes=4))
+
+    assert "among_first" not in uncounted
+    assert "position" not in uncounted
+    assert bands == sorted(bands)
+    assert set(bands) == {10, 50}
+    assert 7 <= bands.count(10) <= 13
+    assert [web.get(link).json["among_first"] for link in links] == bands
+    assert "among about the first 10" in web.visit(links[0]).text
+
+
+def test_registering_around_an_address_does_not_tell_whether_it_was_registered(
+    web: Web, table: Table, keys: Keys
+) -> None:
+    """P9: a full event; the asker registers, sends the address, registers again, and looks now and in an hour."""
+    seen = []
+    for known in (True, False):
+        event = with_capacity(table, 1, id=f"event-{known}".lower())
+        here = f"/events/{event.id}/registrations"
+        web.post(here, wish(1))
+        if known:
+            web.post(here, wish(7))
+        count_hourly(table, event, now=NOW - timedelta(hours=1))
+        for number in (2, 7, 3):
+            web.post(here, wish(number))
+        mine = [find_by_address(table, event.id, f"person{number}@example.org") for number in (2, 3)]
+        links = [f"/r/{sign_link(keys, event.id, registration.id, 1)}" for registration in mine if registration]
+        before = [web.get(link).json for link in links]
+        count_hourly(table, event, now=NOW)
+        after = [web.get(link).json for link in links] + [web.get(f"/events/{event.id}").json["registration"]]
+        seen.append(re.sub(r"event-\w+", "event", str([before, after])))
+
+    assert seen[0] == seen[1]
+
+
+def test_a_waiting_persons_page_reads_no_list(
+    web: Web, table: Table, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event = with_capacity(table, 1)
+    register(table, event, make_registration(number=1), now=NOW)
+    waiting = register(table, event, make_registration(number=2), now=NOW)[0]
+    link = f"/r/{sign_link(keys, 'nature', waiting.id, 1)}"
+
+    _, calls = calls_of(monkeypatch, lambda: web.visit(link))
+
+    assert "Query" not in calls
 
 
 def test_an_offer_that_ran_out_is_not_taken(web: Web, table: Table, keys: Keys, clock: Callable[..., None]) -> None:

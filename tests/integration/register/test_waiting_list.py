@@ -18,7 +18,7 @@ from shared.registrations import find_by_address, registrations_of, withdraw
 from shared.state import read_state
 from shared.table import Table
 from shared.tokens import Keys, sign_link
-from shared.waiting_list import OFFER
+from shared.waiting_list import OFFER, count_hourly
 from tests.support.attendee_client import Answer, Web
 from tests.support.factories import NOW, make_event
 from tests.support.forms import read_form
@@ -94,13 +94,14 @@ def test_the_rule_is_said_before_one_joins_and_while_one_waits(visitors: Visitor
     before = visitors.web.visit("/events/nature").text
     for number in (1, 2, 3, 4):
         assert visitors.register(number).location == "/events/nature/registered"
+    count_hourly(visitors.table, visitors.event, now=visitors.now)
     full = visitors.web.visit("/events/nature").text
 
     assert "All places are taken." not in before
     assert "offered to whoever has waited longest, and kept for 48 hours" in full
     assert "Register for the waiting list" in full
-    assert "You are number 1 on the waiting list" in visitors.page(3)
-    assert "You are number 2 on the waiting list" in visitors.page(4)
+    for number in (3, 4):
+        assert "You are among about the first 10." in visitors.page(number)
     assert "Without an answer it goes to the next, and you wait again at the end." in visitors.page(4)
 
 
@@ -113,7 +114,7 @@ def test_a_place_that_returns_is_offered_to_who_waited_longest(visitors: Visitor
 
     assert visitors.states() == {2: State.CONFIRMED, 3: State.OFFERED, 4: State.WAITING}
     assert "A place is free for you" in visitors.page(3)
-    assert "You are number 1 on the waiting list" in visitors.page(4)
+    assert "You are on the waiting list" in visitors.page(4)
     assert [mail.registration for mail in mails_of(table, "nature", "place-offered")] == [visitors.holder(3).id]
 
 
@@ -146,7 +147,7 @@ def test_an_offer_without_an_answer_goes_to_the_next_and_its_holder_to_the_end(v
     assert "Take the place" not in over
     assert (late.status, "This offer has run out." in late.text) == (409, True)
     assert visitors.states() == {2: State.CONFIRMED, 3: State.WAITING, 4: State.OFFERED}
-    assert "You are number 1 on the waiting list" in visitors.page(3)
+    assert "You are on the waiting list" in visitors.page(3)
 
 
 def test_an_offer_that_is_declined_goes_to_the_next_at_once(visitors: Visitors) -> None:
