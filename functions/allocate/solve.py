@@ -13,9 +13,9 @@ from fractions import Fraction
 from functools import partial
 from typing import Literal
 
+from functions.allocate.exact.close_gap import close_gap
 from functions.allocate.exact.infeasible import full_cut, plain_cuts
 from functions.allocate.exact.keep_run import solve_keeping
-from functions.allocate.exact.milp import close_gap
 from functions.allocate.fairness.reasons import Reason, reasons
 from functions.allocate.fairness.shares import draw, lots, spread_regret
 from functions.allocate.flows.two_flows import solve_flow

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from functions.allocate.exact import close_gap
 from functions.allocate.flows import contested, crowd, first_guess, two_flows
 from functions.allocate.model.problem import NoAllocationError
 from functions.allocate.model.result import Allocation
@@ -100,7 +101,10 @@ def other_ways(seed: int, instance: Instance, allocation: Allocation | None) -> 
             patch.setattr(room, name, value)
         by_prices = _told(instance)
     exact = _told(instance, engine="exact")
-    for way, told in (("crowd", by_prices), ("exact", exact)):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(close_gap, "SMALL", 0)
+        workshop_prices = _told(instance, engine="exact")
+    for way, told in (("crowd", by_prices), ("exact", exact), ("workshop prices", workshop_prices)):
         if (told and (told["objective"]["total"], told["optimal"])) != (
             allocation and (allocation.objective.total, allocation.optimal)
         ):

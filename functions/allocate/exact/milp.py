@@ -12,19 +12,16 @@ this has T x R columns a group instead of T^R, and the same relaxation.
 
 from __future__ import annotations
 
-import math
-import time
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import highspy
 import numpy as np
 from numpy.typing import NDArray
 
-from functions.allocate.exact.edge_colouring import counts_of, places_of
-from functions.allocate.model.bound import lower_bound
 from functions.allocate.model.groups import Groups, allowed_places, place_changes
-from functions.allocate.model.objective import Solution, evaluate, heads_of
-from functions.allocate.model.problem import Bools, Ints, NoAllocationError, Places, Problem
+from functions.allocate.model.objective import heads_of
+from functions.allocate.model.problem import Bools, Ints, NoAllocationError, Problem
 
 Floats = NDArray[np.float64]
 
@@ -59,15 +56,30 @@ class Outcome:
 class ExactModel:
     """The mixed integer linear programme (milp) of one problem, over groups."""
 
-    def __init__(self, problem: Problem, groups: Groups, usable: Bools | None = None) -> None:
-        """`usable` may rule out places by group, theme, round that no better answer can use."""
+    def __init__(
+        self,
+        problem: Problem,
+        groups: Groups,
+        usable: Bools | None = None,
+        *,
+        cost: Floats | None = None,
+        must: Bools | None = None,
+    ) -> None:
+        """Lay out the model.
+
+        `usable` may rule out places, by group, theme, round. `cost`, by the same, replaces what places cost. `must`
+        says by group and theme which themes everyone of a group has to have.
+        """
         self.problem, self.groups = problem, groups
+        self.must = np.zeros((len(groups), len(problem.themes)), dtype=bool) if must is None else must
         allowed = allowed_places(problem, groups.first)
         self.columns = Columns(
             *(axis.astype(np.int64) for axis in np.nonzero(allowed if usable is None else allowed & usable))
         )
         kept = self.columns
-        self.cost = problem.rank_costs[problem.rank[groups.first[kept.group], kept.theme]]
+        self.cost: Ints | Floats = problem.rank_costs[problem.rank[groups.first[kept.group], kept.theme]]
+        if cost is not None:
+            self.cost = cost[kept.group, kept.theme, kept.round]
         self.changes = place_changes(problem, groups.first)[kept.group, kept.theme, kept.round]
         self.pinned_heads = heads_of(problem, problem.pinned)
         self.partner_type = problem.partner_type[groups.first]
@@ -82,16 +94,17 @@ class ExactModel:
         lower: list[Floats] = []
         upper: list[Floats] = []
 
-        def rows(key: Ints, low: Floats, high: Floats) -> None:
+        def rows(key: Ints, low: Floats, high: Floats, columns: Ints | None = None) -> None:
             begin = sum(map(len, lower))
-            entries.append((begin + key, np.arange(len(kept)), np.ones(len(kept))))
+            columns = np.arange(len(kept)) if columns is None else columns
+            entries.append((begin + key, columns, np.ones(len(columns))))
             lower.append(low)
             upper.append(high)
 
         free = problem.free[self.groups.first]
         everyone = np.where(free, size[:, None], 0.0).ravel()
         rows(kept.group * rounds + kept.round, everyone, everyone)
-        rows(kept.group * themes + kept.theme, np.full(len(size) * themes, -np.inf), np.repeat(size, themes))
+        self._theme_rows(rows)
         taken = self.pinned_heads.sum(axis=2)
         rows(
             kept.theme * rounds + kept.round,
@@ -115,9 +128,20 @@ class ExactModel:
         self.row_lower, self.row_upper = np.concatenate(lower), np.concatenate(upper)
         self.entries = tuple(np.concatenate(part) for part in zip(*entries, strict=True))
 
+    def _theme_rows(self, rows: Callable[[Ints, Floats, Floats, Ints], None]) -> None:
+        """Nobody has a theme twice, and everyone has what they must: rows only where this is not plain already."""
+        key = self.columns.group * len(self.problem.themes) + self.columns.theme
+        count = np.bincount(key, minlength=self.must.size)
+        needed = np.flatnonzero((count > 1) | ((count > 0) & self.must.ravel()))
+        place = np.full(self.must.size, -1)
+        place[needed] = np.arange(len(needed))
+        columns = np.flatnonzero(place[key] >= 0)
+        size = self.groups.size[needed // len(self.problem.themes)].astype(float)
+        rows(place[key[columns]], np.where(self.must.ravel()[needed], size, -np.inf), size, columns)
+
     def relax(self, time_limit: float) -> tuple[Floats, Floats] | None:
         """Solve without integrality: the values of the places and the duals of all rows."""
-        solver = self.solver(self._objective(), time_limit, whole=False)
+        solver = self.solver(self.objective(), time_limit, whole=False)
         solver.run()
         if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
             return None
@@ -145,20 +169,21 @@ class ExactModel:
         one with a number that floats cannot hold beside ranks.
         """
         if not self.problem.decisive or not self.changes.any():
-            return self._run(self._objective(), time_limit, start)
+            return self._run(self.objective(), time_limit, start)
         first = self._run(self._wide(self.changes), time_limit, start)
         if first.counts is None or not first.proven:
             return first
         fewest = int((first.counts[self.columns.group, self.columns.theme, self.columns.round] * self.changes).sum())
-        small = self._objective(change_cost=0)
+        small = self.objective(change_cost=0)
         second = self._run(small, time_limit, first.counts, most_changes=fewest)
         return Outcome(second.counts, second.bound + self.problem.change_cost * fewest, second.proven)
 
-    def _objective(self, change_cost: int | None = None) -> Floats:
+    def objective(self, change_cost: int | None = None) -> Floats:
+        """What all columns cost, the change cost replaced if given."""
         each = self.problem.change_cost if change_cost is None else change_cost
         return self._wide(self.cost + each * self.changes, self.problem.weight)
 
-    def _wide(self, places: Ints, weight: int = 0) -> Floats:
+    def _wide(self, places: Ints | Floats, weight: int = 0) -> Floats:
         return np.concatenate([places.astype(float), np.full(2 * self.cells, float(weight))])
 
     def _run(
@@ -181,10 +206,15 @@ class ExactModel:
         info = solver.getInfo()
         counts = None
         if info.primal_solution_status == int(highspy.SolutionStatus.kSolutionStatusFeasible):
-            counts = np.zeros((len(self.groups), *self.problem.shape[:2]), dtype=np.int64)
-            kept = self.columns
-            counts[kept.group, kept.theme, kept.round] = np.rint(solver.getSolution().col_value[: len(kept)])
+            counts = self.counts(solver)
         return Outcome(counts, info.mip_dual_bound, status == highspy.HighsModelStatus.kOptimal)
+
+    def counts(self, solver: highspy.Highs) -> Ints:
+        """What HiGHS found, by group, theme, round."""
+        counts = np.zeros((len(self.groups), *self.problem.shape[:2]), dtype=np.int64)
+        kept = self.columns
+        counts[kept.group, kept.theme, kept.round] = np.rint(solver.getSolution().col_value[: len(kept)])
+        return counts
 
     def _complete(self, counts: Ints) -> Floats:
         """Values of all columns for these counts."""
@@ -229,55 +259,3 @@ class ExactModel:
             solver.setOptionValue(option, setting)
         solver.passModel(model)
         return solver
-
-
-def close_gap(problem: Problem, groups: Groups, flow: Solution, deadline: float) -> Solution:
-    """Prove the flow's allocation, or find a better one; until `deadline` (monotonic seconds), then the best found.
-
-    Raises NoAllocationError when no allocation exists.
-    """
-    model = ExactModel(problem, groups)
-    best = replace(flow, engine="flow+exact", why="")
-    relaxed = model.relax(deadline - time.monotonic())
-    if relaxed is not None:
-        best = _with_relaxation(problem, groups, model, best, *relaxed)
-    if best.optimal:
-        return best
-    start = None if best.places is None else counts_of(problem, groups, best.places)
-    outcome = model.optimise(deadline - time.monotonic(), start)
-    if outcome.counts is not None:
-        best = _better(problem, best, places_of(problem, groups, outcome.counts))
-    if outcome.proven:
-        return replace(best, bound=best.total)
-    if np.isfinite(outcome.bound):
-        best = replace(best, bound=max(best.bound, math.ceil(outcome.bound + _pin_costs(problem) - 1e-6)))
-    why = "the time budget ended before the gap was closed"
-    return replace(best, why=why if best.places is not None else f"No allocation was found: {why}; none is ruled out.")
-
-
-def _with_relaxation(
-    problem: Problem, groups: Groups, model: ExactModel, best: Solution, values: Floats, duals: Floats
-) -> Solution:
-    """What the relaxation tells: prices with a better bound, and an allocation if its places are whole."""
-    prices = model.prices(duals)
-    bound = lower_bound(problem, prices, PRICE_SCALE, rows=groups.first, size=groups.size)
-    if bound > best.bound:
-        best = replace(best, bound=bound, prices=prices, scale=PRICE_SCALE)
-    whole = np.rint(values)
-    if np.abs(values - whole).max(initial=0) < 1e-6:
-        counts = np.zeros((len(groups), *problem.shape[:2]), dtype=np.int64)
-        kept = model.columns
-        counts[kept.group, kept.theme, kept.round] = whole
-        best = _better(problem, best, places_of(problem, groups, counts))
-    return best
-
-
-def _better(problem: Problem, best: Solution, places: Places) -> Solution:
-    total = evaluate(problem, places).total
-    return replace(best, places=places, total=total) if best.places is None or total < best.total else best
-
-
-def _pin_costs(problem: Problem) -> int:
-    """Rank and change costs of the pinned places, which the milp leaves out."""
-    objective = evaluate(problem, problem.pinned)
-    return objective.rank + objective.change
