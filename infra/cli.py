@@ -11,6 +11,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from infra.cloud.aws import add_deploy_parser
 from infra.cloud.stack import StackError, find_table
 from infra.demo.day import add_demo_parser
 from infra.files.allocate import add_allocation_parsers
@@ -34,6 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     add_demo_parser(commands)
     _add_event_parser(commands)
+    add_deploy_parser(commands)
     add_allocation_parsers(commands)
     return parser
 

@@ -23,14 +23,15 @@ def find_table(stack: str, name: str = "", *, region: str | None = None) -> Tabl
     """
     session = boto3.Session(region_name=region)
     try:
-        return Table(session.client("dynamodb"), name or _told_by(session.client("cloudformation"), stack))
+        return Table(session.client("dynamodb"), name or outputs_of(session.client("cloudformation"), stack)[OUTPUT])
     except (BotoCoreError, ClientError) as error:
         raise StackError(f"the stack {stack!r} cannot be read: {error}") from None
 
 
-def _told_by(cloudformation: Any, stack: str) -> str:
+def outputs_of(cloudformation: Any, stack: str) -> dict[str, str]:
+    """The outputs of a stack by name. Raises StackError if it is not a stack of Parcours."""
     found = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
-    for output in found.get("Outputs", []):
-        if output["OutputKey"] == OUTPUT:
-            return str(output["OutputValue"])
-    raise StackError(f"the stack {stack!r} has no output {OUTPUT}; is it Parcours?")
+    outputs = {output["OutputKey"]: str(output["OutputValue"]) for output in found.get("Outputs", [])}
+    if OUTPUT not in outputs:
+        raise StackError(f"the stack {stack!r} has no output {OUTPUT}; is it Parcours?")
+    return outputs
