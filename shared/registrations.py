@@ -14,8 +14,8 @@ from typing import Any
 
 from shared.errors import ConflictError, StaleError, TooBusyError
 from shared.i18n import N_
-from shared.mails import mails_of, send
-from shared.models import Event, Registration, RegistrationState, utc
+from shared.mails import mail_id, send
+from shared.models import Event, EventState, MailKind, Registration, RegistrationState, utc
 from shared.state import read_state
 from shared.table import (
     IDEMPOTENCY_PK,
@@ -53,6 +53,20 @@ ANSWER_KEPT = timedelta(days=1)
 
 CHANGED_MEANWHILE = N_("This registration was changed elsewhere meanwhile. Reload the page and try again.")
 TOO_BUSY = N_("Many people are registering at this moment. Please send the form again.")
+
+TRIES = 8
+"""How often an act whose conditions fail is tried again on what is stored by then."""
+
+OWN_MAILS: tuple[MailKind, ...] = (
+    "confirmation",
+    "already-registered",
+    "waiting-list",
+    "place-offered",
+    "reminder",
+    "withdrawn",
+    "address-changed",
+)
+"""Kinds of mail whose ids begin with the kind and the registration."""
 
 HOLDS_A_PLACE = (RegistrationState.CONFIRMED, RegistrationState.OFFERED)
 
@@ -121,7 +135,7 @@ def register(
         return draft, False
     taken = table.get(event_pk(event.id), address_sk(draft.email))
     state = read_state(table, event.id)
-    for _ in range(8):
+    for _ in range(TRIES):
         if taken:
             known = taken["registration"]
             mark = _answered_with(once, known, answered, now)
@@ -217,8 +231,9 @@ def remind(
 ) -> None:
     """Send a person the own link again, once an hour at most; a second wish in the hour is already fulfilled."""
     mail = send("already-registered", event, registration, now=now, occasion=f"{now:%Y%m%d%H}", facts={"why": kind})
+    there = check(event_pk(event), registration_sk(registration), {"pk": Present()})  # else: erased at this moment
     try:
-        table.write(mail if tell else mail_withheld(now), *extra)
+        table.write(mail if tell else mail_withheld(now), there, *extra)
     except ConditionFailedError:
         return
 
@@ -321,33 +336,65 @@ def withdraw(table: Table, before: Registration, *, now: datetime, extra: Sequen
 def erase(table: Table, before: Registration, *, now: datetime, extra: Sequence[Write] = (), tell: bool = True) -> None:
     """Delete everything kept of a person, at once: the registration, its address, programmes and mail rows.
 
-    The last mail (`erased`) carries its address itself, until it is sent. Half-done work is finished by repeating:
-    the registration goes last.
+    Keys are derived or found by prefix, so that no partition is read whole. The rows that a run or a publication may
+    write at this moment go in the same transaction as the registration, which both of them check: what they write
+    comes before it and is deleted here, or after it and is refused. The last mail (`erased`) carries its address
+    itself, until it is sent. Half-done work is finished by repeating: the registration goes last.
+
+    Raises StaleError when the registration changed meanwhile, TooBusyError when runs begin faster than this is done.
     """
-    event = before.event
-    state = read_state(table, event)
-    leftovers = [delete(programmes_pk(event, run), programme_sk(before.id)) for run in range(1, state.runs + 1)]
-    leftovers += [delete(mails_pk(event), mail.id) for mail in mails_of(table, event) if mail.registration == before.id]
-    last: list[Write] = [
-        delete(event_pk(event), registration_sk(before.id), expect={"revision": before.revision}),
-        *extra,
-    ]
-    if before.state is not RegistrationState.WITHDRAWN:
+    for _ in range(TRIES):
+        state = read_state(table, before.event)
+        _delete_mails(table, before)
+        last = _last_of(before, state, now, tell=tell)
+        rows = _rows_of_runs(before, state.runs)
+        room = MOST_WRITES - len(last) - len(extra)
+        table.delete_all([{"pk": pk, "sk": sk} for pk, sk in rows[room:]])
+        try:
+            table.write(*(delete(pk, sk) for pk, sk in rows[:room]), *last, *extra)
+        except ConditionFailedError as error:
+            if "state" not in error.refused or "registration" in error.refused:
+                raise StaleError(CHANGED_MEANWHILE) from None
+        else:
+            _delete_mails(table, before)  # a reminder, or a link sent again, may have been written in between
+            return
+    raise TooBusyError
+
+
+def _last_of(before: Registration, state: EventState, now: datetime, *, tell: bool) -> list[Write]:
+    """The registration, its address, its place and the mail that says so; refused if a run began meanwhile."""
+    pk = event_pk(before.event)
+    seen = {"runs": state.runs, "published_run": state.published_run}
+    writes = [delete(pk, registration_sk(before.id), expect={"revision": before.revision}, name="registration")]
+    if before.state is RegistrationState.WITHDRAWN:
+        writes.append(check(pk, STATE_SK, seen, name="state"))
+    else:
         counter = "confirmed" if before.state in HOLDS_A_PLACE else "waiting"
-        last += [
-            delete(event_pk(event), address_sk(before.email)),
-            update(event_pk(event), STATE_SK, add={counter: -1}),
-        ]
+        writes.append(update(pk, STATE_SK, add={counter: -1}, expect=seen, name="state"))
+        writes.append(delete(pk, address_sk(before.email)))
     if tell:
-        last.append(send("erased", event, before.id, now=now, to=before.email, language=before.language))
-    room = MOST_WRITES - len(last)
-    while len(leftovers) > room:
-        table.write(*leftovers[:MOST_WRITES])
-        leftovers = leftovers[MOST_WRITES:]
-    try:
-        table.write(*leftovers, *last)
-    except ConditionFailedError:
-        raise StaleError(CHANGED_MEANWHILE) from None
+        writes.append(send("erased", before.event, before.id, now=now, to=before.email, language=before.language))
+    return writes
+
+
+def _rows_of_runs(before: Registration, runs: int) -> list[tuple[str, str]]:
+    """The keys of a person's programmes and of the mails that told of them, those of the newest run first."""
+    return [
+        key
+        for run in range(runs, 0, -1)
+        for key in (
+            (programmes_pk(before.event, run), programme_sk(before.id)),
+            (mails_pk(before.event), mail_id("programme", before.id, run=run)),
+            (mails_pk(before.event), mail_id("programme-changed", before.id, run=run)),
+        )
+    ]
+
+
+def _delete_mails(table: Table, before: Registration) -> None:
+    """Delete the mails to a person that are found by their ids: all but those of runs, and the last one."""
+    for kind in OWN_MAILS:
+        found = table.query(mails_pk(before.event), mail_id(kind, before.id), only=("pk", "sk", "registration"))
+        table.delete_all([row for row in found if row["registration"] == before.id])
 
 
 def still_holds_a_place(event: str, registration: str) -> Write:

@@ -20,6 +20,7 @@ from shared.models import Event, EventState, Programme, Registration, Registrati
 from shared.state import read_state
 from shared.table import (
     PROGRAMMES,
+    REGISTRATIONS,
     RUNS,
     STATE_SK,
     Absent,
@@ -266,6 +267,19 @@ def store_programmes(table: Table, programmes: Sequence[Programme], *, replacing
         }
         for one in programmes
     )
+    if programmes:
+        _forget_erased(table, programmes[0].event, programmes[0].run)
+
+
+def _forget_erased(table: Table, event: str, run: int) -> None:
+    """Delete the programmes of people who were erased after the run had read them.
+
+    An erasure deletes the programmes of every run in the transaction that deletes the registration. So a programme
+    that was stored before it is gone, and one that was stored after it finds no registration here.
+    """
+    here = {row["id"] for row in table.query(event_pk(event), REGISTRATIONS, only=("id",))}
+    stored = table.query(programmes_pk(event, run), PROGRAMMES, only=("pk", "sk", "registration"))
+    table.delete_all([row for row in stored if row["registration"] not in here])
 
 
 def finish_run(
