@@ -230,7 +230,7 @@ def input_digest(
 def _event_facts(
     event: Event, mode: Mode, seed: str, weight: int | None, tolerance: Fraction | None
 ) -> dict[str, object]:
-    rounds = [slot.id for slot in event.rounds]
+    rounds = sorted(slot.id for slot in event.rounds)
     return {
         "event": event.id,
         "mode": mode,
@@ -238,9 +238,9 @@ def _event_facts(
         "rounds": rounds,
         "themes": [
             [t.id, sorted(t.open_to), [[event.seats(t.id, r), event.minimum(t.id, r)] for r in rounds]]
-            for t in event.themes
+            for t in sorted(event.themes, key=lambda theme: theme.id)
         ],
-        "partner_types": [kind.id for kind in event.partner_types],
+        "partner_types": sorted(kind.id for kind in event.partner_types),
         "rank_costs": list(event.rank_costs),
         "weight": event.allocation.balance.weight if weight is None else weight,
         "tolerance": str(event.tolerance if tolerance is None else tolerance),

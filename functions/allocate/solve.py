@@ -13,11 +13,13 @@ from fractions import Fraction
 from functools import partial
 from typing import Literal
 
+import numpy as np
+
 from functions.allocate.exact.close_gap import close_gap
 from functions.allocate.exact.infeasible import full_cut, plain_cuts
 from functions.allocate.exact.keep_run import solve_keeping
 from functions.allocate.fairness.reasons import Reason, reasons
-from functions.allocate.fairness.shares import draw, lots, spread_regret
+from functions.allocate.fairness.shares import draw, in_order_of_lots, lots, spread_regret
 from functions.allocate.flows.two_flows import solve_flow
 from functions.allocate.model.groups import Groups, group_attendees
 from functions.allocate.model.objective import (
@@ -90,17 +92,25 @@ def _solve_costs(problem: Problem, deadline: float, *, engine: EngineChoice, gro
 
 
 def _among_equals(problem: Problem, groups: Groups, places: Places) -> Places:
-    """Spread regret over the programmes as they stand, then let the lottery decide among equals."""
-    if not problem.even:
-        cost = problem.rank_costs[problem.rank]
-        movable = (places != NOWHERE) & (problem.pinned == NOWHERE)
-        if problem.change_cost:
-            movable &= problem.held == NOWHERE
-        margin = None if problem.all_possible else problem.possible.T
-        spread_regret(places, cost, problem.partner_type, movable, [[r] for r in range(places.shape[1])], margin)
+    """Where rounds differ, spread regret over the programmes as they stand, then let the lots decide among equals.
+
+    Where they are alike, the lots have decided already between all allocations of least cost.
+    """
+    if problem.even:
+        return places
+    by_lot = in_order_of_lots(problem.seed, problem.ids)
+    movable = (places != NOWHERE) & (problem.pinned == NOWHERE)
+    if problem.change_cost:
+        movable &= problem.held == NOWHERE
+    mine = places[by_lot]
+    cost, partner_type = problem.rank_costs[problem.rank[by_lot]], problem.partner_type[by_lot]
+    margin = None if problem.all_possible else problem.possible[by_lot].T
+    spread_regret(mine, cost, partner_type, movable[by_lot], [[r] for r in range(places.shape[1])], margin)
+    spread = np.empty_like(places)
+    spread[by_lot] = mine
     return draw(
-        places,
-        personal_costs(problem, places),
+        spread,
+        personal_costs(problem, spread),
         groups,
         lambda who: lots(problem.seed, [problem.ids[a] for a in who]),
     )
@@ -238,7 +248,8 @@ def _told(grounds: Mapping[str, Reason], event: Event) -> dict[str, str]:
 def programmes_of(problem: Problem, places: Places) -> dict[str, dict[str, str]]:
     """Programmes by id and round, names for numbers."""
     programmes: dict[str, dict[str, str]] = {one: {} for one in problem.ids}
-    for r, slot in enumerate(problem.rounds):
+    for r in problem.rounds_by_time:
+        slot = problem.rounds[r]
         for one, t in zip(problem.ids, places[:, r].tolist(), strict=True):
             if t != NOWHERE:
                 programmes[one][slot] = problem.themes[t]
@@ -248,11 +259,11 @@ def programmes_of(problem: Problem, places: Places) -> dict[str, dict[str, str]]
 def prices_by_name(problem: Problem, prices: Ints) -> dict[str, dict[str, dict[str, int]]]:
     """Prices by theme, round and partner type, names for numbers."""
     return {
-        theme: {
-            slot: dict(zip(problem.partner_types, prices[t, r].tolist(), strict=True))
-            for r, slot in enumerate(problem.rounds)
+        problem.themes[t]: {
+            problem.rounds[r]: dict(sorted(zip(problem.partner_types, prices[t, r].tolist(), strict=True)))
+            for r in problem.rounds_by_time
         }
-        for t, theme in enumerate(problem.themes)
+        for t in sorted(range(len(problem.themes)), key=problem.themes.__getitem__)
     }
 
 

@@ -45,7 +45,7 @@ class Case:
         self.ids = [attendee.id for attendee in self.attendees]
         self.compared_with = allocation.previous if previous is None else previous
         self.previous: Mapping[str, Mapping[str, str]] = (self.compared_with or {}) if allocation.mode == "keep" else {}
-        self.rounds = [slot.id for slot in event.rounds]
+        self.rounds = [slot.id for slot in sorted(event.rounds, key=lambda slot: (slot.start, slot.id))]
         self.themes = [theme.id for theme in event.themes]
         self.types = [partner_type.id for partner_type in event.partner_types]
         self.theme_number = {theme: t for t, theme in enumerate(self.themes)}

@@ -89,16 +89,17 @@ def _digest(case: Case) -> Iterator[str]:
     event, run = case.event, case.allocation
     if run.event != event.id:
         yield f"it is for the event {run.event!r}"
+    rounds = sorted(case.rounds)
     facts = {
         "event": event.id,
         "mode": run.mode,
         "seed": run.seed,
-        "rounds": case.rounds,
+        "rounds": rounds,
         "themes": [
-            [t.id, sorted(t.open_to), [[event.seats(t.id, r), event.minimum(t.id, r)] for r in case.rounds]]
-            for t in event.themes
+            [t.id, sorted(t.open_to), [[event.seats(t.id, r), event.minimum(t.id, r)] for r in rounds]]
+            for t in sorted(event.themes, key=lambda theme: theme.id)
         ],
-        "partner_types": case.types,
+        "partner_types": sorted(case.types),
         "rank_costs": event.rank_costs,
         "weight": run.weight,
         "tolerance": str(Fraction(run.tolerance)),

@@ -28,6 +28,7 @@ class Outcome:
 
     def __init__(self, problem: Problem, places: Places, *, optimal: bool) -> None:
         self.problem, self.places, self.optimal = problem, places, optimal
+        self.rounds_by_time = problem.rounds_by_time
         self.heads = heads_of(problem, places)
         self.fill = self.heads.sum(axis=2)
         themes = len(problem.themes)
@@ -60,7 +61,9 @@ class Outcome:
         problem = self.problem
         rank = int(problem.rank[a, theme])
         missed = Statement(Says.NOT_OFFERED, problem.themes[theme], rank + 1)
-        attended = np.flatnonzero(problem.present[a] & (problem.seats[theme] > 0))
+        attended = np.array(
+            [r for r in self.rounds_by_time if problem.present[a, r] and problem.seats[theme, r]], dtype=np.int64
+        )
         if not len(attended):
             return missed
         seats = int(problem.seats[theme, attended].sum())
@@ -113,7 +116,7 @@ class Outcome:
     def reason(self, a: int, missed: list[Statement]) -> Reason:
         """What attendee `a` got, pinned places first, then best first; and why not better."""
         problem, places = self.problem, self.places[a]
-        attended = np.flatnonzero(places != NOWHERE).tolist()
+        attended = [r for r in self.rounds_by_time if places[r] != NOWHERE]
         if not attended:
             return (Statement(Says.ABSENT),)
         attended.sort(key=lambda r: (problem.pinned[a, r] == NOWHERE, problem.rank[a, places[r]]))

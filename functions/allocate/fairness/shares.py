@@ -1,14 +1,14 @@
-"""From counts to people: even shares, and a lottery among equals.
+"""From counts to people: even shares, and lots.
 
-Inside a group the counts of network 1 become one set of themes a person. Swaps between people of one type, at equal
-total cost, then spread regret until no swap lowers the sum of squared personal costs. Last, among equals, whoever
-draws the lower lot gets the better programme.
+Inside a group the counts of network 1 become one set of themes a person. Where rounds are alike, `draw.py` then lets
+the lots decide between all allocations of least cost. Where they differ, swaps between people of one type, in one round
+and at equal total cost, spread regret until no swap lowers the sum of squared personal costs or, leaving it, serves a
+better lot; among people with the same type, ranking and absences the better lot gets the programme of the lower cost.
 
-The draw can be checked. A lot is made of the seed, which the organiser may fix and announce before registration
-closes and which every result names, and of the attendee's id, and of nothing else: nobody's name, hour of registration
-or row counts, and nobody can choose their lot without choosing the seed. Anyone can compute their own with the command
-that `lots` gives. Of any two people of one partner type with the same ranking and absences, the one with the lower lot
-(compared as hexadecimal text) has the programme of the lower cost; `parcours verify` checks that for everyone.
+A lot can be checked. It is made of the seed, whose digest the event's page shows from the opening of registration on
+and which every result names, and of the attendee's id, and of nothing else: nobody's name, hour of registration or row
+counts, and nobody can choose their lot without choosing the seed. Anyone can compute their own with the command that
+`lots` gives.
 """
 
 from __future__ import annotations
@@ -42,6 +42,12 @@ def lots(seed: str, ids: Sequence[str]) -> list[bytes]:
     return drawn
 
 
+def in_order_of_lots(seed: str, ids: Sequence[str]) -> Ints:
+    """The places of these people in the order of their lots, the best (lowest) first."""
+    halves = np.frombuffer(b"".join(lots(seed, ids)), dtype=">u8").reshape(len(ids), -1)
+    return np.asarray(np.lexsort((halves[:, 1], halves[:, 0])))  # 128 bits: no two are equal
+
+
 def share_themes(given: Ints, size: Ints, units: Ints, cost: Ints) -> Places:
     """Turn counts into sets: a row for each person, group after group, `max(units)` columns, `NOWHERE` where fewer.
 
@@ -70,10 +76,12 @@ def spread_regret(
 ) -> None:
     """Swap themes between people of one type until no swap lowers the sum of squared personal costs; in place.
 
-    `places` holds each person's themes by column and `movable` which of these may be given away; a swap exchanges
-    theme t of one for theme u of another, in columns of one of `slots`, when the costs added stay the same. Each swap
-    lowers a sum of integers, so the end is reached. `margin` (by theme and person) may tell which themes are as dear
-    to a person as the dearest they have, at prices that prove an optimum: a swap at equal cost is among these only.
+    People are rows in the order of lots. `places` holds each person's themes by column and `movable` which of these
+    may be given away; a swap exchanges theme t of one for theme u of another, in columns of one of `slots`, when the
+    costs added stay the same. A swap that leaves the sum of squares as it is, because two people only change places in
+    what they pay, is made where it serves the better lot. Each swap lowers a sum of integers, or leaves it and serves
+    a better lot, so the end is reached. `margin` (by theme and person) may tell which themes are as dear to a person as
+    the dearest they have, at prices that prove an optimum: a swap at equal cost is among these only.
     """
     if not len(places):
         return
@@ -166,7 +174,8 @@ def _buckets(
         payers = payers[np.argsort(personal[payers], kind="stable")]
         gainers = gainers[np.argsort(-personal[gainers], kind="stable")]
         pairs = min(len(payers), len(gainers))
-        helps = personal[gainers[:pairs]] - personal[payers[:pairs]] > key // width
+        gap, step = personal[gainers[:pairs]] - personal[payers[:pairs]], key // width
+        helps = (gap > step) | ((gap == step) & (gainers[:pairs] < payers[:pairs]))
         if helps.any():
             yield payers[:pairs][helps], gainers[:pairs][helps]
 

@@ -57,7 +57,7 @@ class Market:
         self.open = np.concatenate(open_) if open_ else np.zeros(0, dtype=np.int64)
         self.partner_type = np.searchsorted(crowd.ends, self.tied, side="right") - 1
         self.demand_value = demand_value
-        self.low, self.high = _heads_range(supply, prices)
+        self.low, self.high = heads_range(supply, prices)
         self.value = -ENDLESS << 30 if beyond else demand_value + self._supply_value()
         """D; far below any other at prices that only somebody without a seat would pay."""
 
@@ -129,7 +129,7 @@ def follow(market: Market, step: Ints) -> Market:
     return market
 
 
-def _heads_range(supply: ThemeSupply, prices: Prices) -> tuple[Ints, Ints]:
+def heads_range(supply: ThemeSupply, prices: Prices) -> tuple[Ints, Ints]:
     """Fewest and most heads by theme and type that are best for a workshop at these prices.
 
     With d what a head pays above a seat: none below −weight, the lower bound up to 0, the upper bound from there on,

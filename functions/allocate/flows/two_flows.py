@@ -6,11 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from functions.allocate.fairness.shares import share_themes, spread_regret
+from functions.allocate.fairness.draw import Leeway, draw_themes
+from functions.allocate.fairness.shares import in_order_of_lots, share_themes
 from functions.allocate.flows.contested import settle
 from functions.allocate.flows.crowd import Crowd, make_crowd
-from functions.allocate.flows.prices import theme_prices
-from functions.allocate.flows.themes import ThemeDemand, assign_themes, theme_supply
+from functions.allocate.flows.market import heads_range
+from functions.allocate.flows.prices import Prices, theme_prices
+from functions.allocate.flows.themes import ThemeDemand, ThemeSupply, assign_themes, theme_supply
 from functions.allocate.flows.timetable import make_timetable
 from functions.allocate.model.bound import lower_bound, supply_value
 from functions.allocate.model.groups import Groups, allowed_places, place_costs
@@ -35,29 +37,32 @@ def solve_flow(problem: Problem, groups: Groups) -> Solution:
         return _solve_crowd(problem)
     demand, supply = theme_demand(problem, groups.first, groups.size), theme_supply(problem)
     given = assign_themes(demand, supply)
-    prices = theme_prices(demand, supply, given).heads
+    prices = theme_prices(demand, supply, given)
     sets = np.full((problem.people, len(problem.rounds)), NOWHERE, dtype=np.int16)
     dealt = share_themes(given, demand.size, demand.units, demand.cost)
     sets[groups.order, : dealt.shape[1]] = dealt
-    margin = _on_the_margin(demand, prices)
+    margin = _on_the_margin(demand, prices.heads)
     tied = np.flatnonzero(np.asarray(margin.any(axis=1))[groups.of])
-    table = in_all_rounds(problem, prices)
+    table = in_all_rounds(problem, prices.heads)
     bound = lower_bound(problem, table, rows=groups.first, size=groups.size)
-    return _order_sets(problem, sets, tied, margin[groups.of[tied]].T, Solution(None, 0, bound, table, 1, "flow"))
+    if problem.even:
+        _draw(problem, sets, tied, margin[groups.of[tied]].T, _leeway(supply, prices))
+    return _make_timetable(problem, sets, Solution(None, 0, bound, table, 1, "flow"))
 
 
 def _solve_crowd(problem: Problem) -> Solution:
     """Network 1 for people who are all different."""
-    settled = settle(_crowd(problem), theme_supply(problem))
+    supply = theme_supply(problem)
+    settled = settle(_crowd(problem), supply)
     table = in_all_rounds(problem, settled.prices.heads)
     # With even rounds everyone has the cheapest themes there are for them, in every round at the same price.
     cheapest = settled.demand_value + supply_value(problem, table, 1) if problem.even else None
     bound = lower_bound(problem, table) if cheapest is None else cheapest
     sets = np.full((problem.people, len(problem.rounds)), NOWHERE, dtype=np.int16)
     sets[:, : settled.sets.shape[1]] = settled.sets
-    return _order_sets(
-        problem, sets, settled.tied, settled.margin, Solution(None, 0, bound, table, 1, "contested-flow")
-    )
+    if problem.even:
+        _draw(problem, sets, settled.tied, settled.margin, _leeway(supply, settled.prices))
+    return _make_timetable(problem, sets, Solution(None, 0, bound, table, 1, "contested-flow"))
 
 
 def _crowd(problem: Problem) -> Crowd:
@@ -90,14 +95,37 @@ def _on_the_margin(demand: ThemeDemand, prices: Ints) -> Bools:
     return margin
 
 
-def _order_sets(problem: Problem, sets: Places, tied: Ints, margin: Bools, solution: Solution) -> Solution:
-    """Spread regret where rounds are alike, then make the timetable; the places stay None if none fits."""
-    if problem.even:
-        mine = sets[tied]
-        columns = [list(range(len(problem.rounds)))]
-        cost = problem.rank_costs[problem.rank[tied]]
-        spread_regret(mine, cost, problem.partner_type[tied], mine != NOWHERE, columns, margin)
-        sets[tied] = mine
+def _leeway(supply: ThemeSupply, prices: Prices) -> Leeway:
+    """The heads that are best for every workshop at these prices."""
+    low, high = heads_range(supply, prices)
+    return Leeway(
+        low,
+        high,
+        least=np.where(prices.seats > 0, supply.most, supply.least),
+        most=np.where(prices.seats < 0, supply.least, supply.most),
+    )
+
+
+def _draw(problem: Problem, sets: Places, tied: Ints, margin: Bools, leeway: Leeway) -> None:
+    """Let the lots decide among all sets of least cost; in place. `margin` by theme and tied person."""
+    if not len(tied):
+        return
+    themes, _, types = problem.shape
+    heads = np.zeros((themes, types), dtype=np.int64)
+    for column in sets.T:
+        code = column.astype(np.int64) * types + problem.partner_type
+        heads += np.bincount(code, minlength=themes * types).reshape(themes, types)
+    order = in_order_of_lots(problem.seed, [problem.ids[a] for a in tied.tolist()])
+    who = tied[order]
+    rank = problem.rank[who]
+    ranked = rank < themes
+    if not ranked.all():  # the order of the themes, itself drawn, decides between two that are not ranked
+        rank = rank.argsort(axis=1, kind="stable").argsort(axis=1).astype(rank.dtype)
+    sets[who] = draw_themes(sets[who], rank.T, ranked.T, margin[:, order], problem.partner_type[who], heads, leeway)
+
+
+def _make_timetable(problem: Problem, sets: Places, solution: Solution) -> Solution:
+    """Order the sets into rounds; the places stay None if they do not fit."""
     try:
         places = make_timetable(problem, sets)
     except EngineCannotError as fault:

@@ -1,22 +1,23 @@
 """What the allocator is given: attendees, and the event as arrays.
 
 Everything that influences an outcome passes through here, in one canonical order (attendees by id, themes, rounds and
-partner types as the event lists them), so that the order of the input never matters.
+partner types in an order that the seed draws), so that the order of the input never matters.
 """
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.attendees import Attendee, BadInputError, Mode, input_faults, unranked_cost
-from shared.models import Event, mirroring_band
+from shared.models import Event, PartnerType, Round, Theme, mirroring_band
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -138,6 +139,12 @@ class Problem:
         return free
 
     @property
+    def rounds_by_time(self) -> list[int]:
+        """The numbers of the rounds, the earliest first."""
+        titles = self.round_titles or self.rounds
+        return sorted(range(len(self.rounds)), key=lambda r: (titles[r], self.rounds[r]))
+
+    @property
     def even(self) -> bool:
         """Whether all rounds are alike for everyone: then two flows are enough (de Werra)."""
         return bool(
@@ -166,14 +173,15 @@ def build_problem(
     faults = list(input_faults(event, attendees, previous if mode == "keep" else None))
     if faults:
         raise BadInputError(faults)
-    themes = [theme.id for theme in event.themes]
-    rounds = [slot.id for slot in event.rounds]
-    types = [kind.id for kind in event.partner_types]
+    listed_themes, listed_rounds = drawn_order(seed, "theme", event.themes), drawn_order(seed, "round", event.rounds)
+    themes = [theme.id for theme in listed_themes]
+    rounds = [slot.id for slot in listed_rounds]
+    types = [partner_type.id for partner_type in drawn_order(seed, "type", event.partner_types)]
     people = sorted(attendees, key=lambda attendee: attendee.id)
     theme_number = {theme: t for t, theme in enumerate(themes)}
     type_number = {kind: g for g, kind in enumerate(types)}
     partner_type = np.array([type_number[attendee.partner_type] for attendee in people], dtype=np.int64)
-    open_to = np.array([[theme.is_open_to(kind) for kind in types] for theme in event.themes], dtype=np.bool_)
+    open_to = np.array([[theme.is_open_to(kind) for kind in types] for theme in listed_themes], dtype=np.bool_)
     rank, rank_costs, choices = _ranks(people, theme_number, event.rank_costs, open_to.T[partner_type])
     problem = Problem(
         themes=tuple(themes),
@@ -193,8 +201,8 @@ def build_problem(
         seed=seed,
         choices=choices,
         open_to=open_to,
-        theme_titles=tuple(theme.title for theme in event.themes),
-        round_titles=tuple(f"{slot.start:%H:%M}" for slot in event.rounds),
+        theme_titles=tuple(theme.title for theme in listed_themes),
+        round_titles=tuple(f"{slot.start:%H:%M}" for slot in listed_rounds),
     )
     if mode == "fresh":
         return problem
@@ -202,6 +210,18 @@ def build_problem(
     given = event.allocation.change_cost
     change_cost = decisive if given is None else given
     return replace(problem, change_cost=change_cost, decisive=change_cost >= decisive)
+
+
+Named = TypeVar("Named", Theme, Round, PartnerType)
+
+
+def drawn_order(seed: str, what: str, listed: Sequence[Named]) -> list[Named]:
+    """Themes, rounds or partner types in an order that the seed draws: by HMAC-SHA256(seed, `what` and the id).
+
+    Where the solver has to begin somewhere, it begins there: neither the order in which the event lists them nor their
+    names favour anybody.
+    """
+    return sorted(listed, key=lambda one: hmac.digest(seed.encode(), f"{what} {one.id}".encode(), "sha256"))
 
 
 def decisive_change_cost(problem: Problem) -> int:

@@ -1,0 +1,117 @@
+"""Every tie is drawn by lot: neither lists, nor types, nor rankings, nor ids decide."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from functions.allocate.fairness import draw
+from functions.allocate.flows import two_flows
+from shared.attendees import Attendee
+from tests.unit.allocate.drawing import (
+    chi_squared,
+    choices,
+    drawn_by_trying,
+    listed_otherwise,
+    lot,
+    moved_by_the_order,
+    tiny_even_instance,
+    wins,
+)
+from tests.unit.allocate.instances import Instance, allocated, crowd, event_of, rank_cost
+
+CRITICAL = 6.635
+"""χ² of one degree of freedom that chance exceeds once in a hundred."""
+
+ABC = ("theme-0", "theme-1", "theme-2")
+ACB = ("theme-0", "theme-2", "theme-1")
+
+
+def the_last_seat(first: Attendee, second: Attendee, types: int) -> Instance:
+    """One round, three themes with one seat each, two people who both want theme-0."""
+    return Instance(event_of(3, 1, types, 1, weight=0), [first, second])
+
+
+@pytest.mark.parametrize(
+    "instance",
+    [
+        the_last_seat(Attendee("p1", "type-0", ABC), Attendee("p2", "type-1", ABC), 2),
+        the_last_seat(Attendee("p1", "type-0", ABC), Attendee("p2", "type-0", ACB), 1),
+        the_last_seat(Attendee("p1", "type-0", ABC), Attendee("p2", "type-0", ABC), 1),
+    ],
+    ids=["two types", "two rankings", "equals"],
+)
+def test_two_who_tie_win_equally_often_and_the_better_lot_wins(instance: Instance) -> None:
+    """Over 200 seeds, and under each of them with every list in another order too."""
+    won = wins(instance, "theme-0", 200)
+
+    assert chi_squared([won["p1"], won["p2"]], [100, 100]) < CRITICAL
+    for seed in range(40):
+        lucky = min(("p1", "p2"), key=lambda who: lot(f"seed {seed}", who))
+        other = listed_otherwise(instance, random.Random(seed))
+        for question in (instance, other):
+            assert allocated(question, seed=f"seed {seed}").programmes[lucky] == {"round-0": "theme-0"}
+
+
+@pytest.mark.parametrize("edges", [two_flows.MOST_EDGES, 0], ids=["groups", "crowd"])
+@pytest.mark.parametrize("few", [draw.FEW, 0], ids=["products", "bits"])
+def test_everybody_gets_choice_by_choice_what_the_lots_give(
+    monkeypatch: pytest.MonkeyPatch, edges: int, few: int
+) -> None:
+    """Against a list of all allocations of least cost, in the order of lots; the same for both engines."""
+    monkeypatch.setattr(two_flows, "MOST_EDGES", edges)
+    monkeypatch.setattr(draw, "FEW", few)
+    tried = 0
+    for seed in range(40):
+        instance = tiny_even_instance(seed)
+        wanted = drawn_by_trying(instance, "a seed", 4_000)
+        if wanted is None:
+            continue
+        programmes = allocated(instance, seed="a seed").programmes
+        assert choices(instance.event, instance.attendees, programmes) == wanted, seed
+        tried += 1
+    assert tried > 15
+
+
+def test_nobody_gets_a_second_wish_before_everybody_had_a_turn_at_the_first() -> None:
+    """Eight who agree on four themes: the better half gets first and third, the other half second and fourth."""
+    event = event_of(4, 2, 1, 2, weight=0)
+    people = [Attendee(f"person-{a}", "type-0", ("theme-0", "theme-1", "theme-2", "theme-3")) for a in range(8)]
+    programmes = allocated(Instance(event, people), seed="a seed").programmes
+
+    by_lot = sorted(people, key=lambda one: lot("a seed", one.id))
+
+    assert [rank_cost(event, one, programmes[one.id]) for one in by_lot] == [0 + 4] * 4 + [1 + 9] * 4
+
+
+def test_a_theme_nobody_ranked_is_not_kept_from_somebody_who_did() -> None:
+    """To the better lot all unranked themes are the same, so they leave the one that the other ranked."""
+    event = event_of(3, 1, 1, 1, weight=0, rank_costs=[0, 0, 0])
+    people = [Attendee("p1", "type-0", ()), Attendee("p2", "type-0", ("theme-1",))]
+
+    for seed in range(10):
+        assert allocated(Instance(event, people), seed=str(seed)).programmes["p2"] == {"round-0": "theme-1"}
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(min_value=0, max_value=10**6))
+def test_the_order_of_lists_changes_nobodys_programme(seed: int) -> None:
+    """Themes, rounds, types, people and seats in any order; even, uneven, absent, pinned, partial, minima, keep."""
+    assert moved_by_the_order(seed) == []
+
+
+def test_the_order_of_lists_changes_nobody_of_a_crowd() -> None:
+    """Where hardly two people are alike, and prices decide."""
+    rng = random.Random(5)
+    event = event_of(12, 2, 4, 24, weight=2)
+    instance = Instance(event, crowd(event, 240, rng, skew=2))
+
+    first = allocated(instance, seed="a seed")
+    second = allocated(listed_otherwise(instance, rng), seed="a seed")
+
+    assert first.engine == "contested-flow"
+    assert first.programmes == second.programmes
+    assert first.input_digest == second.input_digest
