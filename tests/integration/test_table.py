@@ -23,7 +23,7 @@ VARIES = {
     "random": r"[0-9a-f]{8}",
     "mail": r"[a-z-]+(#[0-9]+)?#[0-9a-f]{0,20}(#[a-z0-9-]+)?",
     "nonce": r"[0-9a-f]{32}",
-    "what": r"(register|move|sign-in-source|sign-in-address)",
+    "what": r"(register|mailbox|move|sign-in-source|sign-in-address)",
     "hour": r"[0-9]{10}",
 }
 """What may stand for each part of a key that varies."""
