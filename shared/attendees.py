@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
@@ -112,6 +112,20 @@ def unranked_cost(rank_costs: Sequence[int], ranked: int, possible: int) -> int:
         How many themes the person ranked, and how many they may join.
     """
     return rank_costs[ranked] if ranked < possible else 0
+
+
+def mean_costs(people: Iterable[tuple[str, int]]) -> dict[str, tuple[int, float]]:
+    """How many people of each partner type there are, and what their programmes cost on average.
+
+    Parameters
+    ----------
+    people
+        Partner type and cost of each person's programme; types come out by name.
+    """
+    costs: dict[str, list[int]] = {}
+    for partner_type, cost in people:
+        costs.setdefault(partner_type, []).append(cost)
+    return {known: (len(found), sum(found) / len(found)) for known, found in sorted(costs.items())}
 
 
 def attendees(people: Sequence[Registration]) -> list[Attendee]:

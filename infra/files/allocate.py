@@ -31,7 +31,8 @@ from functions.allocate.model.problem import EngineCannotError, NoAllocationErro
 from functions.allocate.model.result import Allocation
 from functions.allocate.solve import allocate
 from infra.report.compare import compare
-from infra.report.page import heads_of_types, report_page
+from infra.report.facts import heads_of_types
+from infra.report.page import report_page
 from infra.verify.checks import Check, verify
 from shared.allocations import checksum
 from shared.attendees import Attendee, attendee_faults, closed_themes, programme_faults

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import logging
 import shlex
-import textwrap
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
+from heapq import nsmallest
 from html import escape
 
 from functions.allocate.model.problem import EngineCannotError, NoAllocationError
 from functions.allocate.model.result import Allocation
 from functions.allocate.solve import balance_curve
+from infra.report.charts import LABELS, bars, curve_picture, figure, legend, lines_of, mix_cell, patterns, share
+from infra.report.facts import Facts, gather
 from shared.attendees import Attendee
-from shared.models import Event, mirroring_band
+from shared.models import Event
 from shared.reasons import ordinal
 
 logger = logging.getLogger(__name__)
@@ -29,23 +30,6 @@ MOST_IN_CURVE = 5_000
 """People up to whom the curve of balance is computed: it takes an allocation for each weight."""
 
 WORST_OFF = 10
-
-LABELS = 330
-"""Width for the names of workshops, of 960."""
-
-_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8a6d00", "#5c5c8a")
-"""Okabe and Ito's palette, which colour-blind readers tell apart, without its yellow and black."""
-
-_STROKES = (
-    "",
-    '<path d="M-1 1l2-2M0 8l8-8M7 9l2-2" stroke="#fff" stroke-width="2"/>',
-    '<circle cx="4" cy="4" r="1.7" fill="#fff"/>',
-    '<path d="M0 4h8" stroke="#fff" stroke-width="2"/>',
-    '<path d="M-1 7l2 2M0 0l8 8M7-1l2 2" stroke="#fff" stroke-width="2"/>',
-    '<path d="M4 0v8" stroke="#fff" stroke-width="2"/>',
-    '<path d="M0 4h8M4 0v8" stroke="#fff" stroke-width="1.5"/>',
-    '<path d="M0 0l8 8M8 0l-8 8" stroke="#fff" stroke-width="1.2"/>',
-)
 
 _STYLE = """
 :root{--ink:#1b2430;--soft:#5a6675;--line:#c9d1da;--paper:#fff;--panel:#f4f6f8;--band:#b9c6d3;--strong:#0b5c8a}
@@ -74,75 +58,20 @@ figure,table,.facts{break-inside:avoid}h2{break-after:avoid}
 """
 
 
-@dataclass(frozen=True)
-class _Facts:
-    """What the pictures show, counted from the programmes."""
-
-    event: Event
-    attendees: Sequence[Attendee]
-    allocation: Allocation
-    heads: Counter[tuple[str, str, str]]
-    kinds: list[str]
-
-    def fill(self, theme: str, slot: str) -> int:
-        """Heads of a workshop."""
-        return sum(self.heads[theme, slot, kind] for kind in self.kinds)
-
-    def workshops(self) -> Iterator[tuple[str, str, int]]:
-        """Theme, round and seats of every workshop on offer."""
-        for theme in self.event.themes:
-            for slot in self.event.rounds:
-                if seats := self.event.seats(theme.id, slot.id):
-                    yield theme.id, slot.id, seats
-
-    def band(self, theme: str, slot: str, kind: str) -> tuple[int, int]:
-        """Fewest and most heads of a type that mirror the room."""
-        present = sum(a.partner_type == kind and slot not in a.absent for a in self.attendees)
-        total = sum(self.event.seats(one.id, slot) for one in self.event.themes)
-        return mirroring_band(present, self.event.seats(theme, slot), total, Fraction(self.allocation.tolerance))
-
-    def choices(self, attendee: Attendee) -> list[int]:
-        """Which choice each of their workshops was, from 1, best first."""
-        ranking = list(attendee.ranking)
-        last = len(self.event.themes)
-        themes = self.allocation.programmes.get(attendee.id, {}).values()
-        return sorted(ranking.index(t) + 1 if t in ranking else last for t in themes)
-
-    def title(self, theme: str) -> str:
-        """A theme's title, shortened to what fits beside a picture."""
-        title = self.event.theme(theme).title
-        return title if len(title) <= 40 else title[:39].rstrip() + "…"
-
-    def time(self, slot: str) -> str:
-        """When a round starts."""
-        return next(f"{one.start:%H:%M}" for one in self.event.rounds if one.id == slot)
-
-
-def heads_of_types(attendees: Sequence[Attendee], allocation: Allocation) -> Counter[tuple[str, str, str]]:
-    """How many people of each partner type sit in each workshop, by theme, round and type."""
-    kind_of = {attendee.id: attendee.partner_type for attendee in attendees}
-    return Counter(
-        (theme, slot, kind_of[who])
-        for who, programme in allocation.programmes.items()
-        for slot, theme in programme.items()
-    )
-
-
 def report_page(event: Event, attendees: Sequence[Attendee], allocation: Allocation) -> str:
     """The report as one HTML document."""
-    heads = heads_of_types(attendees, allocation)
-    facts = _Facts(event, attendees, allocation, heads, [kind.id for kind in event.partner_types])
-    sections = (_head, _fill, _mix, _choices, _worst_off, _moved, _curve, _proof)
+    facts = gather(event, attendees, allocation)
+    sections = (_head, _fill, _mix, _choices, _types, _worst_off, _moved, _curve, _proof)
     body = "".join(_drawn(section, facts) for section in sections)
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" '
         f'content="width=device-width,initial-scale=1"><meta name="color-scheme" content="light dark">'
-        f"<title>Allocation of {escape(event.title)}</title><style>{_STYLE}</style></head><body>{_patterns(facts)}"
-        f"<main>{body}</main></body></html>\n"
+        f"<title>Allocation of {escape(event.title)}</title><style>{_STYLE}</style></head><body>"
+        f"{patterns(len(facts.types))}<main>{body}</main></body></html>\n"
     )
 
 
-def _drawn(section: Callable[[_Facts], str], facts: _Facts) -> str:
+def _drawn(section: Callable[[Facts], str], facts: Facts) -> str:
     """A section of the report. A report only describes: a fault costs this section and nothing else."""
     try:
         return section(facts)
@@ -156,7 +85,7 @@ def _drawn(section: Callable[[_Facts], str], facts: _Facts) -> str:
         )
 
 
-def _head(facts: _Facts) -> str:
+def _head(facts: Facts) -> str:
     run, people = facts.allocation, len(facts.allocation.programmes)
     seats = sum(run.satisfaction.values())
     first = run.satisfaction.get("1", 0)
@@ -164,8 +93,8 @@ def _head(facts: _Facts) -> str:
     proof = "proven optimal" if run.optimal else f"at most {run.gap} above the optimum"
     rows = (
         ("People", f"{people:,}"),
-        ("First choices", _share(first, seats)),
-        ("First or second", _share(top, seats)),
+        ("First choices", share(first, seats)),
+        ("First or second", share(top, seats)),
         ("Objective", f"{run.objective.total:,}"),
     )
     cells = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in rows)
@@ -176,7 +105,7 @@ def _head(facts: _Facts) -> str:
     )
 
 
-def _fill(facts: _Facts) -> str:
+def _fill(facts: Facts) -> str:
     """A bar for each workshop: its seats as an outline, its heads by partner type inside."""
     workshops = list(facts.workshops())
     most = max((seats for _, _, seats in workshops), default=1)
@@ -186,7 +115,7 @@ def _fill(facts: _Facts) -> str:
         y, x = n * step, float(left)
         label = f"{escape(facts.title(theme))} <tspan class=soft>{facts.time(slot)}</tspan>"
         rows.append(f'<text class=end x="{left - 12}" y="{y + 16}">{label}</text>')
-        for g, kind in enumerate(facts.kinds):
+        for g, kind in enumerate(facts.types):
             wide = width * facts.heads[theme, slot, kind] / most
             rows.append(f'<rect x="{x:.1f}" y="{y + 3}" width="{wide:.1f}" height="18" fill="url(#type-{g})"/>')
             x += wide
@@ -198,23 +127,23 @@ def _fill(facts: _Facts) -> str:
     return (
         "<section><h2>How full is each workshop, and who is in it?</h2><p class=soft>The outline is the seats; the "
         "filling is the people, by partner type.</p>"
-        f"{_legend(facts)}{_figure(rows, 960, len(workshops) * step + 6, 'Heads and seats of every workshop')}"
-        "</section>"
+        f"{legend(facts.type_titles)}"
+        f"{figure(rows, 960, len(workshops) * step + 6, 'Heads and seats of every workshop')}</section>"
     )
 
 
-def _mix(facts: _Facts) -> str:
+def _mix(facts: Facts) -> str:
     """For each workshop and type the band that mirrors the room, and the heads as a dot in or beside it."""
     workshops = list(facts.workshops())
-    bands = {(t, r, k): facts.band(t, r, k) for t, r, _ in workshops for k in facts.kinds} if workshops else {}
-    kinds = facts.kinds[:8]
-    if len(facts.kinds) > len(kinds) or len(workshops) > 60:
+    bands = {(t, r, k): facts.band(t, r, k) for t, r, _ in workshops for k in facts.types} if workshops else {}
+    kinds = facts.types[:8]
+    if len(facts.types) > len(kinds) or len(workshops) > 60:
         return _mix_in_words(facts, bands)
     left, column, step = LABELS, (940 - LABELS) / max(len(kinds), 1), 26
     rows = [
         f'<text class=mid x="{left + (g + 0.5) * column:.1f}" y="{14 + 15 * line}">{escape(words)}</text>'
         for g, kind in enumerate(kinds)
-        for line, words in enumerate(_lines(facts.event.partner_type_title(kind), int(column / 7)))
+        for line, words in enumerate(lines_of(facts.event.partner_type_title(kind), int(column / 7)))
     ]
     most = {
         kind: max(
@@ -230,7 +159,7 @@ def _mix(facts: _Facts) -> str:
         rows.append(f'<text class=end x="{left - 12}" y="{y + 16}">{label}</text>')
         for g, kind in enumerate(kinds):
             rows.append(
-                _mix_cell(
+                mix_cell(
                     facts.heads[theme, slot, kind], bands[theme, slot, kind], most[kind], left + g * column, y, column
                 )
             )
@@ -239,27 +168,11 @@ def _mix(facts: _Facts) -> str:
         "<section><h2>Does each workshop mirror the room?</h2><p class=soft>Grey is the band around the share of the "
         "room that each partner type has; the mark is the heads that came. A filled dot lies inside, an open diamond "
         f"outside. {inside} of {len(bands)} are inside.</p>"
-        f"{_figure(rows, 960, 58 + len(workshops) * step, 'Heads of each partner type against the band')}</section>"
+        f"{figure(rows, 960, 58 + len(workshops) * step, 'Heads of each partner type against the band')}</section>"
     )
 
 
-def _mix_cell(heads: int, band: tuple[int, int], most: int, x: float, y: float, column: float) -> str:
-    scale = (column - 56) / most
-    low, high = band
-    at = x + 14 + heads * scale
-    mark = (
-        f'<circle cx="{at:.1f}" cy="{y + 12}" r="4.5" fill="var(--ink)"/>'
-        if low <= heads <= high
-        else f'<path d="M{at:.1f} {y + 5.5}l6.5 6.5-6.5 6.5-6.5-6.5z" fill="var(--paper)" stroke="var(--ink)" '
-        'stroke-width="2"/>'
-    )
-    return (
-        f'<rect x="{x + 14 + low * scale:.1f}" y="{y + 6}" width="{max((high - low) * scale, 2):.1f}" height="12" '
-        f'rx="2" fill="var(--band)"/>{mark}<text class="end soft" x="{x + column - 8:.1f}" y="{y + 16}">{heads}</text>'
-    )
-
-
-def _mix_in_words(facts: _Facts, bands: Mapping[tuple[str, str, str], tuple[int, int]]) -> str:
+def _mix_in_words(facts: Facts, bands: Mapping[tuple[str, str, str], tuple[int, int]]) -> str:
     outside = [(w, band) for w, band in bands.items() if not band[0] <= facts.heads[w] <= band[1]]
     outside.sort(key=lambda one: -max(one[1][0] - facts.heads[one[0]], facts.heads[one[0]] - one[1][1]))
     rows = "".join(
@@ -275,42 +188,40 @@ def _mix_in_words(facts: _Facts, bands: Mapping[tuple[str, str, str], tuple[int,
     )
 
 
-def _choices(facts: _Facts) -> str:
+def _choices(facts: Facts) -> str:
     seats = [(choice, count) for choice, count in facts.allocation.satisfaction.items() if count]
-    worst = Counter(max(choices) for a in facts.attendees if (choices := facts.choices(a)))
+    worst = Counter(max(choices) for choices in facts.choices.values() if choices)
     return (
         "<section><h2>Who got which choice?</h2><div class=two>"
-        f"{_bars('Seats, by choice of the person in them', [(int(c), n) for c, n in seats])}"
-        f"{_bars('People, by the least liked workshop they got', sorted(worst.items()))}</div></section>"
+        f"{bars('Seats, by choice of the person in them', [(int(c), n) for c, n in seats])}"
+        f"{bars('People, by the least liked workshop they got', sorted(worst.items()))}</div></section>"
     )
 
 
-def _bars(title: str, counts: Sequence[tuple[int, int]]) -> str:
-    total, most = sum(n for _, n in counts), max((n for _, n in counts), default=1)
-    rows = []
-    for row, (choice, count) in enumerate(counts):
-        y = row * 28
-        rows.append(
-            f'<text class=end x="78" y="{y + 19}">{ordinal(choice)}</text><rect x="88" y="{y + 4}" height="20" rx="2" '
-            f'width="{max(220 * count / most, 1):.1f}" fill="var(--strong)"/><text x="{96 + 220 * count / most:.1f}" '
-            f'y="{y + 19}">{count:,} <tspan class=soft>({_share(count, total)})</tspan></text>'
-        )
-    return f"<div><p><strong>{title}</strong></p>{_figure(rows, 440, max(len(counts) * 28, 10), title)}</div>"
-
-
-def _worst_off(facts: _Facts) -> str:
-    costs = facts.event.rank_costs
-    last = len(facts.event.themes)
-
-    def cost(attendee: Attendee) -> int:
-        return sum(costs[min(choice, last) - 1] for choice in facts.choices(attendee))
-
-    people = sorted(facts.attendees, key=lambda one: (-cost(one), one.id))[:WORST_OFF]
+def _types(facts: Facts) -> str:
+    """Who pays for the mix: the mean cost of a programme by partner type."""
     rows = "".join(
-        f"<tr><td><code>{escape(one.id)}</code></td><td class=n>{', '.join(map(ordinal, facts.choices(one)))}</td>"
-        f"<td>{escape(facts.allocation.reasons.get(one.id, ''))}</td></tr>"
-        for one in people
-        if cost(one)
+        f"<tr><td>{escape(facts.event.partner_type_title(known))}<td class=n>{people:,}<td class=n>{cost:.2f}</tr>"
+        for known, (people, cost) in facts.cost_by_type.items()
+    )
+    return (
+        "<section><h2>What does it cost each partner type?</h2><p class=soft>The mean cost of a person's programme by "
+        "their own ranking, in the costs of this event. A type that pays far more than the others pays for the mix; a "
+        "smaller weight of balance lets it pay less.</p><div class=scroll><table>"
+        f"<thead><tr><th>Partner type<th class=n>People<th class=n>Mean cost</thead><tbody>{rows}</tbody></table></div>"
+        "</section>"
+    )
+
+
+def _worst_off(facts: Facts) -> str:
+    costs = facts.costs
+    people = nsmallest(WORST_OFF, facts.attendees, key=lambda attendee: (-costs[attendee.id], attendee.id))
+    rows = "".join(
+        f"<tr><td><code>{escape(attendee.id)}</code></td>"
+        f"<td class=n>{', '.join(map(ordinal, facts.choices[attendee.id]))}</td>"
+        f"<td>{escape(facts.allocation.reasons.get(attendee.id, ''))}</td></tr>"
+        for attendee in people
+        if costs[attendee.id]
     )
     if not rows:
         words = "Nobody: everyone has the best programme there is for them."
@@ -323,7 +234,7 @@ def _worst_off(facts: _Facts) -> str:
     )
 
 
-def _moved(facts: _Facts) -> str:
+def _moved(facts: Facts) -> str:
     run = facts.allocation
     if not run.moved and run.mode == "fresh":
         return ""
@@ -336,7 +247,7 @@ def _moved(facts: _Facts) -> str:
     return f"<section><h2>What changes?</h2><p>{words}</p></section>"
 
 
-def _curve(facts: _Facts) -> str:
+def _curve(facts: Facts) -> str:
     """What stricter balance would cost: mean choice against heads outside the bands, for several weights."""
     if len(facts.attendees) > MOST_IN_CURVE:
         return ""
@@ -360,42 +271,13 @@ def _curve(facts: _Facts) -> str:
     return (
         f"{title}<p class=soft>Each point is a fresh allocation with "
         "another weight for a head outside its band. Further left, workshops mirror the room better; further down, "
-        f"people get what they like better.</p><div class=two>{_curve_picture(points, used)}<div class=scroll>"
+        f"people get what they like better.</p><div class=two>{curve_picture(points, used)}<div class=scroll>"
         "<table><thead><tr><th class=n>Weight<th class=n>Mean choice<th class=n>Heads outside</thead>"
         f"<tbody>{table}</tbody></table></div></div></section>"
     )
 
 
-def _curve_picture(points: Sequence[Mapping[str, float]], used: int) -> str:
-    """The curve; weights with the same outcome share a mark. Names stand above and below in turn: marks may touch."""
-    far = max(*(p["outside"] for p in points), 1)
-    low, high = min(p["mean_choice"] for p in points), max(p["mean_choice"] for p in points)
-    flat = f"{low:.2f}" == f"{high:.2f}"
-    marks: dict[tuple[float, float], list[int]] = {}
-    for point in points:
-        down = 0.5 if flat else (high - point["mean_choice"]) / (high - low)
-        marks.setdefault((50 + 340 * point["outside"] / far, 44 + 166 * down), []).append(int(point["weight"]))
-    levels = [(127, high)] if flat else [(44, high), (210, low)]
-    rows = [
-        '<path d="M50 30V220H410" fill="none" stroke="var(--line)"/>',
-        '<text class=soft x="8" y="16">mean choice</text><text class="mid soft" x="230" y="256">heads outside their '
-        "bands</text>",
-        *(f'<text class=end x="36" y="{y + 4}">{choice:.2f}</text>' for y, choice in levels),
-        f'<text class=mid x="390" y="238">{int(far)}</text><text class=mid x="50" y="238">0</text>',
-        '<path d="M' + " L".join(f"{x:.1f} {y:.1f}" for x, y in marks) + '" fill="none" stroke="var(--strong)" '
-        'stroke-width="2"/>',
-    ]
-    for number, ((x, y), weights) in enumerate(marks.items()):
-        size, fill = (7, "var(--paper)") if used in weights else (4, "var(--strong)")
-        told = str(weights[0]) if len(weights) == 1 else f"{weights[0]} to {weights[-1]}"
-        rows.append(
-            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{size}" fill="{fill}" stroke="var(--strong)" stroke-width="2.5"/>'
-            f'<text x="{x + 8:.1f}" y="{y + (20 if number % 2 else -11):.1f}">{told}</text>'
-        )
-    return _figure(rows, 440, 264, "Mean choice against heads outside, by weight; the ring is this run")
-
-
-def _proof(facts: _Facts) -> str:
+def _proof(facts: Facts) -> str:
     run = facts.allocation
     parts = (
         f"{run.objective.rank:,} for ranks, {run.objective.balance:,} for balance, {run.objective.change:,} for changes"
@@ -412,38 +294,3 @@ def _proof(facts: _Facts) -> str:
         f"first. <code>printf %s ID | openssl dgst -sha256 -hmac {escape(shlex.quote(run.seed))}</code></p>"
         f"<p class=soft>Engine {run.engine}, {run.seconds:.2f} s. Input <code>{run.input_digest}</code></p></section>"
     )
-
-
-def _legend(facts: _Facts) -> str:
-    entries = "".join(
-        f'<li><svg viewBox="0 0 16 16" aria-hidden="true"><rect width="16" height="16" fill="url(#type-{g})"/></svg>'
-        f"{escape(facts.event.partner_type_title(kind))}</li>"
-        for g, kind in enumerate(facts.kinds)
-    )
-    return f"<ul class=legend>{entries}</ul>"
-
-
-def _patterns(facts: _Facts) -> str:
-    patterns = "".join(
-        f'<pattern id="type-{g}" width="8" height="8" patternUnits="userSpaceOnUse"><rect width="8" height="8" '
-        f'fill="{_COLOURS[g % len(_COLOURS)]}"/>{_STROKES[(g + g // len(_STROKES)) % len(_STROKES)]}</pattern>'
-        for g in range(len(facts.kinds))
-    )
-    return f'<svg width="0" height="0" style="position:absolute" aria-hidden="true"><defs>{patterns}</defs></svg>'
-
-
-def _figure(rows: Sequence[str], width: int, height: int, title: str) -> str:
-    wide = f' style="min-width:{width * 4 // 5}px"' if width > 500 else ""  # else a phone would shrink its words away
-    return (
-        f'<figure class=scroll{" tabindex=0" if wide else ""}><svg viewBox="0 0 {width} {height}" role="img" '
-        f'aria-label="{escape(title)}"{wide}>{"".join(rows)}</svg></figure>'
-    )
-
-
-def _lines(title: str, fits: int) -> list[str]:
-    """A title broken after a word where it is too long, and cut where three lines are not enough."""
-    return textwrap.wrap(title, max(fits, 4), max_lines=3, placeholder="…", break_long_words=False)
-
-
-def _share(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.0f} %" if whole else "–"
