@@ -1,15 +1,20 @@
-"""PEOPLE.csv of the contract: reading any list in CSV, and the one writer of people as the allocator knows them."""
+"""Lists in CSV: reading any, writing cells that no spreadsheet runs, and the one writer of PEOPLE.csv."""
 
 from __future__ import annotations
 
 import csv
 import io
+import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from shared.attendees import Attendee
 
 SEPARATORS = ",;\t"
 """Between cells: commas, semicolons where the comma is the decimal sign, tabs of what is pasted from a sheet."""
+
+
+FORMULA_SIGNS = frozenset("=+-@|%")
+"""What makes a spreadsheet read a cell as a formula; full-width forms are folded to these first."""
 
 
 class CsvError(ValueError):
@@ -90,3 +95,15 @@ def people_csv(themes: Sequence[str], people: Iterable[Attendee]) -> str:
         lists = (" ".join(sorted(person.absent)), pins, " ".join(sorted(person.excluded)))
         writer.writerow([person.id, person.partner_type, *ranking, *lists])
     return text.getvalue()
+
+
+def without_controls(cell: str) -> str:
+    """A cell without control characters, which hide what follows or break the file."""
+    return "".join(sign for sign in cell if unicodedata.category(sign) not in {"Cc", "Cs"} or sign == "\n")
+
+
+def harmless(cell: str) -> str:
+    """A cell that a spreadsheet reads as text: an apostrophe goes before what could start a formula."""
+    plain = without_controls(cell).replace("\n", " ")
+    start = unicodedata.normalize("NFKC", plain).lstrip()[:1]
+    return f"'{plain}" if start in FORMULA_SIGNS or (cell[:1] in "\t\r\n\0" and cell) else plain

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,7 +16,7 @@ from shared.errors import NotFoundError, TooLargeError
 from shared.event_file import event_yaml as event_yaml
 from shared.events import audit_lines
 from shared.models import Event, Programme, Registration, RegistrationState, Run
-from shared.people_csv import people_csv
+from shared.people_csv import harmless, people_csv, without_controls
 from shared.reasons import Teller
 from shared.registrations import registrations_of
 from shared.runs import programmes_of, read_run
@@ -26,9 +25,6 @@ from shared.table import Table
 
 LARGEST = 4 * 1024 * 1024
 """Bytes of one answer: a Lambda answer holds 6 MB at most, and base64 makes a file a third longer."""
-
-FORMULA_SIGNS = frozenset("=+-@|%")
-"""What makes a spreadsheet read a cell as a formula; full-width forms are folded to these first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,18 +168,6 @@ def _carried(data: bytes) -> bytes:
     if len(data) > LARGEST:
         raise TooLargeError("This list is too long for one download. Take the CSV, or ask an operator for the table.")
     return data
-
-
-def without_controls(cell: str) -> str:
-    """A cell without control characters, which hide what follows or break the file."""
-    return "".join(sign for sign in cell if unicodedata.category(sign) not in {"Cc", "Cs"} or sign == "\n")
-
-
-def harmless(cell: str) -> str:
-    """A cell that a spreadsheet reads as text: an apostrophe goes before what could start a formula."""
-    plain = without_controls(cell).replace("\n", " ")
-    start = unicodedata.normalize("NFKC", plain).lstrip()[:1]
-    return f"'{plain}" if start in FORMULA_SIGNS or (cell[:1] in "\t\r\n\0" and cell) else plain
 
 
 # --------------------------------------------------------------------------- what `parcours` reads

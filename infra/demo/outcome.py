@@ -11,7 +11,9 @@ from typing import Any
 
 from functions.allocate.model.result import Allocation
 from infra.demo.local_stack import LocalDeployment
-from infra.files import allocate as allocation_files
+from infra.files import outputs
+from infra.files.allocate import read_inputs
+from infra.files.people_csv import read_people
 from infra.verify.checks import verify as checks_of
 from shared.allocations import allocation_document
 from shared.attendees import attendees
@@ -130,7 +132,7 @@ def verify(event: Event, people: Iterable[Registration], allocation: Allocation)
     Event and people go through their files, so that the files of `--out` are known to say the same.
     """
     with tempfile.TemporaryDirectory(prefix="parcours-verify-") as folder:
-        event_read, attendees = allocation_files.read_inputs(*write_case(Path(folder), event, people, allocation))
+        event_read, attendees = read_inputs(*write_case(Path(folder), event, people, allocation))
         checks = checks_of(event_read, attendees, allocation)
     return all(check.passed for check in checks), "".join(f"{check}\n" for check in checks)
 
@@ -141,7 +143,7 @@ def write_case(folder: Path, event: Event, people: Iterable[Registration], alloc
     event_file.write_text(event_yaml(event), encoding="utf-8")
     with people_file.open("w", encoding="utf-8", newline="") as file:
         file.write(people_csv([theme.id for theme in event.themes], attendees(list(people))))
-    allocation_files.write_files(folder, event, allocation_files.read_people(people_file, event), allocation)
+    outputs.write_files(folder, event, read_people(people_file, event).attendees, allocation)
     return event_file, people_file
 
 

@@ -10,11 +10,11 @@ from types import ModuleType
 
 import pytest
 
-from functions.organise import exports
 from shared.event_file import parse_event
 from shared.events import audit_lines, put_event, read_event
 from shared.mails import DUE, mails_of
 from shared.models import Event, Registration
+from shared.people_csv import harmless
 from shared.registrations import registrations_of
 from shared.state import read_state
 from shared.table import Table, update
@@ -204,7 +204,7 @@ def test_lists_hold_no_formula_and_every_cell_is_text(browser: Client, table: Ta
     ],
 )  # fmt: skip
 def test_what_could_start_a_formula_gets_an_apostrophe(cell: str, expected: str) -> None:
-    assert exports.harmless(cell) == expected
+    assert harmless(cell) == expected
 
 
 def test_a_run_is_downloaded_as_the_command_line_reads_it(

@@ -66,9 +66,13 @@ def test_four_files_are_written_and_verify_agrees(
 
     out = tmp_path / "out"
     assert {path.name for path in out.iterdir()} == FILES
-    with (out / "programmes.csv").open(encoding="utf-8", newline="") as file:
+    with (out / "programmes.csv").open(encoding="utf-8-sig", newline="") as file:
         programmes = {row["id"]: row for row in csv.DictReader(file)}
-    assert programmes["bob"] == {"id": "bob", "round_first": "wildlife", "round_second": ""}
+    assert programmes["bob"] == {
+        **{"id": "bob", "round_first": "wildlife", "round_second": ""},
+        **{"round_first_title": "Wildlife", "round_first_hours": "13:00-14:15", "round_first_room": "Room wildlife"},
+        **{"round_second_title": "", "round_second_hours": "", "round_second_room": ""},
+    }
     assert {programmes["ann"]["round_first"], programmes["ann"]["round_second"]} == {"vision", "governance"}
     assert main(["verify", str(event_file), str(tmp_path / "people.csv"), str(out / "allocation.json")]) == 0
     assert capsys.readouterr().out.count("ok  ") == 14
@@ -427,3 +431,36 @@ def test_a_key_that_stands_twice_is_noticed(
 
     assert main(["verify", str(event_file), str(tmp_path / "people.csv"), str(file)]) == 1
     assert f"{key!r} stands in it twice" in capsys.readouterr().out
+
+
+def test_programmes_have_names_where_the_people_have_and_no_cell_is_a_formula(tmp_path: Path, run: Run) -> None:
+    header = HEADER.replace("\n", ",name\n")
+
+    assert run(header + '"=HYPERLINK(1)",ngo,vision,,,,,,Ann\n+Zoë,ngo,vision,,,,,,@Zoë\n') == (0, [])
+
+    data = (tmp_path / "out" / "programmes.csv").read_bytes()
+    rows = list(csv.DictReader(data.decode("utf-8-sig").splitlines()))
+    assert data.startswith(b"\xef\xbb\xbf")
+    assert {row["id"]: row["name"] for row in rows} == {"'=HYPERLINK(1)": "Ann", "'+Zoë": "'@Zoë"}
+    assert (tmp_path / "out" / "workshops.csv").read_bytes().startswith(b"\xef\xbb\xbf")
+
+
+def test_a_column_that_says_who_withdrew_is_not_passed_over_in_silence(run: Run) -> None:
+    header = HEADER.replace("\n", ",state\n")
+
+    code, said = run(header + "ann,ngo,vision,,,,,,confirmed\nbob,ngo,vision,,,,,,withdrawn\n")
+
+    assert code == 0
+    assert "1 of 2 people hold no place" in said[0]
+
+
+def test_verify_tells_what_the_allocation_costs_each_partner_type(
+    tmp_path: Path, event_file: Path, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(HEADER + ANN + BOB)
+    out = tmp_path / "out"
+
+    main(["verify", str(event_file), str(tmp_path / "people.csv"), str(out / "allocation.json")])
+
+    assert "mean cost by partner type: Ngo 1.00 (1 person), Research 4.00 (1 person)" in capsys.readouterr().out
+    assert "What does it cost each partner type?" in (out / "report.html").read_text(encoding="utf-8")

@@ -1,0 +1,209 @@
+"""PEOPLE.csv: read whole, every fault named as `FILE:LINE: message`."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import takewhile
+from operator import itemgetter
+from pathlib import Path
+
+from shared.attendees import Attendee, attendee_faults, closed_themes
+from shared.models import Event
+from shared.people_csv import CsvError, csv_rows
+
+NEEDED = ("id", "partner_type", "choice_1")
+"""Columns without which PEOPLE.csv says nothing."""
+
+MOST_ALIKE = 20_000
+"""Rows that differ whose reading is remembered: equal rows are read once, and of a large crowd few are equal."""
+
+
+class FileFaultsError(ValueError):
+    """Files that cannot be used; `faults` holds a line for each mistake, `FILE:LINE: message`."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = list(faults)
+
+
+@dataclass(frozen=True)
+class _Header:
+    """Where the columns of PEOPLE.csv are; -1 for one that is missing."""
+
+    id: int
+    partner_type: int
+    choices: tuple[int, ...]
+    absent: int
+    pinned: int
+    excluded: int
+    name: int
+    state: int
+    width: int
+
+    @cached_property
+    def told(self) -> Callable[[Sequence[str]], tuple[str, ...]]:
+        """Takes from a row all that counts, without the id."""
+        columns = [self.partner_type, *self.choices, *(n for n in (self.absent, self.pinned, self.excluded) if n >= 0)]
+        return itemgetter(*columns)
+
+
+@dataclass(frozen=True)
+class PeopleFile:
+    """What a PEOPLE.csv says.
+
+    `names` holds the names by id, where the file has a column for them: the allocator never sees them. `without_place`
+    counts people whose column `state` says that they hold no place; they are attendees all the same.
+    """
+
+    attendees: list[Attendee]
+    names: Mapping[str, str]
+    without_place: int
+
+
+def read_people(path: Path, event: Event) -> PeopleFile:
+    """Read PEOPLE.csv. Raises FileFaultsError with every mistake as `FILE:LINE: message`."""
+    faults: list[str] = []
+    attendees: list[Attendee] = []
+    seen: dict[str, tuple[str, int]] = {}
+    reader = _PeopleReader(path, event)
+    for line, attendee, messages in reader.rows():
+        faults += [f"{path}:{line}: {message}" for message in messages]
+        if attendee is None:
+            continue
+        looks = attendee.id if attendee.id.isascii() else unicodedata.normalize("NFKC", attendee.id)
+        other, first = seen.setdefault(looks.casefold(), (attendee.id, line))
+        if first != line:
+            again = "appears twice" if other == attendee.id else f"looks like {other!r}"
+            faults.append(f"{path}:{line}: id {attendee.id!r} {again}, first on line {first}")
+        attendees.append(attendee)
+    if not attendees and not faults:
+        faults.append(f"{path}:1: there are no people in the file")
+    if faults:
+        raise FileFaultsError(faults)
+    return PeopleFile(attendees, reader.names, reader.without_place)
+
+
+class _PeopleReader:
+    """The rows of PEOPLE.csv, each with its line number and what is wrong with it."""
+
+    def __init__(self, path: Path, event: Event) -> None:
+        self.path = path
+        self.themes = {theme.id for theme in event.themes}
+        self.rounds = {slot.id for slot in event.rounds}
+        self.types = {kind.id for kind in event.partner_types}
+        self.closed = closed_themes(event)
+        self.names: dict[str, str] = {}
+        self.without_place = 0
+        self._alike: dict[tuple[str, ...], tuple[Attendee, list[str]]] = {}
+
+    def rows(self) -> Iterator[tuple[int, Attendee | None, list[str]]]:
+        """Yield (line, attendee or None, faults)."""
+        text = decoded(self.path)
+        if not text.strip():
+            raise FileFaultsError([f"{self.path}:1: the file is empty"])
+        lines = csv_rows(text, NEEDED)
+        try:
+            header = self._header(next(lines)[1])
+            for line, row in lines:
+                yield line, *self._attendee(row, header)
+        except CsvError as error:
+            yield error.line, None, [str(error)]
+
+    def _header(self, names: Sequence[str]) -> _Header:
+        names = [name.strip().lower() for name in names]
+        numbers = sorted(int(name[7:]) for name in names if re.fullmatch(r"choice_[1-9]\d{0,3}", name))
+        faults = [f"the column {need!r} is missing" for need in NEEDED if need not in names]
+        faults += [f"the column {name!r} appears twice" for name, n in Counter(names).items() if n > 1 and name]
+        gap = next((n for n, number in enumerate(numbers, 1) if n != number), None)
+        if gap and "choice_1" in names and len(set(numbers)) == len(numbers):
+            faults.append(f"the column 'choice_{gap}' is missing")
+        if faults:
+            raise FileFaultsError([f"{self.path}:1: {fault}" for fault in faults])
+        at = {name: column for column, name in enumerate(names)}
+        return _Header(
+            id=at["id"],
+            partner_type=at["partner_type"],
+            choices=tuple(at[f"choice_{number}"] for number in numbers),
+            absent=at.get("absent", -1),
+            pinned=at.get("pinned", -1),
+            excluded=at.get("excluded", -1),
+            name=at.get("name", -1),
+            state=at.get("state", -1),
+            width=len(names),
+        )
+
+    def _attendee(self, row: list[str], header: _Header) -> tuple[Attendee | None, list[str]]:
+        surplus = any(cell.strip() for cell in row[header.width :])
+        faults = [f"{len(row)} fields for {header.width} columns"] if surplus else []
+        row = [cell.strip() for cell in row] + [""] * (header.width - len(row))
+        told = header.told(row)
+        known = self._alike.get(told)
+        if known is None:
+            known = self._wishes(row, header)
+            if len(self._alike) < MOST_ALIKE:
+                self._alike[told] = known
+        attendee, more = known
+        who = row[header.id]
+        if not who:
+            return None, [*faults, "the id is empty", *more]
+        if header.name >= 0:
+            self.names[who] = row[header.name]
+        if header.state >= 0:
+            self.without_place += row[header.state] not in ("", "confirmed")
+        told_of = (attendee.partner_type, attendee.ranking, attendee.absent, attendee.pinned, attendee.excluded)
+        return Attendee(who, *told_of), faults + more
+
+    def _wishes(self, row: list[str], header: _Header) -> tuple[Attendee, list[str]]:
+        """All of a row but the id, and what is wrong with it."""
+        choices = [row[column] for column in header.choices]
+        ranking = tuple(takewhile(bool, choices))
+        gap = any(choices[len(ranking) :])
+        faults = [f"choice_{len(ranking) + 1} is empty and a later choice is not"] if gap else []
+        pins = row[header.pinned] if header.pinned >= 0 else ""
+        pinned, pin_faults = _pins(pins) if pins else (_NO_PINS, [])
+        absent, excluded = (
+            frozenset(row[column].split()) if column >= 0 and row[column] else _NOTHING
+            for column in (header.absent, header.excluded)
+        )
+        attendee = Attendee("somebody", row[header.partner_type], ranking, absent, pinned, excluded)
+        return attendee, faults + pin_faults + [
+            *attendee_faults(attendee, self.themes, self.rounds, self.types, self.closed)
+        ]
+
+
+_NOTHING: frozenset[str] = frozenset()
+_NO_PINS: dict[str, str] = {}
+"""Shared by everybody without pins: a crowd need not hold an empty dictionary each. Nobody changes an attendee."""
+
+
+def decoded(path: Path) -> str:
+    """The text of a file. Raises FileFaultsError with the line of the first byte that is not UTF-8."""
+    try:
+        data = path.read_bytes()
+        return data.decode("utf-8-sig")
+    except OSError as error:
+        raise FileFaultsError([f"{path}:1: {error.strerror}"]) from None
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
+        what = "the file is UTF-16" if wide else f"byte {data[error.start]:#04x} is not UTF-8"
+        raise FileFaultsError([f"{path}:{line}: {what}; save the file as UTF-8"]) from None
+
+
+def _pins(text: str) -> tuple[dict[str, str], list[str]]:
+    pins: dict[str, str] = {}
+    faults = []
+    for part in text.split():
+        slot, colon, theme = part.partition(":")
+        if not (slot and colon and theme):
+            faults.append(f"pinned: {part!r} is not round:theme")
+        elif slot in pins:
+            faults.append(f"pinned: two pins in {slot!r}")
+        else:
+            pins[slot] = theme
+    return pins, faults
