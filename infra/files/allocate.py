@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,8 @@ from functions.allocate.solve import allocate
 from infra.files.outputs import checksum_faults, read_json, read_previous, write_files
 from infra.files.people_csv import FileFaultsError, read_people
 from infra.report.compare import compare
-from infra.report.facts import gather
-from infra.verify.checks import Check, verify
+from infra.verify.case import Case
+from infra.verify.checks import Check, verify_case
 from shared.attendees import Attendee
 from shared.event_file import EventFileError, load_event
 from shared.models import Event
@@ -113,30 +113,27 @@ def run_verify(args: argparse.Namespace) -> int:
         previous = read_previous(args.previous, event) if args.previous else None
     except FileFaultsError as error:
         return _refuse(error)
-    allocation = None
+    case = None
     checks = [Check("the file is as it was written (checksum)", tuple(checksum_faults(document, twice)))]
     try:
         allocation = Allocation.model_validate({key: value for key, value in document.items() if key != "checksum"})
-        checks += verify(event, attendees, allocation, previous=previous)
+        case = Case(event, attendees, allocation, previous)
+        checks += verify_case(case)
     except ValidationError as error:
         faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
         checks.append(Check("the file has the fields of an allocation", tuple(faults)))
     for check in checks:
         print(check)
-    if allocation is not None:
-        print(cost_by_type(event, attendees, allocation))
+    if case is not None:
+        print(_cost_by_type(case))
     return DONE if all(check.passed for check in checks) else CHECK_FAILED
 
 
-def cost_by_type(event: Event, attendees: Sequence[Attendee], allocation: Allocation) -> str:
+def _cost_by_type(case: Case) -> str:
     """Who pays for the mix, in a line: people and the mean cost of their programmes, by partner type."""
-    try:
-        costs = gather(event, attendees, allocation).cost_by_type
-    except KeyError as error:  # a forged programme; the checks above say so
-        return f"      mean cost by partner type: not counted, {error} is not of the event"
     told = (
-        f"{event.partner_type_title(known)} {cost:.2f} ({people} {'person' if people == 1 else 'people'})"
-        for known, (people, cost) in costs.items()
+        f"{case.event.partner_type_title(known)} {cost:.2f} ({people} {'person' if people == 1 else 'people'})"
+        for known, (people, cost) in case.cost_by_type.items()
     )
     return f"      mean cost by partner type: {', '.join(told)}"
 

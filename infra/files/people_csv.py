@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,6 +19,9 @@ from shared.people_csv import CsvError, csv_rows
 
 NEEDED = ("id", "partner_type", "choice_1")
 """Columns without which PEOPLE.csv says nothing."""
+
+_Wishes = tuple[str, tuple[str, ...], frozenset[str], dict[str, str], frozenset[str]]
+"""What an attendee is beside the id."""
 
 MOST_ALIKE = 20_000
 """Rows that differ whose reading is remembered: equal rows are read once, and of a large crowd few are equal."""
@@ -72,7 +76,8 @@ def read_people(path: Path, event: Event) -> PeopleFile:
     seen: dict[str, tuple[str, int]] = {}
     reader = _PeopleReader(path, event)
     for line, attendee, messages in reader.rows():
-        faults += [f"{path}:{line}: {message}" for message in messages]
+        if messages:
+            faults += [f"{path}:{line}: {message}" for message in messages]
         if attendee is None:
             continue
         looks = attendee.id if attendee.id.isascii() else unicodedata.normalize("NFKC", attendee.id)
@@ -99,9 +104,9 @@ class _PeopleReader:
         self.closed = closed_themes(event)
         self.names: dict[str, str] = {}
         self.without_place = 0
-        self._alike: dict[tuple[str, ...], tuple[Attendee, list[str]]] = {}
+        self._alike: dict[tuple[str, ...], tuple[_Wishes, Sequence[str]]] = {}
 
-    def rows(self) -> Iterator[tuple[int, Attendee | None, list[str]]]:
+    def rows(self) -> Iterator[tuple[int, Attendee | None, Sequence[str]]]:
         """Yield (line, attendee or None, faults)."""
         text = decoded(self.path)
         if not text.strip():
@@ -137,17 +142,18 @@ class _PeopleReader:
             width=len(names),
         )
 
-    def _attendee(self, row: list[str], header: _Header) -> tuple[Attendee | None, list[str]]:
-        surplus = any(cell.strip() for cell in row[header.width :])
-        faults = [f"{len(row)} fields for {header.width} columns"] if surplus else []
-        row = [cell.strip() for cell in row] + [""] * (header.width - len(row))
+    def _attendee(self, row: list[str], header: _Header) -> tuple[Attendee | None, Sequence[str]]:
+        faults: Sequence[str] = ()
+        if len(row) > header.width and any(cell.strip() for cell in row[header.width :]):
+            faults = [f"{len(row)} fields for {header.width} columns"]
+        row = [*map(str.strip, row), *[""] * (header.width - len(row))]
         told = header.told(row)
         known = self._alike.get(told)
         if known is None:
             known = self._wishes(row, header)
             if len(self._alike) < MOST_ALIKE:
                 self._alike[told] = known
-        attendee, more = known
+        wishes, more = known
         who = row[header.id]
         if not who:
             return None, [*faults, "the id is empty", *more]
@@ -155,25 +161,26 @@ class _PeopleReader:
             self.names[who] = row[header.name]
         if header.state >= 0:
             self.without_place += row[header.state] not in ("", "confirmed")
-        told_of = (attendee.partner_type, attendee.ranking, attendee.absent, attendee.pinned, attendee.excluded)
-        return Attendee(who, *told_of), faults + more
+        return Attendee(who, *wishes), [*faults, *more] if faults or more else ()
 
-    def _wishes(self, row: list[str], header: _Header) -> tuple[Attendee, list[str]]:
+    def _wishes(self, row: list[str], header: _Header) -> tuple[_Wishes, Sequence[str]]:
         """All of a row but the id, and what is wrong with it."""
         choices = [row[column] for column in header.choices]
-        ranking = tuple(takewhile(bool, choices))
-        gap = any(choices[len(ranking) :])
-        faults = [f"choice_{len(ranking) + 1} is empty and a later choice is not"] if gap else []
-        pins = row[header.pinned] if header.pinned >= 0 else ""
-        pinned, pin_faults = _pins(pins) if pins else (_NO_PINS, [])
-        absent, excluded = (
-            frozenset(row[column].split()) if column >= 0 and row[column] else _NOTHING
-            for column in (header.absent, header.excluded)
-        )
-        attendee = Attendee("somebody", row[header.partner_type], ranking, absent, pinned, excluded)
-        return attendee, faults + pin_faults + [
-            *attendee_faults(attendee, self.themes, self.rounds, self.types, self.closed)
-        ]
+        ranking = tuple(choices) if choices[-1] and all(choices) else tuple(takewhile(bool, choices))
+        partner_type = row[header.partner_type]
+        special = [row[column] if column >= 0 else "" for column in (header.absent, header.pinned, header.excluded)]
+        if partner_type in self.types and len(ranking) == len(choices) and not any(special):
+            ranked = set(ranking)
+            if len(ranked) == len(ranking) and ranked <= self.themes:  # nearly everybody, and nothing to look into
+                return (sys.intern(partner_type), ranking, _NOTHING, _NO_PINS, _NOTHING), ()
+        faults = []
+        if any(choices[len(ranking) :]):
+            faults.append(f"choice_{len(ranking) + 1} is empty and a later choice is not")
+        absent, excluded = frozenset(special[0].split()), frozenset(special[2].split())
+        pinned, pin_faults = _pins(special[1])
+        attendee = Attendee("somebody", partner_type, ranking, absent, pinned, excluded)
+        faults += [*pin_faults, *attendee_faults(attendee, self.themes, self.rounds, self.types, self.closed)]
+        return (partner_type, ranking, absent, pinned, excluded), faults
 
 
 _NOTHING: frozenset[str] = frozenset()

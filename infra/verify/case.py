@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from functions.allocate.model.result import Allocation
-from shared.attendees import Attendee, Wishes, WishReader
+from shared.attendees import Attendee, Wishes, WishReader, mean_costs
 from shared.models import Event
 
 Ints = NDArray[np.int64]
@@ -37,8 +37,8 @@ class Case:
         event: Event,
         attendees: Sequence[Attendee],
         allocation: Allocation,
-        previous: Mapping[str, Mapping[str, str]] | None,
-        time_limit: float,
+        previous: Mapping[str, Mapping[str, str]] | None = None,
+        time_limit: float = 120.0,
     ) -> None:
         self.event, self.allocation, self.time_limit = event, allocation, time_limit
         self.attendees = sorted(attendees, key=lambda attendee: attendee.id)
@@ -61,6 +61,8 @@ class Case:
     def as_places(self, programmes: Mapping[str, Mapping[str, str]]) -> Small:
         """Programmes by id as theme numbers, by attendee and round."""
         places = np.full((len(self.ids), len(self.rounds)), NONE, dtype=np.int16)
+        if not programmes:
+            return places
         number, nothing = self.theme_number, dict[str, str]()
         rows = [programmes.get(who, nothing) for who in self.ids]
         for r, slot in enumerate(self.rounds):
@@ -163,6 +165,12 @@ class Case:
         personal = np.zeros(len(self.ids), dtype=np.int64)
         np.add.at(personal, who, self.cost[who, theme])
         return personal
+
+    @property
+    def cost_by_type(self) -> dict[str, tuple[int, float]]:
+        """People and the mean cost of their programmes, by partner type."""
+        types = (self.types[g] for g in self.type_of.tolist())
+        return mean_costs(zip(types, self.personal_cost.tolist(), strict=True))
 
     @cached_property
     def heads(self) -> Ints:

@@ -58,7 +58,11 @@ def verify(
     `previous` is what the run was compared with, and what a keep run kept to; left out, the allocation's own record of
     it. `time_limit` (seconds) is for proving a bound that prices alone do not prove.
     """
-    case = Case(event, attendees, allocation, previous, time_limit)
+    return verify_case(Case(event, attendees, allocation, previous, time_limit))
+
+
+def verify_case(case: Case) -> list[Check]:
+    """Check an allocation that is laid out already."""
     questions: list[tuple[str, Callable[[Case], Iterator[str]]]] = [
         ("the result is for this event and these attendees (input digest)", _digest),
         ("everyone has a programme, and nobody else", _everyone),

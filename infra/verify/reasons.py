@@ -86,6 +86,14 @@ class _Explainer:
     def __init__(self, case: Case) -> None:
         self.case, self.tell = case, Teller(case.event)
         self._as_high: dict[tuple[int, ...], Ints] = {}
+        self._sentences: dict[tuple[Statement, ...], str] = {}
+        self._full_reasons: dict[tuple[object, ...], Statement] = {}
+
+    def say(self, *statements: Statement) -> str:
+        """Statements in words; a crowd shares most sentences."""
+        if statements not in self._sentences:
+            self._sentences[statements] = self.tell(statements)
+        return self._sentences[statements]
 
     def __call__(self, a: int, missed: list[int], lost: list[bool]) -> str:
         case = self.case
@@ -93,14 +101,14 @@ class _Explainer:
         if any(t < 0 for _, t in got):
             return ""  # a theme that the event does not have: another check says so
         if not got:
-            return self.tell([Statement(Says.ABSENT)])
+            return self.say(Statement(Says.ABSENT))
         got.sort(key=lambda place: (case.pinned[a, place[0]] == NONE, self._place(a, place[1]), place[0]))
-        told = [self._got(a, r, t) for r, t in got]
+        said = [self.say(*(self._got(a, r, t) for r, t in got))]
         if case.change_cost and all(case.held[a, r] == t for r, t in got):
-            told.append(Statement(Says.AS_PUBLISHED))
+            said.append(self.say(Statement(Says.AS_PUBLISHED)))
         else:
-            told += [self._why(a, t, equal) for t, equal in zip(missed, lost, strict=True) if t != NONE]
-        return self.tell(told)
+            said += [self.say(self._why(a, t, equal)) for t, equal in zip(missed, lost, strict=True) if t != NONE]
+        return " ".join(said)
 
     def _place(self, a: int, t: int) -> int:
         """Where a theme stands in somebody's ranking; themes not ranked come last."""
@@ -118,6 +126,9 @@ class _Explainer:
     def _why(self, a: int, t: int, equal: bool) -> Statement:
         """Why somebody missed a theme, by the first of these that is true."""
         case, choice = self.case, int(self.case.choice[a, t])
+        key = (t, choice, equal, case.present[a].tobytes())
+        if key in self._full_reasons:
+            return self._full_reasons[key]
         attended = np.flatnonzero(case.present[a] & (case.seats[t] > 0))
         if not len(attended):
             return Statement(Says.NOT_OFFERED, case.themes[t], choice)
@@ -125,7 +136,9 @@ class _Explainer:
         seats = int(case.seats[t, attended].sum())
         if not open_rounds:
             others = self._ranked_as_high(t, choice, attended) - 1
-            return Statement(self._full(equal, others, seats), case.themes[t], choice, others=others, seats=seats)
+            says = self._full(equal, others, seats)
+            self._full_reasons[key] = Statement(says, case.themes[t], choice, others=others, seats=seats)
+            return self._full_reasons[key]
         found = [self._beside(a, t, r) for r in open_rounds]
         return min(found, key=lambda statement: statement.says in {Says.PINNED, Says.CLASH})
 
