@@ -122,12 +122,21 @@ def look_after_mails(now: datetime, may_go_on: Callable[[], bool] = lambda: True
     try:
         _each("mail", itertools.takewhile(lambda _: may_go_on(), mails_due(table, FOR_EVER)), take_up)
     finally:
-        metrics.add_metric("OldestUnsentMailMinutes", MetricUnit.Count, (now - moment(oldest)).total_seconds() / 60)
-        metrics.add_metric("MailsStuckSending", MetricUnit.Count, unknown)
-        metrics.add_metric("MailsLostOnTheWay", MetricUnit.Count, lost)
+        _gauge("OldestUnsentMailMinutes", (now - moment(oldest)).total_seconds() / 60)
+        _gauge("MailsStuckSending", unknown)
+        _gauge("MailsLostOnTheWay", lost)
     if unknown or lost:
         logger.warning("mails taken up again", extra={"unknown": unknown, "lost": lost})
     return unknown + lost
+
+
+def _gauge(name: str, value: float) -> None:
+    """Report a gauge while it is above 0: a metric costs for every hour in which it is reported.
+
+    That upkeep lives is told by AllocationOverdueMinutes, which is reported every minute whatever its value.
+    """
+    if value > 0:
+        metrics.add_metric(name, MetricUnit.Count, value)
 
 
 def _patience_ends(item: Item) -> datetime:

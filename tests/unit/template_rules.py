@@ -29,6 +29,19 @@ OWN_METRICS = "Parcours"
 """The namespace of what the functions report; behind it stands the stack's name."""
 
 
+HEARTBEAT = "AllocationOverdueMinutes"
+"""The one metric that upkeep reports every minute, whatever its value: its silence is upkeep's."""
+
+HEARD_OF = {
+    "RegisterFunction": {"ApiFailing"},
+    "OrganiseFunction": {"ApiFailing"},
+    "AllocateFunction": {"AllocationLate", "AllocationFailed", "CallsGivenUp"},
+    "RelayFunction": {"CallsGivenUp", "MailLate"},
+    "MailFunction": {"MailsGivenUp", "MailLate"},
+    "FeedbackFunction": {"CallsGivenUp"},
+}
+"""The alarms that ring, in place of one of its own, when a function fails."""
+
 RULES: list[Rule] = []
 
 
@@ -476,8 +489,9 @@ def _watched(template: Template) -> Iterator[tuple[str, str, str, Mapping[str, A
 @rule
 def whatever_can_fail_is_watched(template: Template) -> Iterator[str]:
     watched = {(metric, of) for _, metric, of, _ in _watched(template)}
+    alarms = {name for name, _ in _of_type(template, "AWS::CloudWatch::Alarm")}
     for name, _ in _functions(template):
-        if ("Errors", name) not in watched:
+        if ("Errors", name) not in watched and not HEARD_OF.get(name, {""}) <= alarms:
             yield f"{name}: nobody hears of its errors"
     read = {_target(mapping["EventSourceArn"]) for _, mapping in _mappings(template, "AWS::SQS::Queue")}
     for name, _ in _of_type(template, "AWS::SQS::Queue"):
@@ -485,7 +499,7 @@ def whatever_can_fail_is_watched(template: Template) -> Iterator[str]:
             yield f"{name}: nobody hears of what is parked there"
     for _, schedule in _of_type(template, "AWS::Scheduler::Schedule"):
         function = _target(schedule["Target"]["Arn"])
-        if ("Invocations", function) not in watched:
+        if ("Invocations", function) not in watched and "AllocationLate" not in alarms:
             yield f"{function}: nobody hears of its silence"
     if not any(metric == "5xx" for metric, _ in watched):
         yield "Api: nobody hears of its errors"
@@ -493,8 +507,8 @@ def whatever_can_fail_is_watched(template: Template) -> Iterator[str]:
 
 @rule
 def silence_counts_as_bad(template: Template) -> Iterator[str]:
-    for namespace, metric, of, alarm in _watched(template):
-        gauge = metric == "Invocations" or (namespace, of) == (OWN_METRICS, "upkeep")
+    for namespace, metric, _, alarm in _watched(template):
+        gauge = metric == "Invocations" or (namespace, metric) == (OWN_METRICS, HEARTBEAT)
         if gauge and alarm.get("TreatMissingData") != "breaching":
             yield f"{metric}: no data counts as good"
 
