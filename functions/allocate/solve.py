@@ -102,18 +102,22 @@ def _among_equals(problem: Problem, groups: Groups, places: Places) -> Places:
     movable = (places != NOWHERE) & (problem.pinned == NOWHERE)
     if problem.change_cost:
         movable &= problem.held == NOWHERE
-    mine = places[by_lot]
     cost, partner_type = problem.rank_costs[problem.rank[by_lot]], problem.partner_type[by_lot]
     margin = None if problem.all_possible else problem.possible[by_lot].T
-    spread_regret(mine, cost, partner_type, movable[by_lot], [[r] for r in range(places.shape[1])], margin)
-    spread = np.empty_like(places)
-    spread[by_lot] = mine
-    return draw(
-        spread,
-        personal_costs(problem, spread),
-        groups,
-        lambda who: lots(problem.seed, [problem.ids[a] for a in who]),
-    )
+    rounds = [[r] for r in range(places.shape[1])]
+    while True:  # each turn spreads regret or serves a better lot, so the end is reached
+        before, mine = places, places[by_lot]
+        spread_regret(mine, cost, partner_type, movable[by_lot], rounds, margin)
+        places = np.empty_like(places)
+        places[by_lot] = mine
+        places = draw(
+            places,
+            personal_costs(problem, places),
+            groups,
+            lambda who: lots(problem.seed, [problem.ids[a] for a in who]),
+        )
+        if (places == before).all():
+            return places
 
 
 def allocate(
@@ -180,6 +184,7 @@ def allocate(
         objective=evaluate(problem, places),
         bound=solution.bound,
         optimal=solution.optimal,
+        draw="exact" if problem.even else "pairwise",
         gap=solution.total - solution.bound,
         why=solution.why,
         weight=problem.weight,

@@ -21,6 +21,7 @@ from functions.allocate.flows.two_flows import MOST_EDGES
 from functions.allocate.model.result import Allocation
 from infra.verify.bound import exact_bound, price_bound, price_faults
 from infra.verify.case import NONE, Case
+from infra.verify.lots import lot_faults
 from infra.verify.reasons import reason_faults
 from shared.attendees import Attendee, programme_faults
 from shared.models import Event
@@ -76,6 +77,7 @@ def verify_case(case: Case) -> list[Check]:
         ("the prices prove the bound", _bound),
         ("optimal is claimed only with proof", _claim),
         ("among equals the lottery decided", _lottery),
+        ("lots decided every tie", lot_faults),
         ("everyone has a reason that the numbers support", reason_faults),
     ]
     return [Check(name, _answers(question, case)) for name, question in questions]

@@ -163,7 +163,10 @@ def _matched(
 def _buckets(
     payer: Ints, pay: Ints, worse: Ints, gainer: Ints, gain: Ints, better: Ints, personal: Ints, partner_type: Ints
 ) -> Iterator[tuple[Ints, Ints]]:
-    """Yield matched payers and gainers, step by step and type by type: the best off pay for the worst off."""
+    """Yield matched payers and gainers, step by step and type by type: the best off pay for the worst off.
+
+    Of those equally well off, the worst lots pay, and the best lots gain.
+    """
     if not len(worse) or not len(better):
         return
     width = int(partner_type.max()) + 1
@@ -171,8 +174,8 @@ def _buckets(
     gain_key = gain[better] * width + partner_type[gainer[better]]
     for key in np.intersect1d(pay_key, gain_key):
         payers, gainers = payer[worse[pay_key == key]], gainer[better[gain_key == key]]
-        payers = payers[np.argsort(personal[payers], kind="stable")]
-        gainers = gainers[np.argsort(-personal[gainers], kind="stable")]
+        payers = payers[np.lexsort((-payers, personal[payers]))]
+        gainers = gainers[np.lexsort((gainers, -personal[gainers]))]
         pairs = min(len(payers), len(gainers))
         gap, step = personal[gainers[:pairs]] - personal[payers[:pairs]], key // width
         helps = (gap > step) | ((gap == step) & (gainers[:pairs] < payers[:pairs]))

@@ -28,9 +28,11 @@ class Allocation(BaseModel):
     `prices` are by theme, round and partner type, whole numbers to be divided by `price_scale`. `satisfaction` counts
     seats by choice ("1" is a first choice). `moved` holds, for everyone whose workshops differ from the previous run,
     the previous theme of each round that differs. `gap` is what the total may lie above the optimum, `why` says why it
-    is not 0. `previous` is what the run was compared with, and what a keep run kept to, so that the run can be verified
-    from its own file; it is written to the file and left out of `model_dump`, since it is as long as the programmes.
-    `grounds` are the reasons before they were put into words; the file has the words.
+    is not 0. `draw` says how far lots decide: "exact" where rounds are alike, between all allocations of least total;
+    "pairwise" elsewhere, between any two people of one type who could exchange workshops of one round. `previous` is
+    what the run was compared with, and what a keep run kept to, so that the run can be verified from its own file; it
+    is written to the file and left out of `model_dump`, since it is as long as the programmes. `grounds` are the
+    reasons before they were put into words; the file has the words.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -43,6 +45,7 @@ class Allocation(BaseModel):
     objective: Objective
     bound: int
     optimal: bool
+    draw: Literal["exact", "pairwise"] = "exact"
     gap: int = 0
     why: str = ""
     weight: int

@@ -1,0 +1,227 @@
+"""Whether lots decided every tie, proven from the result alone.
+
+Where rounds are alike, the claim is exact: in the order of lots, and choice by choice, nobody could have a better theme
+in any allocation of the same total. Any other allocation of least total differs by exchanges: somebody takes one theme
+for another, somebody else must adapt, and so on in a ring. At prices that prove the optimum every step of such a ring
+costs nothing, so it is enough to look for rings among steps that cost nothing: between two themes that are equally dear
+to somebody, and between a workshop and the people it may take more or fewer of.
+
+Where rounds differ, the claim is weaker: no two people of one type can exchange workshops of one round, at the same
+total, so that the squares of what both pay get less, or so that only who pays more changes, to the better lot's good.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from infra.verify.case import NONE, Case, Ints
+
+
+def lot_faults(case: Case) -> Iterator[str]:
+    """Yield who could have had better by their lot."""
+    seed = case.allocation.seed.encode()
+    lots = [hmac.digest(seed, who.encode(), "sha256") for who in case.ids]
+    by_lot = sorted(range(len(lots)), key=lots.__getitem__)
+    alike = _alike(case)
+    if (case.allocation.draw == "exact") != alike:
+        yield f"the draw is {case.allocation.draw!r}, and rounds are {'alike' if alike else 'not alike'} to everybody"
+    if alike:
+        if case.allocation.optimal and case.ids:
+            yield from _Rings(case, by_lot).faults()
+    else:
+        yield from _exchanges(case, by_lot)
+
+
+def _alike(case: Case) -> bool:
+    """Whether all rounds are alike to everybody."""
+    nobody_held = not case.change_cost or bool((case.held == NONE).all())
+    same_seats = bool((case.seats == case.seats[:, :1]).all())
+    return same_seats and nobody_held and bool(case.present.all()) and bool((case.pinned == NONE).all())
+
+
+@dataclass
+class _Person:
+    """Somebody who is tied: what they may give and take, as sets of theme numbers, and what they hold, best first."""
+
+    number: int
+    partner_type: int
+    held: list[int]
+    tied: set[int]
+    rank: dict[int, int]
+
+    def settled_at(self, choices: int) -> int:
+        """The rank of the last of so many choices; −1 for none."""
+        return self.rank[self.held[choices - 1]] if choices else -1
+
+    def gives(self, choices: int) -> list[int]:
+        """What may change when so many choices are settled; themes not ranked are all the same, so they may too."""
+        return [t for n, t in enumerate(self.held) if t in self.tied and (n >= choices or self.rank[t] >= UNRANKED)]
+
+    def takes(self, choices: int) -> list[int]:
+        """What may come instead without touching what is settled."""
+        settled = self.settled_at(choices)
+        return [
+            t
+            for t in self.tied
+            if t not in self.held and (self.rank[t] > settled or self.rank[t] == settled == UNRANKED)
+        ]
+
+    def wishes(self, choice: int) -> list[int]:
+        """Ranked themes that would be better than what they have as this choice."""
+        before, now = self.settled_at(choice), self.rank[self.held[choice]]
+        return [t for t in self.tied if t not in self.held and before < self.rank[t] < min(now, UNRANKED)]
+
+
+UNRANKED = 1 << 20
+
+
+class _Rings:
+    """Exchanges of equal total between everybody who is tied."""
+
+    def __init__(self, case: Case, by_lot: list[int]) -> None:
+        self.case = case
+        self.themes, self.rounds, self.types = case.heads.shape
+        self.price = np.array(
+            [[case.allocation.prices[t][case.rounds[0]][g] for g in case.types] for t in case.themes], dtype=np.int64
+        )
+        for slot in case.rounds:
+            for t, theme in enumerate(case.themes):
+                if any(case.allocation.prices[theme][slot][g] != self.price[t, n] for n, g in enumerate(case.types)):
+                    raise ValueError(f"rounds are alike, and {theme} has other prices in {slot}")
+        self.people = self._tied(by_lot)
+        self.supply = self._free_steps()
+        self.steps: dict[tuple[int, int], dict[int, int]] = {}
+        self.known: dict[tuple[int, int], set[tuple[int, int]]] = {}
+
+    def _tied(self, by_lot: list[int]) -> list[_Person]:
+        """Those for whom another set of themes is as cheap at the prices, in the order of lots."""
+        case = self.case
+        scale = case.allocation.price_scale
+        dear = case.cost * scale + self.price.T[case.type_of]
+        can = case.possible & (case.seats[:, 0] > 0)
+        dear = np.where(can, dear, 1 << 60)
+        ordered = np.sort(dear, axis=1)
+        last, following = ordered[:, self.rounds - 1], ordered[:, min(self.rounds, self.themes - 1)]
+        several = (last == following) & (self.themes > self.rounds)
+        found = []
+        for a in by_lot:
+            if several[a]:
+                ranks = np.where(case.ranked[a], case.choice[a].astype(np.int64), UNRANKED).tolist()
+                held = sorted((int(t) for t in case.places[a]), key=lambda t: (ranks[t], t))
+                tied = set(np.flatnonzero(dear[a] == last[a]).tolist())
+                found.append(_Person(a, int(case.type_of[a]), held, tied, dict(enumerate(ranks))))
+        return found
+
+    def _free_steps(self) -> dict[tuple[int, int], list[tuple[int, int]]]:
+        """Steps between heads, themes (type −1) and the room (−1, −1) that cost nothing: workshops adapt."""
+        case, scale = self.case, self.case.allocation.price_scale
+        weight = case.allocation.weight * scale
+        heads = case.heads.sum(axis=1)
+        low, high = (edge.sum(axis=1) for edge in case.band)
+        more = np.where(heads < low, -weight, np.where(heads < high, 0, weight))
+        less = np.where(heads <= low, weight, np.where(heads <= high, 0, -weight))
+        less = np.where(heads > 0, less, 1 << 60)
+        fill, seats, least = heads.sum(axis=1), case.seats.sum(axis=1), case.minimum.sum(axis=1)
+        steps: dict[tuple[int, int], list[tuple[int, int]]] = {}
+        for t in range(self.themes):
+            seat_low, seat_high = max(self.price[t] - more[t]), min(self.price[t] + less[t])
+            if fill[t] < seats[t]:
+                seat_high = min(seat_high, 0)
+            if fill[t] > least[t]:
+                seat_low = max(seat_low, 0)
+            if seat_low > seat_high:
+                raise ValueError(f"the prices of {case.themes[t]} do not fit its heads")
+            seat = seat_low
+            for g in range(self.types):
+                if seat == self.price[t, g] - more[t, g]:
+                    steps.setdefault((t, g), []).append((t, -1))
+                if seat == self.price[t, g] + less[t, g]:
+                    steps.setdefault((t, -1), []).append((t, g))
+            if seat == 0 and fill[t] < seats[t]:
+                steps.setdefault((t, -1), []).append((-1, -1))
+            if seat == 0 and fill[t] > least[t]:
+                steps.setdefault((-1, -1), []).append((t, -1))
+        return steps
+
+    def faults(self) -> Iterator[str]:
+        """Whom a ring serves better, choice by choice and in the order of lots; whoever had a turn keeps that."""
+        for choice in range(self.rounds):
+            self.steps = {}
+            for person in self.people:
+                self._count(person, choice, 1)
+            self.known = {}
+            for person in self.people:
+                for theme in person.wishes(choice):
+                    after = self._reached(theme, person.partner_type)
+                    if any((held, person.partner_type) in after for held in person.gives(choice)):
+                        yield (
+                            f"{self.case.ids[person.number]} could have {self.case.themes[theme]}, at the same total "
+                            "and at the expense of worse lots only"
+                        )
+                        break
+                self._count(person, choice, -1)
+                self._count(person, choice + 1, 1)
+
+    def _count(self, person: _Person, choices: int, by: int) -> None:
+        for give in person.gives(choices):
+            counts = self.steps.setdefault((give, person.partner_type), {})
+            for take in person.takes(choices):
+                before = counts.get(take, 0)
+                counts[take] = before + by
+                if not before or not counts[take]:
+                    self.known = {}
+
+    def _reached(self, theme: int, partner_type: int) -> set[tuple[int, int]]:
+        """Heads that one head more of a theme can push out."""
+        start = (theme, partner_type)
+        if start not in self.known:
+            reached, ahead = {start}, [start]
+            while ahead:
+                node = ahead.pop()
+                swaps = self.steps.get(node, {})
+                onward = [(take, node[1]) for take, count in swaps.items() if count]
+                for after in onward + self.supply.get(node, []):
+                    if after not in reached:
+                        reached.add(after)
+                        ahead.append(after)
+            self.known[start] = reached
+        return self.known[start]
+
+
+def _exchanges(case: Case, by_lot: list[int]) -> Iterator[str]:
+    """Exchanges of two people of one type in one round, at the same total, that should have been made."""
+    lot = np.empty(len(by_lot), dtype=np.int64)
+    lot[by_lot] = np.arange(len(by_lot))
+    holds = np.zeros((len(case.ids), len(case.themes)), dtype=bool)
+    who, _, theme = case.seated
+    holds[who, theme] = True
+    for r in range(len(case.rounds)):
+        movable = (case.places[:, r] >= 0) & (case.pinned[:, r] == NONE)
+        if case.change_cost:
+            movable &= case.held[:, r] == NONE
+        for g in range(len(case.types)):
+            mine = np.flatnonzero(movable & (case.type_of == g))
+            at = {int(t): mine[case.places[mine, r] == t] for t in np.unique(case.places[mine, r])}
+            for t, here in at.items():
+                for u, there in at.items():
+                    payers = here[~holds[here, u] & case.possible[here, u]]
+                    gainers = there[~holds[there, t] & case.possible[there, t]]
+                    yield from _pairs(case, lot, (payers, t), (gainers, u))
+
+
+def _pairs(case: Case, lot: Ints, giving: tuple[Ints, int], taking: tuple[Ints, int]) -> Iterator[str]:
+    """Pairs of whom the first would pay for the second by exchanging their themes, where that should have been done."""
+    (payers, t), (gainers, u) = giving, taking
+    pay, gain = case.cost[payers, u] - case.cost[payers, t], case.cost[gainers, u] - case.cost[gainers, t]
+    for step in np.intersect1d(pay[pay > 0], gain[gain > 0]):
+        a, b = payers[pay == step], gainers[gain == step]
+        least, most = case.personal_cost[a].min(), case.personal_cost[b].max()
+        first = a[case.personal_cost[a] == least]
+        second = b[case.personal_cost[b] == most]
+        worst, best = first[lot[first].argmax()], second[lot[second].argmin()]
+        if most - least > step or (most - least == step and lot[best] < lot[worst]):
+            yield f"{case.ids[worst]} and {case.ids[best]} should have exchanged {case.themes[t]} and {case.themes[u]}"
