@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from shared.models import Event, Programme, Run
@@ -46,6 +46,22 @@ def _moved(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
 
 def checksum(document: Mapping[str, Any]) -> str:
     """SHA-256 over the canonical JSON (keys sorted, no spaces) of an allocation without its checksum."""
-    rest = {key: value for key, value in document.items() if key != "checksum"}
-    text = json.dumps(rest, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    digest = hashlib.sha256()
+    for part in _canonical({key: value for key, value in document.items() if key != "checksum"}):
+        digest.update(part.encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
+
+
+def _canonical(document: Mapping[str, Any]) -> Iterator[str]:
+    """The text of a document piece by piece, so that a crowd's is never in memory whole."""
+    encode = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode
+    for n, key in enumerate(sorted(document)):
+        yield f"{',' if n else '{'}{encode(key)}:"
+        value = document[key]
+        if isinstance(value, dict) and value and all(isinstance(name, str) for name in value):
+            for m, name in enumerate(sorted(value)):
+                yield f"{',' if m else '{'}{encode(name)}:{encode(value[name])}"
+            yield "}"
+        else:
+            yield encode(value)
+    yield "}" if document else "{}"

@@ -104,6 +104,8 @@ def without_controls(cell: str) -> str:
 
 def harmless(cell: str) -> str:
     """A cell that a spreadsheet reads as text: an apostrophe goes before what could start a formula."""
+    if cell.isascii() and cell.isprintable() and cell[:1].isalnum():
+        return cell  # nearly every cell
     plain = without_controls(cell).replace("\n", " ")
     start = unicodedata.normalize("NFKC", plain).lstrip()[:1]
     return f"'{plain}" if start in FORMULA_SIGNS or (cell[:1] in "\t\r\n\0" and cell) else plain

@@ -92,29 +92,40 @@ def write_files(
         Names by id, for the list of programmes; left out where the people came without.
     """
     out.mkdir(parents=True, exist_ok=True)
-    _write(out / "allocation.json", allocation_text(allocation))
-    _write(out / "programmes.csv", _programmes_csv(event, allocation, names or {}))
-    _write(out / "workshops.csv", _workshops_csv(event, attendees, allocation))
-    _write(out / "report.html", report_page(event, attendees, allocation))
+    _write(out / "allocation.json", allocation_lines(allocation))
+    _write(out / "programmes.csv", [_programmes_csv(event, allocation, names or {})])
+    _write(out / "workshops.csv", [_workshops_csv(event, attendees, allocation)])
+    _write(out / "report.html", [report_page(event, attendees, allocation)])
 
 
-def allocation_text(allocation: Allocation) -> str:
+def allocation_lines(allocation: Allocation) -> Iterator[str]:
     """allocation.json: a line for each field, and one for each person, so that differences can be read.
 
     The checksum covers all other fields: canonical JSON, keys sorted, no spaces.
     """
-    document = allocation.model_dump(mode="json")
+    crowd = {"programmes", "reasons", "moved"}
+    document = allocation.model_dump(mode="json", exclude=crowd)
+    document = {  # what is as long as the crowd is not copied
+        key: getattr(allocation, key) if key in crowd else document[key]
+        for key in Allocation.model_fields
+        if key in crowd or key in document
+    }
     if allocation.previous is not None:
         document["previous"] = allocation.previous
     document["checksum"] = checksum(document)
-    fields = []
+    between = "{\n"
     for key, value in document.items():
-        if key in {"programmes", "reasons", "moved", "previous"} and value:
-            rows = ",\n".join(f"    {_json(who)}: {_json(row)}" for who, row in value.items())
-            fields.append(f"  {_json(key)}: {{\n{rows}\n  }}")
+        yield f"{between}  {_json(key)}: "
+        between = ",\n"
+        if key in {*crowd, "previous"} and value:
+            row = "{\n"
+            for who, told in value.items():
+                yield f"{row}    {_json(who)}: {_json(told)}"
+                row = ",\n"
+            yield "\n  }"
         else:
-            fields.append(f"  {_json(key)}: {_json(value)}")
-    return "{\n" + ",\n".join(fields) + "\n}\n"
+            yield _json(value)
+    yield "\n}\n"
 
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
@@ -175,18 +186,16 @@ def _csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     text.write("\ufeff")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(map(harmless, header))
-    safe: dict[str, str] = {}
-    for row in rows:
-        writer.writerow([safe.get(cell) or safe.setdefault(cell, harmless(cell)) for cell in row])
+    writer.writerows(map(harmless, row) for row in rows)
     return text.getvalue()
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, parts: Iterable[str]) -> None:
     """Write a file beside its place and move it there in one step."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
+            file.writelines(parts)
         Path(name).chmod(0o644)
         Path(name).replace(path)
     except BaseException:

@@ -23,7 +23,7 @@ NEEDED = ("id", "partner_type", "choice_1")
 _Wishes = tuple[str, tuple[str, ...], frozenset[str], dict[str, str], frozenset[str]]
 """What an attendee is beside the id."""
 
-MOST_ALIKE = 20_000
+MOST_ALIKE = 5_000
 """Rows that differ whose reading is remembered: equal rows are read once, and of a large crowd few are equal."""
 
 
@@ -102,6 +102,7 @@ class _PeopleReader:
         self.rounds = {slot.id for slot in event.rounds}
         self.types = {kind.id for kind in event.partner_types}
         self.closed = closed_themes(event)
+        self._theme_names = {theme.id: theme.id for theme in event.themes}
         self.names: dict[str, str] = {}
         self.without_place = 0
         self._alike: dict[tuple[str, ...], tuple[_Wishes, Sequence[str]]] = {}
@@ -167,6 +168,9 @@ class _PeopleReader:
         """All of a row but the id, and what is wrong with it."""
         choices = [row[column] for column in header.choices]
         ranking = tuple(choices) if choices[-1] and all(choices) else tuple(takewhile(bool, choices))
+        known = [*map(self._theme_names.get, choices)]  # one text for each theme, whoever ranks it
+        if None not in known:
+            ranking = tuple(theme for theme in known if theme is not None)
         partner_type = row[header.partner_type]
         special = [row[column] if column >= 0 else "" for column in (header.absent, header.pinned, header.excluded)]
         if partner_type in self.types and len(ranking) == len(choices) and not any(special):

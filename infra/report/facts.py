@@ -62,22 +62,25 @@ class Facts:
         return self.event.band(theme, slot, partner_type, present, Fraction(self.allocation.tolerance))
 
     @cached_property
+    def _read(self) -> tuple[dict[str, list[int]], dict[str, int]]:
+        """Choices and cost of everyone's workshops; rankings are read once."""
+        wishes, programmes, nothing = WishReader(self.event), self.allocation.programmes, dict[str, str]()
+        choices, costs = dict[str, list[int]](), dict[str, int]()
+        for attendee in self.attendees:
+            mine, got = wishes.of(attendee), programmes.get(attendee.id, nothing).values()
+            choices[attendee.id] = sorted(map(mine.place, got))
+            costs[attendee.id] = sum(map(mine.cost, got))
+        return choices, costs
+
+    @property
     def choices(self) -> dict[str, list[int]]:
         """Which choice each of everyone's workshops was, from 1, best first."""
-        wishes, programmes, nothing = WishReader(self.event), self.allocation.programmes, dict[str, str]()
-        return {
-            attendee.id: sorted(map(wishes.of(attendee).place, programmes.get(attendee.id, nothing).values()))
-            for attendee in self.attendees
-        }
+        return self._read[0]
 
-    @cached_property
+    @property
     def costs(self) -> dict[str, int]:
         """What everyone's programme costs by their ranking."""
-        wishes, programmes, nothing = WishReader(self.event), self.allocation.programmes, dict[str, str]()
-        return {
-            attendee.id: sum(map(wishes.of(attendee).cost, programmes.get(attendee.id, nothing).values()))
-            for attendee in self.attendees
-        }
+        return self._read[1]
 
     @cached_property
     def cost_by_type(self) -> Mapping[str, tuple[int, float]]:
