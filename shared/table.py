@@ -26,13 +26,14 @@ from botocore.exceptions import ClientError
 from shared.errors import TooBusyError
 from shared.text import address_key
 
-PATIENCE = 6.0
+PATIENCE = 10.0
 """Seconds for which a call that the table refuses in passing is repeated, if the function's own time lasts so long."""
 
 TIME_TO_ANSWER = 1.5
 """Seconds of a function's own time in which nothing is repeated any more, so that it can say so."""
 
-LONGEST_PAUSE = 1.0
+LONGEST_PAUSE = 0.25
+"""Seconds. Longer pauses leave fewer conflicts and a longer tail: tests/integration/register/test_rush.py measures."""
 
 PASSING = frozenset(
     {

@@ -42,6 +42,7 @@ def handler(payload: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     A fault of our own is logged without its message, which may quote what somebody typed, and raised: an alarm rings.
     """
     to_wake = Allocator(allocator, settings.required("ALLOCATE_FUNCTION"))
+    table.begin(context.get_remaining_time_in_millis() / 1000)
     app.append_context(services=Services(table, keys, to_wake, clock()))  # type: ignore[no-untyped-call]
     try:
         answered = resolve(app, payload, context)

@@ -6,7 +6,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.register import own, public, views
+from functions.register import own, public, views, web
 from functions.register.web import count
 from shared.http import make_app, resolve
 from shared.observability import fault, logger, metrics
@@ -26,6 +26,7 @@ def handler(payload: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
     A fault of our own is logged without its words, which may quote what somebody typed, and raised: it alarms.
     """
+    web.table.begin(context.get_remaining_time_in_millis() / 1000)
     try:
         answered = resolve(app, payload, context)
     except Exception as error:

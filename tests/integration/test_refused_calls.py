@@ -170,12 +170,14 @@ def test_nothing_is_repeated_when_the_functions_time_is_over(client: UnreliableC
 
 
 def test_a_throttled_registration_keeps_the_form_and_says_when_to_try_again(
-    client: UnreliableClient, table: Table, keys: Keys, event: Event, monkeypatch: pytest.MonkeyPatch
+    client: UnreliableClient, keys: Keys, event: Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(web, "table", table)
+    seconds = iter(range(10_000))
+    monkeypatch.setattr(
+        web, "table", Table(client, "parcours", clock=lambda: next(seconds), sleep=lambda _seconds: None)
+    )
     monkeypatch.setattr(web, "keys", keys)
     monkeypatch.setattr(web, "clock", lambda: NOW)
-    table.begin(seconds=0)
 
     def throttle(operation: str, _arguments: dict[str, Any]) -> None:
         if operation == "transact_write_items":

@@ -22,6 +22,10 @@ class LambdaContext:
     invoked_function_arn = "arn:aws:lambda:eu-central-1:000000000000:function:test"
     aws_request_id = "request"
 
+    def get_remaining_time_in_millis(self) -> int:
+        """Always as long as the function may run."""
+        return 14_000
+
 
 @dataclass(frozen=True)
 class Answer:
