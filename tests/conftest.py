@@ -62,7 +62,8 @@ def create_table() -> None:
 @pytest.fixture
 def aws() -> Iterator[None]:
     """An AWS account in this process, empty but for the table and the signing key."""
-    with moto.mock_aws():
+    # The session stays, and with it the models of the services, which take longer to read than most tests run.
+    with moto.mock_aws(config={"core": {"reset_boto3_session": False}}):
         create_table()
         boto3.client("secretsmanager").create_secret(Name="parcours-signing-key", SecretString="key-one-" * 8)
         yield
