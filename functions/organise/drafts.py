@@ -16,7 +16,7 @@ from pydantic import Field, StringConstraints, ValidationError
 from functions.organise.allocator import Allocator
 from functions.organise.words import counted
 from shared.acts import Act
-from shared.attendees import WishReader
+from shared.attendees import Wishes, WishReader, mean_costs
 from shared.errors import ConflictError, InvalidError, NotFoundError, StaleError
 from shared.http import Fields, invalid
 from shared.models import (
@@ -156,28 +156,27 @@ class Difference:
         return "better" if self.after_cost < self.before_cost else "worse"
 
 
-def rank_of(event: Event, person: Registration, theme: str) -> int:
-    """Which choice a theme is to a person, from 1; what they left unranked counts as the last."""
-    return WishReader(event)(person.partner_type, person.choices, person.excluded).place(theme)
+def wishes_of(read: WishReader, person: Registration) -> Wishes:
+    """What the themes are to a person."""
+    return read(person.partner_type, person.choices, person.excluded)
 
 
-def cost_of(event: Event, person: Registration, workshops: Mapping[str, str]) -> int:
+def cost_of(read: WishReader, person: Registration, workshops: Mapping[str, str]) -> int:
     """What a programme costs by the ranks of the person who has it."""
-    wishes = WishReader(event)(person.partner_type, person.choices, person.excluded)
-    return sum(map(wishes.cost, workshops.values()))
+    return sum(map(wishes_of(read, person).cost, workshops.values()))
 
 
 def differences(
     event: Event, people: Iterable[Registration], before: Mapping[str, Programme], after: Mapping[str, Programme]
 ) -> list[Difference]:
     """The people whose programme differs from the published one, the greatest loss first."""
-    found = []
+    found, read = [], WishReader(event)
     for person in people:
         old, new = before.get(person.id), after.get(person.id)
         was, becomes = old.workshops if old else {}, new.workshops if new else {}
         if was == becomes or person.state is not RegistrationState.CONFIRMED:
             continue
-        costs = cost_of(event, person, was), cost_of(event, person, becomes)
+        costs = cost_of(read, person, was), cost_of(read, person, becomes)
         found.append(Difference(person, was, becomes, *costs, in_words(new.reason, event) if new else ""))
     return sorted(found, key=lambda moved: (moved.before_cost - moved.after_cost, moved.person.id))
 
@@ -298,6 +297,10 @@ def as_shown(event: Event, view: DraftView) -> dict[str, Any]:
         "mails": view.mails if run.state is RunState.DRAFT else run.mails,
         "stale": view.stale,
         **{key: value for key, value in run.result.items() if key not in {"event", "mode", "seed", "workshops"}},
+        "cost_by_type": {
+            known: {"people": people, "mean": round(mean, 4)}
+            for known, (people, mean) in cost_by_type(event, view).items()
+        },
         "workshops": [asdict(fill) for fill in workshops(event, run, view.people, view.after)],
         "differences": {
             **difference_counts(view.differences),
@@ -351,8 +354,9 @@ def inputs(event: Event, people: Sequence[Registration]) -> dict[str, int]:
 
 def worst_off(event: Event, view: DraftView, most: int = 20) -> list[WorstOff]:
     """The people whose programme costs most by their own ranks, the worst first."""
+    read = WishReader(event)
     costed = (
-        (cost_of(event, view.people[registration], programme.workshops), registration)
+        (cost_of(read, view.people[registration], programme.workshops), registration)
         for registration, programme in view.after.items()
         if registration in view.people
     )
@@ -361,11 +365,19 @@ def worst_off(event: Event, view: DraftView, most: int = 20) -> list[WorstOff]:
     return [_worst_off(event, view.people[registration], view.after[registration]) for registration in unhappy]
 
 
+def cost_by_type(event: Event, view: DraftView) -> dict[str, tuple[int, float]]:
+    """People with a programme and what these cost on average, by partner type: it shows who pays for the mix."""
+    read = WishReader(event)
+    with_programme = ((view.people[who], programme) for who, programme in view.after.items() if who in view.people)
+    return mean_costs(
+        (person.partner_type, cost_of(read, person, programme.workshops)) for person, programme in with_programme
+    )
+
+
 def _worst_off(event: Event, person: Registration, programme: Programme) -> WorstOff:
+    wishes = wishes_of(WishReader(event), person)
     ranked = [
-        (slot.id, theme, rank_of(event, person, theme))
-        for slot in event.rounds
-        if (theme := programme.workshops.get(slot.id))
+        (slot.id, theme, wishes.place(theme)) for slot in event.rounds if (theme := programme.workshops.get(slot.id))
     ]
     return WorstOff(person, ranked, in_words(programme.reason, event))
 

@@ -318,3 +318,27 @@ def test_the_language_is_switched_and_stays(site: str, table: Table, open_page: 
     expect(page.get_by_role("heading", level=1)).to_have_text("Bedankt. Kijk in je mailbox")
 
     assert only_person(table).language == "nl"
+
+
+def test_the_themes_that_are_not_open_to_a_partner_type_are_not_there_to_rank(
+    site: str, table: Table, event: Event, open_page: Open
+) -> None:
+    """One theme is open to the government only; who comes from an association ranks the other three."""
+    themes = [
+        theme.model_copy(update={"open_to": ["government"]} if n == 0 else {}) for n, theme in enumerate(event.themes)
+    ]
+    put_event(table, event.model_copy(update={"themes": themes}), actor="test", now=NOW)
+    closed = event.themes[0].id
+    page = open_page(f"{site}/events/nature")
+    card = page.locator(f"[data-theme={closed}]")
+    expect(card).to_be_visible()
+
+    fill_details(page)
+    expect(card).to_be_hidden()
+    page.get_by_role("button", name="Keep this order").click()
+    page.get_by_role("button", name="Register").click()
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("Thank you. Look in your mailbox")
+    stored = only_person(table)
+    assert (stored.partner_type, len(stored.choices)) == ("ngo", 3)
+    assert closed not in stored.choices

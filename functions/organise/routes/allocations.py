@@ -67,6 +67,7 @@ def _run_facts(here: Visit, view: drafts.DraftView) -> dict[str, object]:
         "view": view,
         "numbers": lambda: drafts.difference_counts(view.differences),
         "workshops": lambda: drafts.workshops(here.event, view.run, view.people, view.after),
+        "costs": lambda: drafts.cost_by_type(here.event, view),
         "worst": lambda: drafts.worst_off(here.event, view),
         "refresh": REFRESH_SECONDS if view.run.state in drafts.UNDER_WAY else 0,
     }

@@ -154,6 +154,7 @@ def test_a_draft_is_asked_for_made_compared_and_published(
     assert (draft["state"], draft["mails"], draft["optimal"], draft["weight"]) == ("draft", 8, True, 3)
     assert draft["differences"]["new"] == 8
     assert sum(shop["heads"] for shop in draft["workshops"]) == 16
+    assert sum(cost["people"] for cost in draft["cost_by_type"].values()) == 8
     assert (wrong.status, wrong.json["error"]) == (409, "stale")
     assert done.status == 202
     allocate.handler({"event": "nature", "publication": 1}, CONTEXT)

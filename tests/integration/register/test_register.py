@@ -17,13 +17,13 @@ from functions.register import app
 from shared.events import put_event
 from shared.mails import mails_of
 from shared.models import Event, Registration, RegistrationState, utc
-from shared.registrations import find_by_address, register, registrations_of
+from shared.registrations import find_by_address, register, registrations_of, save
 from shared.state import read_state
 from shared.table import Table, put, update
 from shared.tokens import Keys, sign_link
 from shared.waiting_list import count_hourly, waiting_key
 from tests.support.attendee_client import Answer, Web
-from tests.support.factories import NOW, make_event, make_registration
+from tests.support.factories import NOW, event_data, make_event, make_registration
 from tests.support.forms import read_form
 from tests.support.mail_samples import read, text_of
 
@@ -1099,3 +1099,55 @@ def test_business_events_are_counted_and_nobody_is_named(
     for name in ("Registered", "PutOnWaitingList", "RequestsRefused", "RequestsCapped", "Withdrawn", "Erased"):
         assert f'"{name}":[1.0]' in printed or f'"{name}":[1.0,1.0]' in printed or f'"{name}": [1.0]' in printed
     assert "example.org" not in printed
+
+
+def closed_to_ngos(table: Table) -> None:
+    """The event's first theme is open to the government only."""
+    themes = [
+        {**theme, "for": ["government"]} if theme["id"] == "vision" else theme for theme in event_data()["themes"]
+    ]
+    put_event(table, make_event(themes=themes), actor="test", now=NOW)
+
+
+def test_a_person_ranks_the_themes_that_are_open_to_them_and_no_other(web: Web, table: Table) -> None:
+    closed_to_ngos(table)
+
+    everything = web.post(AT, wish(1))
+    open_ones = web.post(AT, wish(2, choices=["wildlife", "resources", "governance"]))
+    too_few = web.post(AT, wish(3, choices=["wildlife", "resources"]))
+    official = web.post(AT, wish(4, partner_type="government"))
+
+    assert [answer.status for answer in (everything, open_ones, too_few, official)] == [422, 202, 422, 202]
+    assert everything.json["fields"] == {
+        "choices": "Leave out the themes that are not open to you, and rank all the others."
+    }
+    assert "have no place yet" in too_few.json["fields"]["choices"]
+    assert [one.choices[0] for one in people(table)] != ["vision", "vision"]
+
+
+def test_the_form_says_for_whom_a_theme_is_and_keeps_what_was_chosen(web: Web, table: Table) -> None:
+    """As a browser without scripts sends it: the last select stays empty for those who rank three of four."""
+    closed_to_ngos(table)
+
+    refused = web.submit(AT, form(1))
+    places = {"choice-1": "wildlife", "choice-2": "resources", "choice-3": "governance", "choice-4": ""}
+    taken = web.submit(AT, form(2, **places))
+
+    assert "Open to:" in web.visit("/events/nature").text
+    assert (refused.status, taken.status) == (422, 303)
+    assert "Leave out the themes that are not open to you" in refused.text
+    assert '<option value="vision" selected' in refused.text
+
+
+def test_a_theme_ruled_out_for_a_person_leaves_their_form(web: Web, table: Table, keys: Keys) -> None:
+    web.post(AT, wish())
+    [person] = people(table)
+    save(table, person, {"excluded": ["vision"]}, now=NOW)
+    link = f"/r/{sign_link(keys, 'nature', person.id, person.link_version)}"
+
+    page = web.visit(link).text
+
+    assert 'data-theme="vision"' not in page
+    assert page.count("data-theme=") == 3
+    assert web.call("PUT", link, wish()).status == 422
+    assert web.call("PUT", link, wish(choices=["wildlife", "governance", "resources"])).status == 200
