@@ -64,7 +64,7 @@ def solve(problem: Problem, *, engine: EngineChoice = "auto", time_budget: float
     EngineCannotError
         The flow engine alone was asked for and has no allocation, though another engine may.
     """
-    deadline = time.monotonic() + time_budget
+    deadline = time.monotonic() + 0.95 * time_budget  # the rest is for the lottery among equals
     plain = list(plain_cuts(problem))
     if plain:
         raise NoAllocationError(" ".join(plain))
@@ -80,7 +80,7 @@ def _solve_costs(problem: Problem, deadline: float, *, engine: EngineChoice, gro
     """Flows first, then HiGHS if they leave a gap."""
     groups = groups or group_attendees(problem)
     try:
-        flow = solve_flow(problem, groups)
+        flow = solve_flow(problem, groups, (time.monotonic() + deadline) / 2)
         if engine == "flow" and flow.places is None:
             raise EngineCannotError(flow.why)
         if engine == "flow" or (engine == "auto" and flow.optimal):

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import permutations
 
 import numpy as np
@@ -20,6 +21,7 @@ from functions.allocate.exact.milp import PRICE_SCALE, ExactModel, Floats
 from functions.allocate.exact.price_search import best_prices, slacks
 from functions.allocate.exact.tight import tight_places
 from functions.allocate.flows.rounds import Rounds
+from functions.allocate.flows.two_flows import OUT_OF_TIME as FLOW_OUT_OF_TIME
 from functions.allocate.model.bound import lower_bound
 from functions.allocate.model.groups import Groups
 from functions.allocate.model.objective import Solution, evaluate
@@ -45,15 +47,17 @@ def close_gap(problem: Problem, groups: Groups, flow: Solution, deadline: float)
 
     Raises NoAllocationError when no allocation exists.
     """
-    best = replace(flow, engine="flow+exact", why="")
+    best = replace(flow, engine="flow+exact")
     themes, rounds, _ = problem.shape
     if len(groups) * themes * rounds <= SMALL:
         best = _relaxed(problem, groups, best, deadline)
-        return best if best.optimal else _exactly(problem, groups, best, deadline)
+        return replace(best, why="") if best.optimal else _exactly(problem, groups, best, deadline)
     for better in _by_prices(problem, groups, best, deadline):
         best = better
         if best.optimal:
-            return best
+            return replace(best, why="")
+        if time.monotonic() >= deadline:
+            break
     return _exactly(problem, groups, best, deadline)
 
 
@@ -63,63 +67,71 @@ def _by_prices(problem: Problem, groups: Groups, best: Solution, deadline: float
     def half() -> float:
         return (time.monotonic() + deadline) / 2
 
-    quick = problem.people * len(problem.rounds) <= QUICK
-    if best.places is None and quick:
-        best = _better(problem, best, _start(problem, best, deadline))
+    search = _Rounds(problem, ahead=best.why != FLOW_OUT_OF_TIME)
+    if best.places is None and search.quick:
+        best = _better(problem, best, search.start(best, deadline))
         yield best
     if not problem.decisive:
         table = best_prices(problem, groups, best.prices, best.scale, half())
         if table.bound >= best.bound:
             best = replace(best, bound=table.bound, prices=table.prices, scale=PRICE_SCALE)
             yield best
+        if search.quick:
+            best = _better(problem, best, search.once(best, half()))
+            yield best
         best = _better(problem, best, tight_places(problem, table.prices, half()))
         yield best
-        if best.places is None or quick:
-            best = _better(
-                problem, best, _guided(problem, replace(best, prices=table.prices, scale=PRICE_SCALE), half())
-            )
-            yield best
     if best.places is None:
-        best = _better(problem, best, _start(problem, best, deadline))
+        best = _better(problem, best, search.start(best, deadline))
         yield best
+    if best.places is not None and search.quick:
+        yield _better(problem, best, search.again(best, half()))
 
 
-def _start(problem: Problem, best: Solution, deadline: float) -> Places | None:
-    """An allocation from flows round after round, with a look ahead at the prices known; None if they find none."""
-    search = Rounds(problem, deadline)
-    try:
-        places = search.guided(best.prices, best.scale, range(len(problem.rounds)))
-        return search.start() if places is None else search.improved(places)
-    except (NotFoundInTimeError, EngineCannotError):
-        return None
+class _Rounds:
+    """Flows round after round, as steps of the search; each gives None if it finds nothing in its time."""
 
+    def __init__(self, problem: Problem, *, ahead: bool) -> None:
+        self.problem, self.ahead = problem, ahead
+        self.all = range(len(problem.rounds))
+        self.quick = problem.people * len(problem.rounds) <= QUICK
 
-def _guided(problem: Problem, best: Solution, deadline: float) -> Places | None:
-    """The best of what all rounds one after another give at these prices, and then pairs of rounds again."""
-    search = Rounds(problem, deadline)
-    rounds = range(len(problem.rounds))
-    places, total = best.places, best.total
-    try:
-        for order in (tuple(rounds), tuple(reversed(rounds)), *permutations(rounds, 2)):
-            whole = len(order) == len(rounds)
-            if places is None and not whole:
-                break
-            found = search.guided(best.prices, best.scale, order, None if whole else places)
-            if found is None:
-                continue
-            found = search.improved(found) if whole else found
-            cost = evaluate(problem, found).total
-            if places is None or cost < total:
-                places, total = found, cost
-    except (NotFoundInTimeError, EngineCannotError):
-        pass
-    return places
+    def start(self, best: Solution, deadline: float) -> Places | None:
+        """An allocation from nothing, with a look ahead if the prices known are good enough, or without."""
+        places = self.once(best, deadline) if self.ahead else None
+        return self._tried(Rounds(self.problem, deadline).start) if places is None else places
+
+    def once(self, best: Solution, deadline: float) -> Places | None:
+        """All rounds once, with a look ahead."""
+        search = Rounds(self.problem, deadline)
+        return self._tried(lambda: search.guided(best.prices, best.scale, self.all))
+
+    def again(self, best: Solution, deadline: float) -> Places | None:
+        """Rounds one by one and in pairs, from the best there is; other orders of all rounds too."""
+        search = Rounds(self.problem, deadline)
+        places, total = best.places, best.total
+        orders = [tuple(self.all)[::-1], *permutations(self.all, 2)]
+        for order in orders:
+            whole = len(order) == len(self.all)
+            found = self._tried(partial(search.guided, best.prices, best.scale, order, None if whole else places))
+            if found is not None:
+                found = search.improved(found)
+                cost = evaluate(self.problem, found).total
+                if cost < total:
+                    places, total = found, cost
+        return places
+
+    def _tried(self, attempt: Callable[[], Places | None]) -> Places | None:
+        try:
+            return attempt()
+        except (NotFoundInTimeError, EngineCannotError):
+            return None
 
 
 def _relaxed(problem: Problem, groups: Groups, best: Solution, deadline: float) -> Solution:
     """What the relaxation of the whole problem tells: prices with a better bound, perhaps an allocation."""
     model = ExactModel(problem, groups)
-    relaxed = model.relax(deadline - time.monotonic())
+    relaxed = model.relax(deadline)
     return best if relaxed is None else _with_relaxation(problem, groups, model, best, *relaxed)
 
 
@@ -131,6 +143,7 @@ def _exactly(problem: Problem, groups: Groups, best: Solution, deadline: float) 
     Raises NoAllocationError when no allocation exists.
     """
     why = OUT_OF_TIME
+    best = replace(best, why="")
     if best.places is None:
         why = f"No allocation was found: {why}; none is ruled out."
     if time.monotonic() >= deadline:
@@ -142,7 +155,7 @@ def _exactly(problem: Problem, groups: Groups, best: Solution, deadline: float) 
     model = ExactModel(problem, groups, usable)
     start = None if best.places is None else counts_of(problem, groups, best.places)
     try:
-        outcome = model.optimise(deadline - time.monotonic(), start)
+        outcome = model.optimise(deadline, start)
     except NoAllocationError:
         if usable is None:
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -114,7 +115,7 @@ class _Shortage:
         self.offered = np.flatnonzero(problem.seats.ravel() > 0)
 
     def _solve(self, time_limit: float, *, whole: bool) -> highspy.HighsSolution | None:
-        solver = self.model.solver(np.zeros(len(self.model.columns)), time_limit, whole=whole)
+        solver = self.model.solver(np.zeros(len(self.model.columns)), time.monotonic() + time_limit, whole=whole)
         for sign in (-1.0, 1.0):  # a seat more, a person less than the minimum
             for place in self.offered:
                 row = np.array([self.model.seat_row + place], dtype=np.int32)

@@ -12,6 +12,9 @@ this has T x R columns a group instead of T^R, and the same relaxation.
 
 from __future__ import annotations
 
+import math
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -139,11 +142,10 @@ class ExactModel:
         size = self.groups.size[needed // len(self.problem.themes)].astype(float)
         rows(place[key[columns]], np.where(self.must.ravel()[needed], size, -np.inf), size, columns)
 
-    def relax(self, time_limit: float) -> tuple[Floats, Floats] | None:
+    def relax(self, deadline: float) -> tuple[Floats, Floats] | None:
         """Solve without integrality: the values of the places and the duals of all rows."""
-        solver = self.solver(self.objective(), time_limit, whole=False)
-        solver.run()
-        if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+        solver = self.solver(self.objective(), deadline, whole=False)
+        if not run_until(solver, deadline) or solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
             return None
         found = solver.getSolution()
         values = np.array(found.col_value)[: len(self.columns)]
@@ -162,20 +164,20 @@ class ExactModel:
         rounded: Ints = np.rint(price * PRICE_SCALE).astype(np.int64).reshape(themes, rounds, types)
         return rounded
 
-    def optimise(self, time_limit: float, start: Ints | None) -> Outcome:
-        """Solve to the end, or to the time limit (seconds), from counts already known, if any.
+    def optimise(self, deadline: float, start: Ints | None) -> Outcome:
+        """Solve to the end, or to `deadline` (monotonic seconds), from counts already known, if any.
 
         With a decisive change cost, changes come first and the rest second: two runs with small numbers instead of
         one with a number that floats cannot hold beside ranks.
         """
         if not self.problem.decisive or not self.changes.any():
-            return self._run(self.objective(), time_limit, start)
-        first = self._run(self._wide(self.changes), time_limit, start)
+            return self._run(self.objective(), deadline, start)
+        first = self._run(self._wide(self.changes), deadline, start)
         if first.counts is None or not first.proven:
             return first
         fewest = int((first.counts[self.columns.group, self.columns.theme, self.columns.round] * self.changes).sum())
         small = self.objective(change_cost=0)
-        second = self._run(small, time_limit, first.counts, most_changes=fewest)
+        second = self._run(small, deadline, first.counts, most_changes=fewest)
         return Outcome(second.counts, second.bound + self.problem.change_cost * fewest, second.proven)
 
     def objective(self, change_cost: int | None = None) -> Floats:
@@ -186,10 +188,8 @@ class ExactModel:
     def _wide(self, places: Ints | Floats, weight: int = 0) -> Floats:
         return np.concatenate([places.astype(float), np.full(2 * self.cells, float(weight))])
 
-    def _run(
-        self, objective: Floats, time_limit: float, start: Ints | None, most_changes: int | None = None
-    ) -> Outcome:
-        solver = self.solver(objective, time_limit, whole=True)
+    def _run(self, objective: Floats, deadline: float, start: Ints | None, most_changes: int | None = None) -> Outcome:
+        solver = self.solver(objective, deadline, whole=True)
         if most_changes is not None:
             changing = np.flatnonzero(self.changes)
             solver.addRow(
@@ -199,7 +199,8 @@ class ExactModel:
             guess = highspy.HighsSolution()
             guess.col_value = list(self._complete(start))
             solver.setSolution(guess)
-        solver.run()
+        if not run_until(solver, deadline):
+            return Outcome(None, -math.inf, proven=False)
         status = solver.getModelStatus()
         if status == highspy.HighsModelStatus.kInfeasible:
             raise NoAllocationError("No allocation fits the seats.")
@@ -229,8 +230,8 @@ class ExactModel:
         over = np.maximum(heads - self.row_upper[self.band_row :], 0)
         return np.concatenate([values, under, over])
 
-    def solver(self, objective: Floats, time_limit: float, *, whole: bool) -> highspy.Highs:
-        """HiGHS with this model, ready to run for at most `time_limit` seconds."""
+    def solver(self, objective: Floats, deadline: float, *, whole: bool) -> highspy.Highs:
+        """HiGHS with this model, ready to run until `deadline` (monotonic seconds)."""
         row, column, value = self.entries
         model = highspy.HighsLp()
         model.num_col_, model.num_row_ = len(objective), len(self.row_lower)
@@ -251,7 +252,7 @@ class ExactModel:
         settings: dict[str, bool | float | str] = {
             "output_flag": False,
             "parallel": "off",  # the same answer on every machine
-            "time_limit": max(time_limit, 0.01),
+            "time_limit": max(0.95 * (deadline - time.monotonic()), 0.01),
             "mip_rel_gap": 0.0,
             "mip_abs_gap": 0.99,  # the objective is whole: less than one apart is equal
         }
@@ -259,3 +260,15 @@ class ExactModel:
             solver.setOptionValue(option, setting)
         solver.passModel(model)
         return solver
+
+
+def run_until(solver: highspy.Highs, deadline: float) -> bool:
+    """Run HiGHS and wait until `deadline` (monotonic seconds) at most. Returns whether it has ended.
+
+    HiGHS knows the same limit, but does not look at the clock while it simplifies a model or factors a matrix. Such a
+    run is left behind; it ends on its own, and nothing may be asked of this solver any more.
+    """
+    thread = threading.Thread(target=solver.run, daemon=True)
+    thread.start()
+    thread.join(max(deadline - time.monotonic(), 0.01))
+    return not thread.is_alive()

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import highspy
 import numpy as np
 
-from functions.allocate.exact.milp import PRICE_SCALE, ExactModel
+from functions.allocate.exact.milp import PRICE_SCALE, ExactModel, run_until
 from functions.allocate.model.bound import lower_bound
 from functions.allocate.model.groups import Groups, allowed_places, place_costs
 from functions.allocate.model.problem import NOWHERE, Bools, Ints, Problem
@@ -104,7 +104,7 @@ def _relaxed(
 ) -> tuple[Ints, float] | None:
     """Prices of the relaxation within `reach` of the centre, and how many heads come and go; None if it has no end."""
     model = ExactModel(problem, groups, usable)
-    solver = model.solver(model.objective(), deadline - time.monotonic(), whole=False)
+    solver = model.solver(model.objective(), deadline, whole=False)
     solver.setOptionValue("solver", "ipm")
     solver.setOptionValue("run_crossover", "off")
     price = centre.ravel() / PRICE_SCALE
@@ -126,8 +126,7 @@ def _relaxed(
             rows.astype(np.int32),
             np.full(len(rows), sign),
         )
-    solver.run()
-    if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+    if not run_until(solver, deadline) or solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
         return None
     found = solver.getSolution()
     outside = float(np.array(found.col_value)[len(model.columns) + 2 * model.cells :].sum())

@@ -7,13 +7,11 @@ rankings differ, so the integer programme is small. What it finds costs what the
 
 from __future__ import annotations
 
-import time
-
 import highspy
 import numpy as np
 
 from functions.allocate.exact.edge_colouring import places_of
-from functions.allocate.exact.milp import PRICE_SCALE, ExactModel
+from functions.allocate.exact.milp import PRICE_SCALE, ExactModel, run_until
 from functions.allocate.exact.price_search import slacks
 from functions.allocate.model.groups import Groups, group_columns
 from functions.allocate.model.problem import Bools, Ints, Places, Problem
@@ -30,8 +28,9 @@ def tight_places(problem: Problem, prices: Ints, deadline: float) -> Places | No
     first = groups.first
     seat = -prices.transpose(2, 0, 1)[problem.partner_type[first]] / PRICE_SCALE
     model = ExactModel(problem, groups, usable[first], cost=seat, must=must[first])
-    solver = model.solver(model.objective(change_cost=0), deadline - time.monotonic(), whole=True)
-    solver.run()
+    solver = model.solver(model.objective(change_cost=0), deadline, whole=True)
+    if not run_until(solver, deadline):
+        return None
     if solver.getInfo().primal_solution_status != int(highspy.SolutionStatus.kSolutionStatusFeasible):
         return None
     return places_of(problem, groups, model.counts(solver))

@@ -16,6 +16,7 @@ only, and L♮-concave: it is at its largest where no set of prices can be raise
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -29,33 +30,37 @@ from functions.allocate.flows.themes import ThemeSupply
 from functions.allocate.model.problem import NoAllocationError
 
 
-def settle(crowd: Crowd, supply: ThemeSupply) -> Settled:
-    """Solve network 1 for people who are all different.
+def settle(crowd: Crowd, supply: ThemeSupply, deadline: float) -> Settled | Prices:
+    """Solve network 1 for people who are all different; only the prices reached at `deadline` (monotonic seconds).
 
     Raises NoAllocationError when the seats do not suffice.
     """
     supply = _from_zero(supply)
-    market = first_guess(crowd, supply) if len(crowd) <= 8 * SAMPLE else Market(crowd, supply, _near(crowd, supply))
-    cleared, seating = _clear(market)
-    return cleared.settled(seating.given)
+    market = (
+        first_guess(crowd, supply)
+        if len(crowd) <= 8 * SAMPLE
+        else Market(crowd, supply, _near(crowd, supply, deadline))
+    )
+    cleared, seating = _clear(market, deadline)
+    return cleared.settled(seating.given) if seating.complete else cleared.prices
 
 
-def _near(crowd: Crowd, supply: ThemeSupply) -> Prices:
+def _near(crowd: Crowd, supply: ThemeSupply, deadline: float) -> Prices:
     """Prices that clear a sample of the crowd."""
     market = first_guess(*sample(crowd, supply))
     try:
-        return _clear(market)[0].prices
+        return _clear(market, deadline)[0].prices
     except NoAllocationError:  # not all wishes of just these people can be met; of all people they may
         return market.prices
 
 
-def _clear(market: Market) -> tuple[Market, Seating]:
-    """Move prices until everything contested can be seated.
+def _clear(market: Market, deadline: float) -> tuple[Market, Seating]:
+    """Move prices until everything contested can be seated, or until `deadline` (monotonic seconds).
 
     Raises NoAllocationError when prices would have to rise without end.
     """
     mark, count = market, 0
-    while not (seating := Seating(market)).complete:
+    while not (seating := Seating(market)).complete and time.monotonic() < deadline:
         count += 1
         before, market = market, follow(market, seating.direction())
         if market is before:

@@ -22,10 +22,13 @@ from functions.allocate.model.problem import NOWHERE, Bools, EngineCannotError, 
 MOST_EDGES = 2_500
 """Edges, groups times themes, up to which network 1 is solved as it stands."""
 
+OUT_OF_TIME = "the time ended before the flow was found"
+"""Why a solution of the flow is only a bound."""
+
 _NO_COST = np.iinfo(np.int64).max
 
 
-def solve_flow(problem: Problem, groups: Groups) -> Solution:
+def solve_flow(problem: Problem, groups: Groups, deadline: float) -> Solution:
     """Solve network 1 and order the outcome into rounds.
 
     Over groups while they are few; by prices and contested places when hardly two people are alike. Exact where
@@ -34,7 +37,7 @@ def solve_flow(problem: Problem, groups: Groups) -> Solution:
     Raises NoAllocationError when network 1 has no flow: then no allocation exists.
     """
     if len(groups) * len(problem.themes) > MOST_EDGES:
-        return _solve_crowd(problem)
+        return _solve_crowd(problem, deadline)
     demand, supply = theme_demand(problem, groups.first, groups.size), theme_supply(problem)
     given = assign_themes(demand, supply)
     prices = theme_prices(demand, supply, given)
@@ -50,10 +53,14 @@ def solve_flow(problem: Problem, groups: Groups) -> Solution:
     return _make_timetable(problem, sets, Solution(None, 0, bound, table, 1, "flow"))
 
 
-def _solve_crowd(problem: Problem) -> Solution:
-    """Network 1 for people who are all different."""
+def _solve_crowd(problem: Problem, deadline: float) -> Solution:
+    """Network 1 for people who are all different; at `deadline` (monotonic seconds) only a bound."""
     supply = theme_supply(problem)
-    settled = settle(_crowd(problem), supply)
+    settled = settle(_crowd(problem), supply, deadline)
+    if isinstance(settled, Prices):
+        table = in_all_rounds(problem, settled.heads)
+        bound = lower_bound(problem, table)
+        return Solution(None, 0, bound, table, 1, "contested-flow", OUT_OF_TIME)
     table = in_all_rounds(problem, settled.prices.heads)
     # With even rounds everyone has the cheapest themes there are for them, in every round at the same price.
     cheapest = settled.demand_value + supply_value(problem, table, 1) if problem.even else None
