@@ -12,6 +12,7 @@ from functools import cached_property
 from itertools import takewhile
 from operator import itemgetter
 from pathlib import Path
+from typing import cast
 
 from shared.attendees import Attendee, attendee_faults, closed_themes
 from shared.models import Event
@@ -167,16 +168,13 @@ class _PeopleReader:
     def _wishes(self, row: list[str], header: _Header) -> tuple[_Wishes, Sequence[str]]:
         """All of a row but the id, and what is wrong with it."""
         choices = [row[column] for column in header.choices]
-        ranking = tuple(choices) if choices[-1] and all(choices) else tuple(takewhile(bool, choices))
-        known = [*map(self._theme_names.get, choices)]  # one text for each theme, whoever ranks it
-        if None not in known:
-            ranking = tuple(theme for theme in known if theme is not None)
         partner_type = row[header.partner_type]
         special = [row[column] if column >= 0 else "" for column in (header.absent, header.pinned, header.excluded)]
-        if partner_type in self.types and len(ranking) == len(choices) and not any(special):
-            ranked = set(ranking)
-            if len(ranked) == len(ranking) and ranked <= self.themes:  # nearly everybody, and nothing to look into
-                return (sys.intern(partner_type), ranking, _NOTHING, _NO_PINS, _NOTHING), ()
+        known = tuple(map(self._theme_names.get, choices))  # one text for each theme, for everybody who ranks it
+        if None not in known and len(set(known)) == len(known) and partner_type in self.types and not any(special):
+            # Nearly everybody, and nothing to look into.
+            return (sys.intern(partner_type), cast(tuple[str, ...], known), _NOTHING, _NO_PINS, _NOTHING), ()
+        ranking = tuple(self._theme_names.get(choice, choice) for choice in takewhile(bool, choices))
         faults = []
         if any(choices[len(ranking) :]):
             faults.append(f"choice_{len(ranking) + 1} is empty and a later choice is not")
