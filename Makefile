@@ -45,19 +45,22 @@ clean: ## Remove what was set up and built
 
 # Stamps: older than what they were made from means made again.
 $(VENV)/.runtime: pyproject.toml $(PINS)
-	@echo "Setting up $(VENV) …"
+	@echo "Setting up $(VENV): 30 packages, a minute or two, once …"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer, please: make PYTHON=…"; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
 	@$(VENV)/bin/python $(PIP) --editable '.[setup]' --constraint infra/constraints.txt
+	@echo "… $(VENV) is ready"
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime
-	@echo "Setting up the development tools …"
+	@echo "Setting up the development tools: 70 packages, a minute or two, once …"
 	@$(VENV)/bin/python $(PIP) --editable '.[dev]' --constraint infra/constraints.txt
+	@echo "… $(VENV) is ready"
 	@touch $@
 
 .tools/cloud/.ready: infra/requirements-cloud.txt $(PINS)
-	@echo "Setting up the embedded cloud …"
+	@echo "Setting up the embedded cloud: 30 packages, a minute or two, once …"
 	@$(PYTHON) -m venv .tools/cloud
 	@.tools/cloud/bin/python $(PIP) --requirement $<
+	@echo "… .tools/cloud is ready"
 	@touch $@
