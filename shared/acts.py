@@ -39,6 +39,7 @@ class Act(StrEnum):
     RETIRE_EVENT = "retire-event", "retired the event", "EventsRetired"
     REQUEST_ALLOCATION = "request-allocation", "asked for an allocation", "AllocationsRequested"
     PUBLISH = "publish", "published", "AllocationsPublished"
+    REPLACE_COMMITMENT = "replace-commitment", "replaced the committed seed", "CommitmentsReplaced"
     HOLD_MAIL = "hold-mail", "put mail on hold", "MailHolds"
     RELEASE_MAIL = "release-mail", "let mail go", "MailReleases"
 

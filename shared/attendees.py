@@ -232,13 +232,28 @@ def input_digest(
     It covers canonical JSON, keys sorted, one line for the event and one an attendee in order of id; the order of the
     input, titles, rooms and times do not count. `previous` counts in keep runs only.
     """
-    digest = hashlib.sha256(_canonical(_event_facts(event, mode, seed, weight, tolerance)))
+    digest = hashlib.sha256()
+    for line in question(event, attendees, mode, seed, weight, tolerance, previous):
+        digest.update(line)
+    return digest.hexdigest()
+
+
+def question(
+    event: Event,
+    attendees: Sequence[Attendee],
+    mode: Mode,
+    seed: str,
+    weight: int | None = None,
+    tolerance: Fraction | None = None,
+    previous: Mapping[str, Mapping[str, str]] | None = None,
+) -> Iterator[bytes]:
+    """The lines that `input_digest` is the digest of: the event, then each attendee in order of id."""
+    yield _canonical(_event_facts(event, mode, seed, weight, tolerance))
     held: Mapping[str, Mapping[str, str]] = (previous or {}) if mode == "keep" else {}
     for a in sorted(attendees, key=lambda attendee: attendee.id):
         before = dict(held.get(a.id, {}))
         excluded = sorted(a.excluded)
-        digest.update(_canonical([a.id, a.partner_type, a.ranking, sorted(a.absent), dict(a.pinned), excluded, before]))
-    return digest.hexdigest()
+        yield _canonical([a.id, a.partner_type, a.ranking, sorted(a.absent), dict(a.pinned), excluded, before])
 
 
 def _event_facts(

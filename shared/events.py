@@ -89,7 +89,7 @@ def put_event(table: Table, event: Event, *, actor: str, now: datetime, made_fro
         "document": event.model_dump_json(exclude_defaults=True),
         "updated_at": utc(now),
     }
-    seed = event.allocation.seed or state.seed or secrets.token_hex(16)
+    seed = _seed(event, as_event(stored) if stored else None, state, now)
     try:
         table.write(
             put(document, expect={"updated_at": stored["updated_at"]} if stored else {"pk": Absent()}),
@@ -100,6 +100,22 @@ def put_event(table: Table, event: Event, *, actor: str, now: datetime, made_fro
     except ConditionFailedError:
         raise StaleError(CHANGED_MEANWHILE) from None
     return read_state(table, event.id)
+
+
+def _seed(event: Event, before: Event | None, state: EventState, now: datetime) -> str:
+    """The seed of the draw: the file's, the one drawn before, or a fresh one; from the opening on it stays.
+
+    Raises ConflictError when the file names another seed after the digest of the first became public.
+    """
+    wanted = event.allocation.seed
+    committed = before is not None and state.seed and now >= before.opens_at
+    if committed and wanted and wanted != state.seed:
+        raise ConflictError(
+            "The digest of the seed stands on the event page since registration opened, and the file names another "
+            "seed. Take allocation.seed out of the file, or replace the commitment first (Allocations, Replace the "
+            "seed); the event page then says so."
+        )
+    return state.seed if committed else wanted or state.seed or secrets.token_hex(16)
 
 
 def retire_event(table: Table, event: Event, *, actor: str, now: datetime) -> None:

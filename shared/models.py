@@ -607,7 +607,9 @@ class Programme(Model):
 class EventState(Model):
     """What the system knows of an event, beside the file: run numbers, which run readers see, who holds a place.
 
-    `counted` is what attendees are shown of the counters, as of the last full hour (see `waiting_list.count_hourly`).
+    `seed` is what lots are made of; its digest is public from the opening on, and `replaced_seeds` are the digests that
+    were public before, with the moment (`at`) at which each was replaced. `counted` is what attendees are shown of the
+    counters, as of the last full hour (see `waiting_list.count_hourly`).
     """
 
     event: str
@@ -622,6 +624,7 @@ class EventState(Model):
     mail_held: bool = False
     retired: bool = False
     counted: dict[str, str] = {}
+    replaced_seeds: list[dict[str, str]] = []
 
 
 def mirroring_band(present: int, seats: int, round_seats: int, tolerance: Fraction) -> tuple[int, int]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.acts import Act
+from shared.commitment import breach
 from shared.errors import ConflictError, StaleError
 from shared.events import ALLOCATE_DUE, as_event, audit, task
 from shared.mails import send
@@ -58,7 +59,8 @@ def publish(table: Table, event: Event, run: Run, people: Iterable[Registration]
     Raises
     ------
     ConflictError
-        The run is no draft, or the mails of an earlier publication are still being written.
+        The run is no draft, it was drawn under another seed than the committed one, or the mails of an earlier
+        publication are still being written.
     StaleError
         Registrations, the event file or the published run changed since the draft was made.
     """
@@ -78,6 +80,9 @@ def publish(table: Table, event: Event, run: Run, people: Iterable[Registration]
         "updated_at": utc(now),
     }
     pk = event_pk(event.id)
+    broken = breach(event, state, run.seed, now)
+    if broken:
+        raise ConflictError(broken)
     previous = (
         [update(pk, run_sk(run.compared_with), assign={"state": RunState.SUPERSEDED})] if run.compared_with else []
     )
@@ -87,7 +92,11 @@ def publish(table: Table, event: Event, run: Run, people: Iterable[Registration]
                 pk,
                 STATE_SK,
                 assign={"published_run": run.number, "publishing_run": run.number},
-                expect={"published_run": run.compared_with, "publishing_run": 0},
+                expect={
+                    "published_run": run.compared_with,
+                    "publishing_run": 0,
+                    **({"seed": state.seed} if state.seed else {}),
+                },
             ),
             update(pk, run_sk(run.number), assign=published, expect={"state": RunState.DRAFT}),
             *previous,

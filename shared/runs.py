@@ -91,8 +91,8 @@ def allocated(table: Table, event: str, number: int) -> set[str]:
 
 
 def event_seed(event: Event, state: EventState) -> str:
-    """The seed of an event's runs: the one its file names, else the one that was drawn when the file was first put."""
-    return event.allocation.seed or state.seed
+    """The seed of an event's runs: the one that is committed to, from the file or drawn when it was first put."""
+    return state.seed or event.allocation.seed or ""
 
 
 def input_now(

@@ -26,6 +26,7 @@ from functions.mail.day import changes, the_day, workshops
 from shared import settings
 from shared.address_change import Step, sign_change
 from shared.calendar import calendar_file
+from shared.commitment import commitment
 from shared.events import read_event
 from shared.i18n import N_, day, translations
 from shared.mails import mail_id, read_mail
@@ -168,6 +169,7 @@ def _facts(
         "offer_hours": OFFER // timedelta(hours=1),
         "is_allocated": now >= event.allocates_at,
         "published_run": 0,
+        "commitment": "",
         "programme": None,
         "moved": [],
         "address_url": "",
@@ -192,6 +194,8 @@ def _facts(
     if person.offer_expires_at:
         facts["offer_expires_at"] = moment(person.offer_expires_at).astimezone(event.zone)
     facts |= _programme_facts(table, event, mail, person)
+    if facts["kind"] == "confirmation":
+        facts["commitment"] = commitment(event, read_state(table, event.id), now)
     if facts["programme"]:
         facts["reason"] = in_words(facts["programme"].reason, event, facts["language"])
     return facts

@@ -11,6 +11,7 @@ from functions.organise.charts import bar, curve_points, fill_label, satisfactio
 from functions.organise.search import TABS
 from functions.organise.words import counted, local, short_moment
 from shared.acts import words_of
+from shared.commitment import digest_of
 from shared.errors import NotSignedInError, ParcoursError
 from shared.models import Event, Mail, Registration
 from shared.pages import PAGES, environment
@@ -149,6 +150,7 @@ _pages.globals |= {
     "local": local,
     "mail_words": mail_words,
     "state_words": state_words,
+    "digest_of": digest_of,
     "answer_words": answer_words,
 }
 _pages.filters |= {"short_moment": short_moment, "quoted": shlex.quote}

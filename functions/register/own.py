@@ -8,7 +8,7 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
-from functions.register import views, web
+from functions.register import outcome, views, web
 from functions.register.forms import Form, field_names, form_as_sent, form_of, read_details, read_sent
 from functions.register.web import Answer, done, language_of, reply, request, show
 from shared import settings
@@ -242,12 +242,14 @@ def own_page(
 ) -> Answer:
     """The page behind the link, or its facts."""
     programme, band, now = programme_for(event, registration), among_first(event, registration), web.clock()
+    lot = outcome.own_lot(web.table, event, programme)
     language = language_of(event, registration.language)
     event = event.in_language(language)
     return reply(
-        views.own_registration(event, registration, programme, among_first=band, now=now),
+        views.own_registration(event, registration, programme, among_first=band, lot=lot, now=now),
         "own.html",
         language,
+        lot=lot,
         status=status,
         token=token,
         event=event,
@@ -272,7 +274,8 @@ def own_page(
 def own_facts(event: Event, registration: Registration) -> dict[str, Any]:
     """A registration as its holder sees it, as JSON."""
     programme, band = programme_for(event, registration), among_first(event, registration)
-    return views.own_registration(event, registration, programme, among_first=band, now=web.clock())
+    lot = outcome.own_lot(web.table, event, programme)
+    return views.own_registration(event, registration, programme, among_first=band, lot=lot, now=web.clock())
 
 
 def programme_for(event: Event, registration: Registration) -> Programme | None:

@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 from aws_lambda_powertools.shared.cookies import Cookie, SameSite
 
-from functions.register import views, web
+from functions.register import outcome, views, web
 from functions.register.forms import (
     Details,
     Form,
@@ -33,6 +33,7 @@ from shared.limits import may_mail
 from shared.models import Event, RegistrationState
 from shared.pages import read_asset
 from shared.registrations import register, send_own_link
+from shared.runs import read_run
 from shared.state import read_state
 
 SENT_TO = "sent-to"
@@ -144,6 +145,19 @@ def link_page(
     )
 
 
+@router.get("/events/<event_id>/allocation")
+def show_allocation(event_id: str) -> Answer:
+    """What was allocated and how it was drawn, for anybody to check; it tells of nobody."""
+    event, now = find_event(event_id), web.clock()
+    state = read_state(web.table, event.id)
+    run = read_run(web.table, event.id, state.published_run)
+    if run is None:
+        raise NotFoundError(N_("Workshops have not been given out yet."))
+    facts = outcome.public_allocation(event, run, outcome.counted(web.table, event, run))
+    data = {**facts, **views.draw_facts(event, state, now)}
+    return reply(data, "allocation.html", language_of(event), event=event, run=data)
+
+
 @router.get("/events/<event_id>/erased")
 def show_erased(event_id: str) -> Answer:
     """Page after erasure; it names nobody."""
@@ -177,6 +191,8 @@ def event_page(event: Event, form: Form, *, status: int = 200) -> Answer:
         fields=field_names(event),
         phase=views.registration_phase(event, now),
         places=views.places(state),
+        draw=views.draw_facts(event, state, now),
+        published=state.published_run > 0,
         offer_hours=views.OFFER_HOURS,
     )
 

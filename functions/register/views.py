@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import shlex
 from datetime import datetime
 from typing import Any
 
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 
+from shared.commitment import commitment
 from shared.errors import ClosedError, ParcoursError
 from shared.http import read_cookie
 from shared.i18n import N_, language_for
@@ -22,6 +24,7 @@ CLOSED = N_("Registration is closed.")
 NOT_YET_OPEN = N_("Registration is not open yet.")
 
 _pages = environment(PAGES / "register")
+_pages.filters |= {"as_moment": moment, "quoted": shlex.quote}
 
 
 def language_of(request: APIGatewayProxyEventV2, event: Event | None = None, *known: str) -> str:
@@ -98,11 +101,23 @@ def public_event(event: Event, state: EventState, now: datetime) -> dict[str, An
         "closes": event.closes_at.isoformat(),
         "places": places(state),
     }
-    return {**facts, "themes": themes, "registration": registration}
+    return {**facts, "themes": themes, "registration": registration, "draw": draw_facts(event, state, now)}
+
+
+def draw_facts(event: Event, state: EventState, now: datetime) -> dict[str, Any]:
+    """The digest of the seed that is committed to, from the opening on, and the digests that stood there before."""
+    digest = commitment(event, state, now)
+    return {"commitment": digest, "replaced": state.replaced_seeds if digest else []}
 
 
 def own_registration(
-    event: Event, registration: Registration, programme: Programme | None, *, among_first: int, now: datetime
+    event: Event,
+    registration: Registration,
+    programme: Programme | None,
+    *,
+    among_first: int,
+    lot: dict[str, Any],
+    now: datetime,
 ) -> dict[str, Any]:
     """What the holder of a link may know of the registration, as JSON."""
     shown = {"event", "state", "name", "email", "organisation", "partner_type", "choices", "answers", "language"}
@@ -116,6 +131,8 @@ def own_registration(
     if registration.state is RegistrationState.OFFERED:
         facts["offer_expires_at"] = registration.offer_expires_at
     if programme:
+        if lot:
+            facts["lot"] = lot
         facts["programme"] = {"workshops": workshops(event, programme), "reason": in_words(programme.reason, event)}
     return facts
 

@@ -9,6 +9,7 @@ import argparse
 import re
 import sys
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from infra.files.people_csv import FileFaultsError, read_people
 from infra.report.compare import compare
 from infra.verify.case import Case
 from infra.verify.checks import Check, verify_case
-from shared.attendees import Attendee
+from shared.attendees import Attendee, question
 from shared.event_file import EventFileError, load_event
 from shared.models import Event
 
@@ -49,6 +50,12 @@ def add_allocation_parsers(subparsers: Any) -> None:
     two.add_argument("people", type=Path, metavar="PEOPLE.csv")
     two.add_argument("allocation", type=Path, metavar="allocation.json")
     two.add_argument("--previous", type=Path, metavar="allocation.json", help="what a keep run kept to")
+    two.add_argument(
+        "--question",
+        type=Path,
+        metavar="FILE",
+        help="write what was asked, for the second verifier: node shared/pages/assets/draw.js FILE allocation.json",
+    )
     two.set_defaults(run=run_verify)
 
 
@@ -119,6 +126,9 @@ def run_verify(args: argparse.Namespace) -> int:
         allocation = Allocation.model_validate({key: value for key, value in document.items() if key != "checksum"})
         case = Case(event, attendees, allocation, previous)
         checks += verify_case(case)
+        if args.question:
+            asked = (allocation.mode, allocation.seed, allocation.weight, Fraction(allocation.tolerance))
+            args.question.write_bytes(b"".join(question(event, attendees, *asked, case.previous)))
     except ValidationError as error:
         faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
         checks.append(Check("the file has the fields of an allocation", tuple(faults)))

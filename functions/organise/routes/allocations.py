@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functions.organise import drafts, exports, search, web
 from functions.organise.web import Answer, Visit, created, download, make_router, query, request, services, visit
+from shared.acts import Act
+from shared.commitment import digest_of, replace_commitment
 from shared.errors import NotFoundError, ParcoursError
 from shared.http import Fields, read_fields, shown_again
 from shared.models import Run
@@ -49,6 +51,18 @@ def start_run(event_id: str) -> Answer:
     with shown_again(lambda error: here.page("allocations.html", error=error, **_runs_facts(here, fields))):
         run = drafts.start(here.table, here.event, drafts.read_wish(fields), services().allocator, **here.by)
     return created(202, drafts.short(run), f"{here.home}/allocations/{run.number}")
+
+
+@router.post("/organise/<event_id>/commitment")
+def replace_seed(event_id: str) -> Answer:
+    """Commit to another seed; the event page shows when, and the digest that stood there before."""
+    here = visit(event_id)
+    fields = read_fields(request())
+
+    with shown_again(lambda error: here.page("allocations.html", error=error, **_runs_facts(here, fields))):
+        state = replace_commitment(here.table, here.event.id, seed=drafts.read_wish(fields).seed, **here.by)
+        Act.REPLACE_COMMITMENT.counted()
+    return created(200, {"commitment": digest_of(state.seed)}, f"{here.home}/allocations")
 
 
 @router.get("/organise/<event_id>/allocations/<number>")

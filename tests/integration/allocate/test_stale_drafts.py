@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from shared.commitment import replace_commitment
 from shared.errors import StaleError
 from shared.events import put_event
 from shared.models import AllocationRules, Event, Model, PartnerType, RegistrationRules, Round, Run, RunState, Theme
@@ -24,9 +25,8 @@ PARTNER_TYPES = event_data()["partner_types"]
 ALLOCATION = event_data()["allocation"]
 REGISTRATION = event_data()["registration"]
 
-ASKED = {
+ASKED: dict[str, dict[str, Any]] = {
     "themes, another": {"themes": [*THEMES, {"id": "soil", "title": "Soil", "capacity": 4}]},
-    "themes.id, in another order": {"themes": THEMES[::-1]},
     "themes.capacity": {"themes": [{**THEMES[0], "capacity": 9}, *THEMES[1:]]},
     "themes.minimum": {"themes": [{**THEMES[0], "minimum": 1}, *THEMES[1:]]},
     "themes.rounds": {"themes": [{**THEMES[0], "rounds": ["first"]}, *THEMES[1:]]},
@@ -37,7 +37,6 @@ ASKED = {
     "allocation.rank_costs": {"allocation": {**ALLOCATION, "rank_costs": [0, 1, 2, 3]}},
     "allocation.balance, its weight": {"allocation": {**ALLOCATION, "balance": {"weight": 900}}},
     "allocation.balance, its tolerance": {"allocation": {**ALLOCATION, "balance": {"tolerance": 0.5}}},
-    "allocation.seed": {"allocation": {**ALLOCATION, "seed": "another seed"}},
 }
 """Changes of the event file that change the question, by field."""
 
@@ -54,6 +53,7 @@ NOT_ASKED = {
     "contact": {"contact": "elsewhere@example.org"},
     "price": {"price": "10 euro"},
     "agenda": {"agenda": [*event_data()["agenda"], {"start": "16:00", "end": "17:00", "title": "Drinks"}]},
+    "themes.id, in another order": {"themes": THEMES[::-1]},
     "themes.title": {"themes": [{**THEMES[0], "title": "New"}, *THEMES[1:]]},
     "themes.description": {"themes": [{**THEMES[0], "description": "New."}, *THEMES[1:]]},
     "themes.rooms": {"themes": [{**THEMES[0], "rooms": "Hall"}, *THEMES[1:]]},
@@ -73,7 +73,8 @@ NOT_ASKED = {
 }
 """Changes of the event file that leave the question as it is, by field."""
 
-NEVER_CHANGES = {"id"}
+NEVER_CHANGES = {"id", "allocation.seed"}
+"""The seed changes by replacing the commitment only."""
 
 
 @pytest.fixture
@@ -187,10 +188,19 @@ def test_a_seed_weight_and_tolerance_asked_for_with_the_run_are_not_the_files(
 ) -> None:
     draft = make_draft(app, table, event, seed="my own", weight=7, tolerance="0.5")
 
-    event = change(table, ASKED["allocation.seed"])
-    event = change(table, {"allocation": {**ALLOCATION, "balance": {"weight": 900, "tolerance": 0.1}}})
+    replace_commitment(table, "nature", actor="o", now=NOW, seed="another seed")
+    rules = {**ALLOCATION, "seed": "another seed", "balance": {"weight": 900, "tolerance": 0.1}}
+    event = change(table, {"allocation": rules})
 
     assert stale(table, event, draft) == ""
+
+
+def test_a_replaced_commitment_makes_a_draft_stale(app: ModuleType, table: Table, event: Event, people: None) -> None:
+    draft = make_draft(app, table, event)
+
+    replace_commitment(table, "nature", actor="o", now=NOW, seed="another seed")
+
+    assert "Start a new draft" in stale(table, event, draft)
 
 
 def test_changed_people_make_a_draft_stale(app: ModuleType, table: Table, event: Event, people: None) -> None:

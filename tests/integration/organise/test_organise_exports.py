@@ -48,7 +48,8 @@ def two_runs(organiser: Client, allocate: ModuleType, table: Table, event: Event
     ids = [one.id for one in people]
     organiser.patch(f"{HOME}/people/{ids[0]}", {"pinned": {"second": "resources"}})
     organiser.patch(f"{HOME}/people/{ids[1]}", {"absent": ["first"]})
-    organiser.post(f"{HOME}/allocations", {"mode": "fresh", "weight": 5, "tolerance": "0.1", "seed": "drawn in public"})
+    assert organiser.post(f"{HOME}/commitment", {"seed": "drawn in public"}).status == 200
+    organiser.post(f"{HOME}/allocations", {"mode": "fresh", "weight": 5, "tolerance": "0.1"})
     allocate.handler({"event": "nature", "run": 1}, CONTEXT)
     assert organiser.post(f"{HOME}/allocations/1/publication", {"expected_mails": 14}).status == 202
     allocate.handler({"event": "nature", "publication": 1}, CONTEXT)

@@ -140,7 +140,7 @@ def test_a_draft_is_asked_for_made_compared_and_published(
 ) -> None:
     ids = [organiser.post("/organise/nature/people", person(number)).json["id"] for number in range(8)]
 
-    asked = organiser.post("/organise/nature/allocations", {"mode": "fresh", "seed": "one", "weight": 3})
+    asked = organiser.post("/organise/nature/allocations", {"mode": "fresh", "weight": 3})
     again = organiser.post("/organise/nature/allocations", {"mode": "fresh"})
     early = organiser.post("/organise/nature/allocations/1/publication", {"expected_mails": 0})
     allocate.handler({"event": "nature", "run": 1}, CONTEXT)

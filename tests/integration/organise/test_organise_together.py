@@ -74,7 +74,7 @@ def everything(table: Table) -> list[dict[str, Any]]:
 def test_of_two_publications_at_once_one_is_refused(
     app: ModuleType, organiser: Client, draft: Callable[..., int], table: Table
 ) -> None:
-    mine, theirs = draft(seed="one"), draft(seed="two")
+    mine, theirs = draft(weight=1), draft(weight=2)
     answers: list[Answer] = []
     meanwhile(app, lambda: answers.append(publish(organiser, theirs)))
 
