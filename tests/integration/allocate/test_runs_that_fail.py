@@ -213,7 +213,7 @@ def test_a_function_that_is_killed_every_time_ends_as_failed(
     register(table, event, make_registration(), now=NOW)
     calls = failing(monkeypatch, allocate, Killed())  # type: ignore[arg-type]
 
-    for minute in range(60):
+    for minute in range(0, 6 * MOST_ATTEMPTS * 15, 5):  # a lease lasts 15 minutes, and waits between attempts grow
         try:
             allocate.work_through(AFTER + timedelta(minutes=minute))
         except Killed:
