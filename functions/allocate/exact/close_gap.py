@@ -39,6 +39,9 @@ SMALL = 3_000
 QUICK = 6_000
 """Places of people, people times rounds, up to which flows round after round come before the search for prices."""
 
+MOST_CHANGE_COST = 100_000_000
+"""A change cost up to which the interior-point method can still tell one rank from another beside it."""
+
 OUT_OF_TIME = "the time budget ended before the gap was closed"
 
 
@@ -71,7 +74,7 @@ def _by_prices(problem: Problem, groups: Groups, best: Solution, deadline: float
     if best.places is None and search.quick:
         best = _better(problem, best, search.start(best, deadline))
         yield best
-    if not problem.decisive:
+    if problem.change_cost <= MOST_CHANGE_COST:
         table = best_prices(problem, groups, best.prices, best.scale, half())
         if table.bound >= best.bound:
             best = replace(best, bound=table.bound, prices=table.prices, scale=PRICE_SCALE)
@@ -149,7 +152,7 @@ def _exactly(problem: Problem, groups: Groups, best: Solution, deadline: float) 
     if time.monotonic() >= deadline:
         return replace(best, why=why)
     usable = None
-    if best.places is not None and not problem.decisive:
+    if best.places is not None and problem.change_cost <= MOST_CHANGE_COST:
         slack = slacks(problem, groups.first, best.prices, best.scale).place
         usable = slack <= (best.total - best.bound) * best.scale
     model = ExactModel(problem, groups, usable)

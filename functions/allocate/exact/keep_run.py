@@ -81,6 +81,8 @@ def _refuse_at_holders_cost(problem: Problem, solve: Solve, deadline: float, cha
     Minima count for holders only as far as they can fill them: newcomers may help there.
     """
     newcomers = (problem.held == NOWHERE).all(axis=1) & (problem.pinned == NOWHERE).all(axis=1)
+    if not newcomers.any():
+        return
     alone = subset(problem, ~newcomers, minimum=np.zeros_like(problem.minimum))
     least = evaluate(alone, solve(alone, deadline).found).change // problem.change_cost
     if changes <= least:

@@ -12,7 +12,10 @@ this has T x R columns a group instead of T^R, and the same relaxation.
 
 from __future__ import annotations
 
+import ctypes
 import math
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -248,7 +251,7 @@ class ExactModel:
         if whole:
             kinds = [highspy.HighsVarType.kInteger] * len(self.columns)
             model.integrality_ = kinds + [highspy.HighsVarType.kContinuous] * (2 * self.cells)
-        solver = highspy.Highs()  # type: ignore[no-untyped-call]
+        solver = silent_highs()
         settings: dict[str, bool | float | str] = {
             "output_flag": False,
             "parallel": "off",  # the same answer on every machine
@@ -260,6 +263,24 @@ class ExactModel:
             solver.setOptionValue(option, setting)
         solver.passModel(model)
         return solver
+
+
+def silent_highs() -> highspy.Highs:
+    """A HiGHS that says nothing: it greets on standard output as it is made, before any option can forbid it."""
+    try:
+        library, saved, nowhere = ctypes.CDLL(None), os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    except (OSError, TypeError):  # no standard output, or a system without a C library to ask
+        return highspy.Highs()  # type: ignore[no-untyped-call]
+    try:
+        sys.stdout.flush()
+        library.fflush(None)
+        os.dup2(nowhere, 1)
+        return highspy.Highs()  # type: ignore[no-untyped-call]
+    finally:
+        library.fflush(None)  # the greeting waits in the library's own buffer
+        os.dup2(saved, 1)
+        os.close(saved)
+        os.close(nowhere)
 
 
 def run_until(solver: highspy.Highs, deadline: float) -> bool:

@@ -1,0 +1,132 @@
+"""Rounds that differ: real shapes, their optimum, what a short time gives, and that no solver speaks."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from functions.allocate.exact import close_gap
+from functions.allocate.exact.price_search import PriceTable
+from functions.allocate.flows.rounds import Rounds
+from functions.allocate.model.bound import lower_bound
+from functions.allocate.model.objective import evaluate, heads_of
+from functions.allocate.model.problem import NOWHERE, NotFoundInTimeError, Places, Problem
+from functions.allocate.solve import solve
+from tests.benchmarks.allocation import Case, make_people, problem_of
+
+SHAPES = {
+    "a school's project day": (Case(60, 12, 4, uneven=True, minima=True), 2_590),
+    "a conference with partial rankings": (Case(150, 10, 3, uneven=True, minima=True, partial=True), 12_841),
+    "two rounds in uneven rooms": (Case(300, 6, 2, uneven=True), 2_259),
+}
+"""Small copies of the hard events, and the optimum as HiGHS 1.16 proved it on the count model (`solve_count`)."""
+
+CONVENTIONS = {(120, 10, 3): 1_942, (300, 50, 5): 38_294}
+"""People, themes, rounds; every workshop in one round only. The optimum is that of OR-Tools 9.15, round by round."""
+
+
+def hard_faults(problem: Problem, places: Places) -> list[str]:
+    """The hard rules that these places break."""
+    heads = heads_of(problem, places).sum(axis=2)
+    ordered = np.sort(places, axis=1)
+    rules = {
+        "over capacity": (heads > problem.seats).any(),
+        "under a minimum": (heads < problem.minimum).any(),
+        "a theme twice": ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] != NOWHERE)).any(),
+        "somebody without a place": ((places == NOWHERE) & problem.present).any(),
+    }
+    return [rule for rule, broken in rules.items() if broken]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_hard_shapes_reach_their_optimum_by_prices_of_workshops(shape: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The way of large events, on events small enough for HiGHS alone."""
+    monkeypatch.setattr(close_gap, "SMALL", 0)
+    case, optimum = SHAPES[shape]
+    problem = problem_of(make_people(case))
+
+    solution = solve(problem, engine="exact", time_budget=600)
+
+    assert (hard_faults(problem, solution.found), solution.total, solution.optimal) == ([], optimum, True)
+
+
+def convention(people: int, themes: int, rounds: int) -> Problem:
+    """Everyone ranks all themes; each theme runs in one round, with a tenth more seats than people in every round."""
+    rng = random.Random(people)
+    rank = np.array([rng.sample(range(themes), themes) for _ in range(people)], dtype=np.uint8)
+    seats = np.zeros((themes, rounds), dtype=np.int64)
+    for t in range(themes):
+        seats[t, t % rounds] = -(-people * 11 * rounds // (10 * themes)) + 1
+    base = problem_of(make_people(Case(people, themes, rounds)))
+    return replace(base, rank=rank, seats=seats)
+
+
+@pytest.mark.parametrize("size", CONVENTIONS)
+def test_a_convention_with_every_workshop_in_one_round_gets_its_optimum(size: tuple[int, int, int]) -> None:
+    """Rounds have no theme in common, so each round is a flow for itself."""
+    problem = convention(*size)
+
+    solution = solve(problem, time_budget=600)
+
+    assert (hard_faults(problem, solution.found), solution.total, solution.optimal) == ([], CONVENTIONS[size], True)
+
+
+def test_a_start_is_an_allocation_near_the_bound() -> None:
+    """Flows round after round alone, without prices or HiGHS."""
+    problem = problem_of(make_people(Case(120, 20, 4, uneven=True, minima=True)))
+
+    places = Rounds(problem, time.monotonic() + 600).start()
+
+    assert places is not None
+    solution = solve(problem, time_budget=600)
+    assert hard_faults(problem, places) == []
+    assert solution.bound <= evaluate(problem, places).total <= 1.15 * solution.bound
+
+
+def test_what_was_found_is_handed_back_when_the_time_ends_before_it_is_proven(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The start stays when nothing after it has any time."""
+    problem = problem_of(make_people(Case(120, 20, 4, uneven=True, minima=True)))
+    monkeypatch.setattr(close_gap, "best_prices", lambda *_: PriceTable(np.zeros(problem.shape, dtype=np.int64), 0))
+    monkeypatch.setattr(close_gap, "tight_places", lambda *_: None)
+    monkeypatch.setattr(close_gap, "_exactly", lambda _problem, _groups, best, _deadline: best)
+
+    solution = solve(problem, engine="exact", time_budget=600)
+
+    assert hard_faults(problem, solution.found) == []
+    assert solution.total <= 1.15 * solution.bound
+
+
+def test_no_time_at_all_is_not_said_to_be_no_allocation() -> None:
+    """Another answer than that none exists."""
+    with pytest.raises(NotFoundInTimeError, match="none is ruled out"):
+        solve(problem_of(make_people(Case(600, 20, 3, uneven=True))), time_budget=0)
+
+
+def test_the_bound_of_a_large_event_is_proven_by_its_prices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `verify` recomputes it."""
+    monkeypatch.setattr(close_gap, "SMALL", 0)
+    problem = problem_of(make_people(Case(200, 8, 2, uneven=True, minima=True)))
+
+    solution = solve(problem, engine="exact", time_budget=600)
+
+    assert lower_bound(problem, solution.prices, solution.scale) == solution.bound
+
+
+def test_no_solver_speaks_on_the_terminal() -> None:
+    """Neither through Python nor past it, on the file descriptors of the process."""
+    script = (
+        "from tests.benchmarks.allocation import Case, make_people, problem_of\n"
+        "from functions.allocate.solve import solve\n"
+        "solve(problem_of(make_people(Case(40, 6, uneven=True))), engine='exact')\n"
+        "print('done')\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert (done.stdout, done.stderr) == ("done\n", "")
