@@ -62,6 +62,16 @@ _MIX_OF_ONE = N_(
     "mix of partners would be one person further out of balance."
 )
 
+_DEMAND_FOR_ONE = N_(
+    "Your %(rank)s choice, %(theme)s, was full: %(others)s others ranked it as high or higher, and there was 1 seat."
+)
+
+_DEMAND_OF_ONE = N_(
+    "Your %(rank)s choice, %(theme)s, was full: 1 other person ranked it as high or higher, and there was 1 seat."
+)
+
+_FULL_OF_ONE = N_("Your %(rank)s choice, %(theme)s, was full: its 1 seat is taken.")
+
 _BOTH = N_("%(some)s and %(last)s")
 
 
@@ -107,4 +117,10 @@ def ordinal(number: int, language: str = "en") -> str:
 
 
 def _words(one: Statement) -> str:
-    return _MIX_OF_ONE if one.says is Says.MIX and one.heads == 1 else _WHY[one.says]
+    if one.says is Says.MIX and one.heads == 1:
+        return _MIX_OF_ONE
+    if one.says is Says.DEMAND and one.others == one.seats == 1:
+        return _DEMAND_OF_ONE
+    if one.says is Says.DEMAND and one.seats == 1:
+        return _DEMAND_FOR_ONE
+    return _FULL_OF_ONE if one.says is Says.FULL and one.seats == 1 else _WHY[one.says]

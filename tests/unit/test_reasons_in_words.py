@@ -52,6 +52,16 @@ def test_one_person_out_of_balance_is_one_person_and_three_are_three(event: Even
     assert "3 people further out of balance" in said(3)
 
 
+def test_one_other_person_and_one_seat_are_told_as_such(event: Event) -> None:
+    def said(says: Says, others: int, seats: int) -> str:
+        return in_words([Statement(says, "vision", 1, others=others, seats=seats)], event)
+
+    assert "1 other person ranked it as high or higher, and there was 1 seat." in said(Says.DEMAND, 1, 1)
+    assert "5 others ranked it as high or higher, and there was 1 seat." in said(Says.DEMAND, 5, 1)
+    assert "5 others ranked it as high or higher, for 3 seats." in said(Says.DEMAND, 5, 3)
+    assert "its 1 seat is taken" in said(Says.FULL, 0, 1)
+
+
 def test_who_has_no_workshop_and_who_has_no_reason(event: Event) -> None:
     assert in_words([Statement(Says.ABSENT)], event).startswith("You are absent in every round")
     assert in_words([], event) == ""
