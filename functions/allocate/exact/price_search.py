@@ -23,7 +23,7 @@ from functions.allocate.model.groups import Groups, allowed_places, place_costs
 from functions.allocate.model.problem import NOWHERE, Bools, Ints, Problem
 from functions.allocate.model.programmes import NO_WAY, cheapest_places, cost_without, without_each
 
-FIRST_REACH = 3
+FIRST_REACH = 5
 """Units of cost that prices may move by at first."""
 
 MOST_PLACES = 60_000
@@ -81,7 +81,7 @@ def best_prices(problem: Problem, groups: Groups, prices: Ints, scale: int, dead
         if time.monotonic() >= deadline:
             break
         slack = slacks(problem, groups.first, best.prices, PRICE_SCALE).place
-        within = 2 * reach
+        within = reach
         while (usable := slack <= within).sum() > MOST_PLACES and within > 0:
             within //= 2
         found = _relaxed(problem, groups, usable, best.prices, reach, deadline)
