@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
@@ -12,9 +13,18 @@ from shared.attendees import Attendee
 SEPARATORS = ",;\t"
 """Between cells: commas, semicolons where the comma is the decimal sign, tabs of what is pasted from a sheet."""
 
+FORMULA_SIGNS = (
+    "=+-@|%\u2212"
+    "\uff1d\uff0b\uff0d\uff20\uff5c\uff05\ufe66\ufe62\ufe63\ufe6b\ufe6a"
+    "\u207c\u207a\u207b\u208c\u208a\u208b\ufb29"
+)
+"""What makes a spreadsheet read a cell as a formula, the minus sign, and what normalises to one of these (NFKC)."""
 
-FORMULA_SIGNS = frozenset("=+-@|%")
-"""What makes a spreadsheet read a cell as a formula; full-width forms are folded to these first."""
+_AT_A_START = r"(?:^|(?<=[,;\t|\r\n]))([\s\"\u200b-\u200f\ufeff]*)"
+"""Where a cell may start: at its beginning and after any separator inside, whichever one the reader takes."""
+
+_RUNS = re.compile(f"{_AT_A_START}('*[{re.escape(FORMULA_SIGNS)}])")
+_DISARMED = re.compile(f"{_AT_A_START}'('*[{re.escape(FORMULA_SIGNS)}])")
 
 
 class CsvError(ValueError):
@@ -28,6 +38,7 @@ class CsvError(ValueError):
 def csv_rows(text: str, needed: Collection[str]) -> Iterator[tuple[int, list[str]]]:
     """Yield each row with the line on which it begins, the header first; rows without any text are left out.
 
+    The apostrophes that `harmless` wrote are taken off again.
     Quotes are read strictly: one that is never closed, or that ends in the middle of a cell, is an error and swallows
     no rows. The separator is the one with which the header has most of the needed names.
 
@@ -42,6 +53,7 @@ def csv_rows(text: str, needed: Collection[str]) -> Iterator[tuple[int, list[str
         While reading, where the text is no CSV.
     """
     text = text.removeprefix("\ufeff")
+    disarmed = "'" in text
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text, needed), strict=True)
     begin = 1
     while True:
@@ -52,7 +64,7 @@ def csv_rows(text: str, needed: Collection[str]) -> Iterator[tuple[int, list[str
         except csv.Error as error:
             raise CsvError(begin, _in_words(str(error))) from None
         if any(cell.strip() for cell in row):
-            yield begin, row
+            yield begin, [armed(cell) for cell in row] if disarmed else row
         begin = reader.line_num + 1
 
 
@@ -85,15 +97,23 @@ def people_csv(themes: Sequence[str], people: Iterable[Attendee]) -> str:
     themes
         The event's themes: there is a column for each choice.
     """
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
     choices = [f"choice_{rank + 1}" for rank in range(len(themes))]
-    writer.writerow(["id", "partner_type", *choices, "absent", "pinned", "excluded"])
-    for person in people:
+
+    def row(person: Attendee) -> list[str]:
         pins = " ".join(f"{slot}:{theme}" for slot, theme in sorted(person.pinned.items()))
         ranking = [*person.ranking, *[""] * (len(themes) - len(person.ranking))]
         lists = (" ".join(sorted(person.absent)), pins, " ".join(sorted(person.excluded)))
-        writer.writerow([person.id, person.partner_type, *ranking, *lists])
+        return [person.id, person.partner_type, *ranking, *lists]
+
+    return csv_text(["id", "partner_type", *choices, "absent", "pinned", "excluded"], map(row, people))
+
+
+def csv_text(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A list as CSV: every cell quoted, and none that a spreadsheet runs as a formula, whatever its separator."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    writer.writerow(map(harmless, header))
+    writer.writerows(map(harmless, row) for row in rows)
     return text.getvalue()
 
 
@@ -103,9 +123,15 @@ def without_controls(cell: str) -> str:
 
 
 def harmless(cell: str) -> str:
-    """A cell that a spreadsheet reads as text: an apostrophe goes before what could start a formula."""
-    if cell.isascii() and cell.isprintable() and cell[:1].isalnum():
+    """A cell that spreadsheets read as text: an apostrophe goes before every sign that could start a formula.
+
+    Spreadsheets differ on the separator, so each separator inside the cell counts as a start too.
+    """
+    if cell.isascii() and cell.isalnum():
         return cell  # nearly every cell
-    plain = without_controls(cell).replace("\n", " ")
-    start = unicodedata.normalize("NFKC", plain).lstrip()[:1]
-    return f"'{plain}" if start in FORMULA_SIGNS or (cell[:1] in "\t\r\n\0" and cell) else plain
+    return _RUNS.sub(r"\1'\2", without_controls(cell))
+
+
+def armed(cell: str) -> str:
+    """A cell as it was before `harmless`."""
+    return _DISARMED.sub(r"\1\2", cell) if "'" in cell else cell

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +15,7 @@ from shared.errors import NotFoundError, TooLargeError
 from shared.event_file import event_yaml as event_yaml
 from shared.events import audit_lines
 from shared.models import Event, Programme, Registration, RegistrationState, Run
-from shared.people_csv import harmless, people_csv, without_controls
+from shared.people_csv import csv_text, people_csv, without_controls
 from shared.reasons import Teller
 from shared.registrations import registrations_of
 from shared.runs import programmes_of, read_run
@@ -47,10 +46,11 @@ def sheet(table: Table, event: Event, name: str) -> Sheet:
 def people(table: Table, event: Event) -> Sheet:
     """Everyone, with answers and the published programme."""
     shown = _published(table, event)
-    ranks = range(len(event.themes))
+    everybody = list(registrations_of(table, event.id))
+    ranks = max([len(event.themes), *(len(person.choices) for person in everybody)])
     header = [
         *("id", "state", "name", "email", "organisation", "partner_type"),
-        *(f"choice_{rank + 1}" for rank in ranks),
+        *(f"choice_{rank + 1}" for rank in range(ranks)),
         *("absent", "pinned", "excluded"),
         *(f"round_{slot.id}" for slot in event.rounds),
         *(f"answer_{question.id}" for question in event.questions),
@@ -59,13 +59,14 @@ def people(table: Table, event: Event) -> Sheet:
     rows = [
         [
             *(person.id, person.state.value, person.name, person.email, person.organisation, person.partner_type),
-            *_ranking(event, person),
+            *person.choices,
+            *[""] * (ranks - len(person.choices)),
             *(" ".join(person.absent), _pins(person), " ".join(person.excluded)),
             *_by_round(event, shown.get(person.id)),
             *(_answer(person.answers.get(question.id, "")) for question in event.questions),
             *(person.source, _answer(person.bounced), person.checked_in_at, person.created_at, person.updated_at),
         ]
-        for person in registrations_of(table, event.id)
+        for person in everybody
     ]
     return Sheet("people", header, rows)
 
@@ -121,10 +122,6 @@ def _no_run(event: Event) -> Run:
     return Run.model_validate({"event": event.id, "number": 0, "state": "failed", "requested_at": "", "updated_at": ""})
 
 
-def _ranking(event: Event, person: Registration) -> list[str]:
-    return [*person.choices, *[""] * (len(event.themes) - len(person.choices))]
-
-
 def _pins(person: Registration) -> str:
     return " ".join(f"{slot}:{theme}" for slot, theme in sorted(person.pinned.items()))
 
@@ -139,11 +136,7 @@ def _answer(value: str | bool) -> str:
 
 def as_csv(found: Sheet) -> bytes:
     """A list as CSV with a byte order mark, every cell harmless. Raises TooLargeError."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(map(harmless, found.header))
-    writer.writerows([harmless(cell) for cell in row] for row in found.rows)
-    return _carried(text.getvalue().encode("utf-8-sig"))
+    return _carried(csv_text(found.header, found.rows).encode("utf-8-sig"))
 
 
 def as_xlsx(found: Sheet) -> bytes:

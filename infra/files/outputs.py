@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
 import re
@@ -20,7 +18,7 @@ from infra.report.page import report_page
 from shared.allocations import checksum
 from shared.attendees import Attendee, programme_faults
 from shared.models import Event, Round
-from shared.people_csv import harmless
+from shared.people_csv import csv_text
 
 Programmes = dict[str, dict[str, str]]
 
@@ -182,12 +180,7 @@ def _hours(slot: Round) -> str:
 
 def _csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A list that spreadsheets open as UTF-8, with a byte order mark, and of which they run no cell as a formula."""
-    text = io.StringIO(newline="")
-    text.write("\ufeff")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(map(harmless, header))
-    writer.writerows(map(harmless, row) for row in rows)
-    return text.getvalue()
+    return "\ufeff" + csv_text(header, rows)
 
 
 def _write(path: Path, parts: Iterable[str]) -> None:

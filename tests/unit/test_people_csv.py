@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+
 import pytest
 
 from shared.attendees import Attendee
-from shared.people_csv import CsvError, csv_rows, people_csv
+from shared.people_csv import FORMULA_SIGNS, CsvError, csv_rows, csv_text, harmless, people_csv
 
 NEEDED = ("name", "email")
 
@@ -48,6 +51,36 @@ def test_everybody_is_written_as_the_allocator_knows_them() -> None:
     person = Attendee("p1", "ngo", ("b", "a"), {"second"}, {"first": "b"}, {"c"})
 
     assert people_csv(["a", "b", "c"], [person]).splitlines() == [
-        "id,partner_type,choice_1,choice_2,choice_3,absent,pinned,excluded",
-        "p1,ngo,b,a,,second,first:b,c",
+        '"id","partner_type","choice_1","choice_2","choice_3","absent","pinned","excluded"',
+        '"p1","ngo","b","a","","second","first:b","c"',
     ]
+
+
+CELLS = [
+    *("=1", "+32 470", "-1", "@Work", "|calc", "%x", "\uff1d1+1", "\u207b1", " =1", "'=1", "''+x", "'t Kint", "a-b"),
+    *("Zed;=cmd|' /C calc'!A0;x", "a,@b", "one\n=two", 'x;"=1"', "a|=b", "a||=b", "D'Hondt; 'quoted'", "yes, '+maybe"),
+]
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_no_cell_runs_with_any_separator_and_reading_gives_it_back(cell: str) -> None:
+    """A spreadsheet of another country may break a cell at its own separator, and ignores quotes inside."""
+    text = csv_text(["name", "email"], [[cell, ""]])
+    written = text.split("\n", 1)[1].removesuffix("\n")
+
+    pieces = [piece.strip(' "') for piece in re.split(r"[,;\t|\n]", written)]
+
+    signs = [unicodedata.normalize("NFKC", piece)[:1] for piece in pieces]
+    assert not set(signs) & set("=+-@%"), pieces
+    assert written.startswith('"')
+    assert rows(text)[1:] == [[cell, ""]]
+
+
+def test_control_characters_go_before_a_cell_is_looked_at() -> None:
+    assert [harmless(cell) for cell in ("plain", "", "\0=A", "\r", "\t-A")] == ["plain", "", "'=A", "", "'-A"]
+
+
+def test_every_sign_that_normalises_to_a_formula_sign_counts_as_one() -> None:
+    signs = {chr(code) for code in range(0x10000) if unicodedata.normalize("NFKC", chr(code)) in tuple("=+-@|%\u2212")}
+
+    assert signs == set(FORMULA_SIGNS)

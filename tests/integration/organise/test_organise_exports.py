@@ -16,9 +16,11 @@ import pytest
 from infra.cli import main
 from shared.acts import Act
 from shared.events import audit, put_event
-from shared.models import Event
+from shared.models import Event, RegistrationState
+from shared.people_csv import armed
+from shared.registrations import registrations_of
 from shared.table import Table
-from tests.support.factories import NOW, event_data, make_event
+from tests.support.factories import NOW, event_data, make_event, make_registration
 from tests.support.organiser_client import CONTEXT, Client, fill, make_crowd, words_of
 
 HOME = "/organise/nature"
@@ -126,11 +128,81 @@ def test_no_list_runs_in_a_spreadsheet_and_both_forms_say_the_same(
     rows = list(csv.reader(io.StringIO(text.decode("utf-8-sig"), newline="")))
     cells = [cell for row in rows for cell in row]
     assert not [cell for cell in cells if cell.strip()[:1] in {"=", "+", "-", "@", "|", "%", "\uff1d"}]
-    assert [cell for cell in cells if cell.startswith("'")]
+    assert [cell for cell in cells if "'" in cell]
     sheet = list(book[name].iter_rows())
     assert {cell.data_type for row in sheet for cell in row if cell.value is not None} == {"s"}
     assert len(sheet) == len(rows) > 1
     plain = [[str(cell.value or "") for cell in row] for row in sheet]
-    assert [[cell.removeprefix("'").strip() for cell in row] for row in rows] == [
-        [cell.strip() for cell in row] for row in plain
+    assert [[armed(cell).strip() for cell in row] for row in rows] == [[cell.strip() for cell in row] for row in plain]
+
+
+def test_an_export_that_comes_back_unedited_changes_nothing(organiser: Client, table: Table) -> None:
+    """Every state, hostile names, answers, and data of an older event file; somebody who withdrew registered anew."""
+    questions = [
+        {"id": "diet", "kind": "text", "label": "Diet"},
+        {"id": "photo", "kind": "consent", "label": "Photo"},
     ]
+    event = make_event(questions=questions)
+    put_event(table, event, actor="test", now=NOW)
+    made = [
+        make_registration(
+            number=number,
+            state=state,
+            name=name,
+            email=f"person{number}@example.org",
+            organisation="yes;=1",
+            choices=["vision", "gone"],
+            answers={"diet": "none\n- really", "photo": False, "gone": "x"},
+            pinned={"first": "vision"},
+            absent=["second"],
+        )
+        for number, (state, name) in enumerate(zip([*RegistrationState] * 3, HOSTILE, strict=False))
+    ]
+    made = [one.model_copy(update={"name": one.name.strip()}) for one in made]
+    leaver = next(one for one in made if one.state is RegistrationState.WITHDRAWN)
+    made.append(make_registration(number=99, name="Again", email=leaver.email.upper()))
+    fill(table, event, made, NOW)
+    before = sorted(registrations_of(table, "nature"), key=lambda one: one.id)
+    file = organiser.get(f"{HOME}/people.csv").content.decode("utf-8-sig")
+
+    shown = organiser.post(f"{HOME}/people/import", {"csv": file}).json
+    done = organiser.post(f"{HOME}/people/import", {"csv": file, "expected": shown["expected"]}).json
+
+    assert (shown["read"], shown["same"], shown["faults"], shown["warnings"]) == (len(made), len(made), [], [])
+    assert (done["added"], done["changed"], done["withdrawn"], done["refused"]) == (0, 0, 0, [])
+    assert sorted(registrations_of(table, "nature"), key=lambda one: one.id) == before
+
+
+def test_an_import_finds_people_by_id_and_never_adds_again_one_who_left(organiser: Client, table: Table) -> None:
+    event = make_event()
+    put_event(table, event, actor="test", now=NOW)
+    ids = {name: f"{number:020x}" for number, name in enumerate(("mover", "leaver", "gone", "erased"))}
+    people = [
+        make_registration(id=ids["mover"], name="Mo", email="mo@example.org"),
+        make_registration(id=ids["leaver"], name="Lea", email="lea@example.org"),
+        make_registration(id=ids["gone"], name="Gus", email="gus@example.org", state=RegistrationState.WITHDRAWN),
+    ]
+    fill(table, event, people, NOW)
+    lines = [
+        "id,state,name,email,partner_type",
+        f"{ids['mover']},confirmed,Maud,maud@example.org,ngo",
+        f"{ids['leaver']},withdrawn,Lea,lea@example.org,ngo",
+        f"{ids['gone']},confirmed,Gus,gus@example.org,ngo",
+        f"{ids['erased']},confirmed,Era,era@example.org,ngo",
+        ",withdrawn,Wim,wim@example.org,ngo",
+    ]
+    file = "\n".join(lines)
+
+    shown = organiser.post(f"{HOME}/people/import", {"csv": file}).json
+    done = organiser.post(f"{HOME}/people/import", {"csv": file, "expected": shown["expected"]}).json
+
+    assert [change["field"] for change in shown["change"][0]["changes"]] == ["name", "email"]
+    assert shown["change"][0]["changes"][0] == {"field": "name", "old": "Mo", "new": "Maud"}
+    assert [warning["line"] for warning in shown["warnings"]] == [4, 5, 6]
+    assert (done["added"], done["changed"], done["withdrawn"], done["refused"]) == (0, 1, 1, [])
+    after = {one.id: (one.name, one.email, one.state.value) for one in registrations_of(table, "nature")}
+    assert after == {
+        ids["mover"]: ("Maud", "maud@example.org", "confirmed"),
+        ids["leaver"]: ("Lea", "lea@example.org", "withdrawn"),
+        ids["gone"]: ("Gus", "gus@example.org", "withdrawn"),
+    }

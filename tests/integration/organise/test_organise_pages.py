@@ -14,7 +14,6 @@ from shared.event_file import parse_event
 from shared.events import audit_lines, put_event, read_event
 from shared.mails import DUE, mails_of
 from shared.models import Event, Registration
-from shared.people_csv import harmless
 from shared.registrations import registrations_of
 from shared.state import read_state
 from shared.table import Table, update
@@ -196,17 +195,6 @@ def test_lists_hold_no_formula_and_every_cell_is_text(browser: Client, table: Ta
     assert "=1+1" in {cell.value for row in book["people"].iter_rows() for cell in row}
 
 
-@pytest.mark.parametrize(
-    ("cell", "expected"),
-    [
-        ("plain", "plain"), ("", ""), ("=A", "'=A"), (" =A", "' =A"), ("\t=A", "'=A"), ("\r", "'"), ("\0=A", "'=A"),
-        ("＋A", "'＋A"), ("－A", "'－A"), ("＠A", "'＠A"), ("a=b", "a=b"), ("a\nb", "a b"),
-    ],
-)  # fmt: skip
-def test_what_could_start_a_formula_gets_an_apostrophe(cell: str, expected: str) -> None:
-    assert harmless(cell) == expected
-
-
 def test_a_run_is_downloaded_as_the_command_line_reads_it(
     browser: Client, published: list[Registration], table: Table, event: Event
 ) -> None:
@@ -217,7 +205,7 @@ def test_a_run_is_downloaded_as_the_command_line_reads_it(
     assert again == event
     assert {row["id"] for row in people} == set(run["programmes"]) == {one.id for one in published}
     assert list(people[0]) == [
-        "id", "partner_type", "choice_1", "choice_2", "choice_3", "choice_4", "absent", "pinned",
+        "id", "partner_type", "choice_1", "choice_2", "choice_3", "choice_4", "absent", "pinned", "excluded",
     ]  # fmt: skip
     assert {"event", "mode", "seed", "input_digest", "engine", "objective", "bound", "optimal", "prices"} <= set(run)
 
