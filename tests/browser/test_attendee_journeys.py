@@ -96,7 +96,7 @@ def test_by_keys_alone_somebody_registers_changes_and_withdraws(
     press("Enter")
     assert ranking(page)[0] == second
     assert page.evaluate("document.activeElement.closest('[data-theme]').dataset.theme") == second
-    tab_to(page, "form[action$=registrations] button:not([type])")
+    tab_to(page, "form[action*=registrations] button:not([type])")
     press("Enter")
 
     expect(page.get_by_role("heading", level=1)).to_have_text("Thank you. Look in your mailbox")

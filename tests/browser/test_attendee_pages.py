@@ -79,7 +79,7 @@ def states(event: Event, table: Table, keys: Keys) -> dict[str, State]:
         "open, Dutch": State("/events/nature?lang=nl"),
         "full": State("/events/full"),
         "closed": State("/events/nature", AFTER),
-        "form with errors": State("/events/nature", fill=wrong, press="form[action$=registrations] button:not([type])"),
+        "form with errors": State("/events/nature", fill=wrong, press="form[action*=registrations] button:not([type])"),
         "registered": State("/events/nature/registered"),
         "resend": State("/events/nature/links"),
         "resend with an error": State("/events/nature/links", fill={"#email": "x"}, press="form .button"),

@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from functions.organise import app as organise
+from functions.organise import web
 from shared.events import put_event
 from shared.runs import Wish, request_run
 from shared.table import Table
@@ -120,7 +121,7 @@ def site(table: Table, keys: Keys) -> Iterator[str]:
     event = organised_event(seats=15)
     put_event(table, event, actor="test", now=NOW)
     fill(table, event, make_crowd(event, 52, NOW), NOW)
-    with organiser_site(table, keys, NOW + timedelta(hours=1)) as address, patch.object(organise, "PAGE_SIZE", 20):
+    with organiser_site(table, keys, NOW + timedelta(hours=1)) as address, patch.object(web, "PAGE_SIZE", 20):
         program = Client(organise, table, keys).sign_in(event)
 
         def ask(method: str, path: str, body: Mapping[str, Any]) -> Any:

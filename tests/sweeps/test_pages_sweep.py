@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from functions.register import app
+from shared.address_change import sign_change
 from shared.mails import mails_of
 from shared.models import Event, Registration, RegistrationState
 from shared.registrations import read_registration, register, registrations_of
@@ -48,7 +49,7 @@ ANY_JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=5) | st.dictionaries(ODD_TEXT, inner, max_size=4),
     max_leaves=8,
 )
-FIELDS = ["name", "email", "organisation", "partner_type", "choices", "answers", "shown_order", "language", "website"]
+FIELDS = ["name", "email", "organisation", "partner_type", "choices", "answers", "shown_order", "language", "remark2"]
 BODIES = st.one_of(
     st.dictionaries(st.sampled_from([*FIELDS, "revision", "state", "id"]) | ODD_TEXT, ANY_JSON, max_size=6).map(
         lambda changes: GOOD | changes
@@ -179,15 +180,20 @@ def test_no_forged_link_opens_or_changes_anything(web: Web, table: Table, keys: 
 
 
 @pytest.mark.promise("P8")
-def test_a_link_is_dead_after_a_move_and_after_erasure(web: Web, keys: Keys, person: Registration) -> None:
+def test_a_link_is_dead_after_a_move_and_after_erasure(
+    web: Web, table: Table, keys: Keys, person: Registration
+) -> None:
     old = f"/r/{sign_link(keys, 'nature', person.id, 1)}"
     web.call("PUT", old, GOOD | {"email": "moved@example.org"})
+    asked = read_registration(table, "nature", person.id)
+    assert asked is not None
+    moved = web.post(f"/address/{sign_change(keys, asked, 'move', asked_at=NOW)}").status
     after_move = {web.call(method, old + path, GOOD).status for method, path in ROUTES}
     new = f"/r/{sign_link(keys, 'nature', person.id, 2)}"
     erased = web.post(f"{new}/erasure").status
     after_erasure = {web.call(method, new + path, GOOD).status for method, path in ROUTES}
 
-    assert (after_move, erased, after_erasure) == ({404}, 200, {404})
+    assert (moved, after_move, erased, after_erasure) == (200, {404}, 200, {404})
 
 
 def no_random_token_opens(web: Web, person: Registration, times: int) -> None:

@@ -179,6 +179,7 @@ def test_every_act_is_in_the_audit_list(app: ModuleType, table: Table, keys: Key
         ("withdraw", "POST", f"{person}/withdrawal", {}),
         ("erase", "POST", f"{person}/erasure", {"sure": True}),
         ("put-event", "POST", f"{HOME}/file", {"text": text.replace("A day on", "One day on")}),
+        ("replace-commitment", "POST", f"{HOME}/commitment", {"seed": "another"}),
         ("sign-out", "POST", "/organise/sign-out", {}),
     ]
     for act, method, path, body in acts:

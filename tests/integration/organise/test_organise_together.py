@@ -49,14 +49,14 @@ def publish(client: Client, number: int, mails: int = PEOPLE) -> Answer:
     return client.post(f"{HOME}/allocations/{number}/publication", {"expected_mails": mails})
 
 
-def meanwhile(app: ModuleType, act: Callable[[], object]) -> None:
-    """Let somebody else act after the next request has read everything and just before it writes."""
+def meanwhile(app: ModuleType, act: Callable[[], object], *, transaction: int = 1) -> None:
+    """Let another organiser act just before this transaction, counted from now, is written."""
     events = app.table._client.meta.events
-    happened: list[bool] = []
+    begun: list[bool] = []
 
     def interrupt(**_: object) -> None:
-        if not happened:
-            happened.append(True)
+        begun.append(True)
+        if len(begun) == transaction:
             act()
 
     events.register("before-call.dynamodb.TransactWriteItems", interrupt)
@@ -112,10 +112,10 @@ def test_a_hold_in_the_middle_of_a_publication_stops_what_is_not_yet_written(
     allocate: ModuleType,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("shared.runs.PEOPLE_A_WRITE", 3)
+    monkeypatch.setattr("shared.publication.PEOPLE_A_WRITE", 3)
     number = draft()
     assert publish(organiser, number).status == 202
-    meanwhile(app, lambda: organiser.post(f"{HOME}/mails/hold", {}))
+    meanwhile(app, lambda: organiser.post(f"{HOME}/mails/hold", {}), transaction=2)  # the first takes the lease
 
     allocate.handler({"event": "nature", "publication": number}, CONTEXT)
 
