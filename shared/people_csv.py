@@ -6,12 +6,18 @@ import csv
 import io
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
+from itertools import islice
 
 from shared.attendees import Attendee
 
-SEPARATORS = ",;\t"
+SEPARATORS = ",;\t|"
 """Between cells: commas, semicolons where the comma is the decimal sign, tabs of what is pasted from a sheet."""
+
+MOST_LINES_ABOVE = 10
+"""Lines with titles or remarks that may stand above the names of the columns."""
+
+_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*?\r?\n', re.IGNORECASE)
 
 FORMULA_SIGNS = (
     "=+-@|%\u2212"
@@ -35,17 +41,18 @@ class CsvError(ValueError):
         self.line = line
 
 
-def csv_rows(text: str, needed: Collection[str]) -> Iterator[tuple[int, list[str]]]:
+def csv_rows(text: str, known: Container[str]) -> Iterator[tuple[int, list[str]]]:
     """Yield each row with the line on which it begins, the header first; rows without any text are left out.
 
-    The apostrophes that `harmless` wrote are taken off again.
-    Quotes are read strictly: one that is never closed, or that ends in the middle of a cell, is an error and swallows
-    no rows. The separator is the one with which the header has most of the needed names.
+    The header is the first row, or of the first few the one with most known names: people write titles above a list.
+    The separator is the one that finds most names; Excel's line `sep=;` above the list decides it. The apostrophes
+    that `harmless` wrote are taken off again. Quotes are read strictly: one that is never closed, or that ends in the
+    middle of a cell, is an error and swallows no rows.
 
     Parameters
     ----------
-    needed
-        Names of columns, in lower case, that the header should have.
+    known
+        Names of columns, in lower case, that a header may have.
 
     Raises
     ------
@@ -53,32 +60,39 @@ def csv_rows(text: str, needed: Collection[str]) -> Iterator[tuple[int, list[str
         While reading, where the text is no CSV.
     """
     text = text.removeprefix("\ufeff")
+    told = _SEPARATOR_LINE.match(text)
+    skipped = 1 if told else 0
+    text = text[told.end() :] if told else text
+    separator, above = _shape(text, known, told[1] if told else SEPARATORS)
     disarmed = "'" in text
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text, needed), strict=True)
-    begin = 1
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    begin, rows = 1, 0
     while True:
         try:
             row = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            raise CsvError(begin, _in_words(str(error))) from None
-        if any(cell.strip() for cell in row):
-            yield begin, [armed(cell) for cell in row] if disarmed else row
+            raise CsvError(begin + skipped, _in_words(str(error))) from None
+        if rows >= above and any(cell.strip() for cell in row):
+            yield begin + skipped, [armed(cell) for cell in row] if disarmed else row
         begin = reader.line_num + 1
+        rows += 1
 
 
-def _separator(text: str, needed: Collection[str]) -> str:
-    def names_found(separator: str) -> tuple[int, int]:
+def _shape(text: str, known: Container[str], separators: str) -> tuple[str, int]:
+    """The separator, and how many rows stand above the header."""
+    best, found = (0, 0, 1), (separators[0], 0)
+    for separator in separators:
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
         try:
-            reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-            header = next((row for row in reader if any(row)), [])
+            for above, row in enumerate(islice(reader, MOST_LINES_ABOVE + 1)):
+                score = (sum(name.strip().casefold() in known for name in row), -above, len(row))
+                if score > best and (score[0] or not above):
+                    best, found = score, (separator, above)
         except csv.Error:
-            return 0, 0
-        names = {name.strip().casefold() for name in header}
-        return len(names.intersection(needed)), len(header)
-
-    return max(SEPARATORS, key=names_found)
+            continue
+    return found
 
 
 def _in_words(error: str) -> str:

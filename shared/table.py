@@ -66,6 +66,7 @@ _deserialize = TypeDeserializer().deserialize
 EVENTS_PK = "EVENTS"
 STATE_SK = "STATE"
 SUMMARY_SK = "SUMMARY"
+IMPORT_SK = "IMPORT"
 SESSION_PK = "SESSION"
 LIMIT_PK = "LIMIT"
 IDEMPOTENCY_PK = "IDEMPOTENCY"
@@ -95,6 +96,7 @@ SHAPES = (
     Shape("address", "EVENT#<event>", "ADDRESS#<digest>", "an address is taken (written with its registration)"),
     Shape("run", "EVENT#<event>", "RUN#<number>", "a run of the allocator"),
     Shape("task", "EVENT#<event>", "TASK#<name>", "something to do at a time (index `due`)"),
+    Shape("import", "EVENT#<event>", "IMPORT", "what columns and words of imported files mean"),
     Shape("audit", "EVENT#<event>", "AUDIT#<time>#<random>", "who did what"),
     Shape("summary", "EVENT#<event>", "SUMMARY", "how many there were, after the retention ended"),
     Shape("programme", "RUN#<event>#<number>", "PROGRAMME#<id>", "a person's programme under a run"),

@@ -110,6 +110,21 @@ def address_key(address: str) -> str:
     return address.lower()
 
 
+_UNDECOMPOSED = str.maketrans(
+    {"ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ħ": "h", "ı": "i"}
+)
+_SMALL_SIGNS = re.compile("['\u2019\u2018\u02bc`\u00b4\u2032\u2010-\u2015-]")
+
+
+def folded(text: str) -> str:
+    """A text to search and sort by: no capitals, accents, apostrophes and hyphens, and ł as l.
+
+    At a door people type "jerome" for Jérôme, "dhondt" for D'Hondt and "lukasz" for Łukasz.
+    """
+    parts = unicodedata.normalize("NFKD", _SMALL_SIGNS.sub("", text.casefold()))
+    return "".join(sign for sign in parts if not unicodedata.combining(sign)).translate(_UNDECOMPOSED)
+
+
 def is_letter(sign: str) -> bool:
     """Whether a sign is a letter, or a mark that belongs to the letter before it (vowel signs, accents)."""
     return unicodedata.category(sign)[0] in "LM"

@@ -49,7 +49,7 @@ def people(table: Table, event: Event) -> Sheet:
     everybody = list(registrations_of(table, event.id))
     ranks = max([len(event.themes), *(len(person.choices) for person in everybody)])
     header = [
-        *("id", "state", "name", "email", "organisation", "partner_type"),
+        *("id", "state", "name", "email", "organisation", "partner_type", "language"),
         *(f"choice_{rank + 1}" for rank in range(ranks)),
         *("absent", "pinned", "excluded"),
         *(f"round_{slot.id}" for slot in event.rounds),
@@ -59,6 +59,7 @@ def people(table: Table, event: Event) -> Sheet:
     rows = [
         [
             *(person.id, person.state.value, person.name, person.email, person.organisation, person.partner_type),
+            person.language,
             *person.choices,
             *[""] * (ranks - len(person.choices)),
             *(" ".join(person.absent), _pins(person), " ".join(person.excluded)),

@@ -1,11 +1,11 @@
-"""Importing a CSV of people: a preview of what it would change with every fault by its line, then the changes."""
+"""Importing a list of people: a preview of what it would change with every fault by its line, then the changes."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from itertools import islice
 from typing import Any, Literal, NamedTuple
@@ -21,21 +21,45 @@ from functions.organise.people import (
 )
 from functions.organise.words import counted
 from shared.errors import ConflictError, InvalidError, ParcoursError, StaleError
+from shared.http import Fields
 from shared.models import Event, Question, Registration, RegistrationState
 from shared.observability import count, logger
+from shared.people_columns import CHOICE, RANK_OF, Columns, language_of, meant, place_in, plain_words
 from shared.people_csv import CsvError, csv_rows
 from shared.registrations import registrations_of
 from shared.state import read_state
-from shared.table import Table
+from shared.table import IMPORT_SK, Table, event_pk, put
 from shared.text import TextError, address_key, clean_address
 
-MOST_ROWS = 500
-"""Rows of one file that change something, and most faults that are listed. Each row is a transaction of its own, and
-all must end within the seconds of one request."""
+MOST_ROWS = 5_000
+"""Rows of one file."""
 
-PLAIN = ("id", "state", "name", "email", "organisation", "partner_type", "absent", "pinned", "excluded")
+AT_ONCE = 400
+"""Rows that one request changes: each is a transaction of its own, and all must end within the request's seconds."""
+
+MOST_FAULTS = 500
+MOST_VALUES = 50
+"""Words for themes and partner types that the page asks about."""
+
 _OUR_ID = re.compile(r"[0-9a-f]{20}")
-_CHOICE = re.compile(r"choice_([1-9][0-9]?)")
+
+
+@dataclass(frozen=True, slots=True)
+class Meanings:
+    """What columns and words of a file mean where an organiser said so: fields by title, ids by the word typed."""
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    themes: Mapping[str, str] = field(default_factory=dict)
+    partner_types: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the file: its title, the first cell under it, and the field that it holds."""
+
+    title: str
+    example: str
+    field: str
 
 
 class Change(NamedTuple):
@@ -60,13 +84,25 @@ class Row:
 
 @dataclass(slots=True)
 class Preview:
-    """What a file would change, what is wrong with it, and what in it is left alone."""
+    """What a file would change, what is wrong with it, and what in it is left alone.
+
+    `themes` and `partner_types` hold the words of the file that are no id and no title, with what they seem to mean.
+    `unclear` says that the columns must be named before any row can be read.
+    """
 
     rows: list[Row] = field(default_factory=list)
     faults: list[tuple[int, str]] = field(default_factory=list)
     warnings: list[tuple[int, str]] = field(default_factory=list)
-    ignored: list[str] = field(default_factory=list)
+    columns: list[Column] = field(default_factory=list)
+    themes: dict[str, str] = field(default_factory=dict)
+    partner_types: dict[str, str] = field(default_factory=dict)
     read: int = 0
+    unclear: bool = False
+
+    @property
+    def ignored(self) -> list[str]:
+        """Titles of the columns that are left out."""
+        return [column.title for column in self.columns if not column.field]
 
     def of(self, act: str) -> list[Row]:
         """The rows that would do this."""
@@ -103,36 +139,150 @@ class _People:
         return self._by_address.get(_key(cells.get("email", "")))
 
 
-def preview(table: Table, event: Event, text: object) -> Preview:
+def read_meanings(table: Table, event: Event, fields: Fields) -> Meanings:
+    """What the form says of columns and words, over what was remembered for the event."""
+    stored = table.get(event_pk(event.id), IMPORT_SK) or {}
+    kept = {name: dict(stored.get(name, {})) for name in ("columns", "themes", "partner_types")}
+    for name in kept:
+        sent = fields.get(name)
+        if isinstance(sent, dict):
+            kept[name] |= {str(key): str(value) for key, value in sent.items()}
+    for key, title in fields.items():
+        said, _, number = key.rpartition("_title_")
+        meant_by = fields.get(f"{said}_field_{number}") if said in kept else None
+        if isinstance(title, str) and isinstance(meant_by, str):
+            kept[said][title] = meant_by
+    return Meanings(**kept)
+
+
+def remember(table: Table, event: Event, meanings: Meanings) -> None:
+    """Keep what an organiser said of columns and words, for the next file of this event.
+
+    Only words with a meaning are kept: others may be anything that a column holds.
+    """
+    themes, types = {theme.id for theme in event.themes}, {known.id for known in event.partner_types}
+    kept = Meanings(
+        meanings.columns,
+        {typed: theme for typed, theme in meanings.themes.items() if theme in themes},
+        {typed: known for typed, known in meanings.partner_types.items() if known in types},
+    )
+    if kept != Meanings():
+        table.write(put({"pk": event_pk(event.id), "sk": IMPORT_SK, "type": "import", **asdict(kept)}))
+
+
+def preview(table: Table, event: Event, text: object, meanings: Meanings | None = None) -> Preview:
     """What a file would change. Raises InvalidError when it is no list of people at all."""
     if not isinstance(text, str) or not text.strip():
-        raise _unusable("Choose a CSV file, or paste its lines")
-    lines = _lines(text)
-    header = [cell.casefold() for _, cells in islice(lines, 1) for cell in cells]
-    known = {*PLAIN, *(name for name in header if _CHOICE.fullmatch(name)), *_answer_columns(event)}
-    found = Preview(ignored=[name for name in header if name and name not in known])
+        raise _unusable("Choose a file, or paste its lines")
+    meanings = meanings or Meanings()
+    known = Columns(event)
+    lines = list(islice(_lines(text, known), MOST_ROWS + 2))
+    if len(lines) > MOST_ROWS + 1:
+        raise _unusable(f"More than {MOST_ROWS} people; split the file")
+    titles = lines[0][1]
+    header = [
+        said if (said := meanings.columns.get(title)) in (*known.fields, "") else guessed
+        for title, guessed in zip(titles, known.guess(titles), strict=True)
+    ]
+    found = Preview(columns=_columns(titles, header, [cells for _, cells in lines[1:]]))
+    twice = {name for name in header if name and header.count(name) > 1}
+    if twice:
+        raise UnclearColumnsError(found, f"More than one column is {', '.join(sorted(twice))}: leave one of them out")
     missing = [name for name in ("name", "email") if name not in header]
+    if "first_name" in header or "last_name" in header:
+        missing = [name for name in missing if name != "name"]
     if missing:
-        raise _unusable(f"The first line must name the columns; {' and '.join(missing)} is missing")
-    named = [name for name in header if name]  # spreadsheets write empty columns beside the list
-    if len(set(named)) != len(named):
-        raise _unusable("A column is named twice in the first line")
+        raise UnclearColumnsError(found, f"Say which column is {' and which is '.join(missing)}")
     people = _People(registrations_of(table, event.id))
+    words = _Words(known, meanings, found)
     seen: dict[str, int] = {}
-    for line, cells in lines:
+    for line, cells in lines[1:]:
         found.read += 1
-        if len(found.changing) + len(found.faults) >= MOST_ROWS:
-            raise _unusable(f"More than {MOST_ROWS} changes; split the file")
+        if len(found.faults) >= MOST_FAULTS:
+            break
         if any(cells[len(header) :]):
             found.faults.append((line, f"{len(cells)} cells for {len(header)} columns"))
             continue
-        _read_row(event, found, line, dict(zip(header, cells, strict=False)), people, seen)
+        row = {name: cell for name, cell in zip(header, cells, strict=False) if name}
+        _read_row(event, found, line, words.in_ids(row), people, seen)
     return found
 
 
-def _lines(text: str) -> Iterator[tuple[int, list[str]]]:
+class UnclearColumnsError(InvalidError):
+    """The titles of a file do not say what is needed; `found` holds the columns for the organiser to name."""
+
+    def __init__(self, found: Preview, words: str) -> None:
+        super().__init__("This file cannot be imported yet.", {"csv": words})
+        self.found = found
+        found.unclear = True
+
+
+def _columns(titles: Sequence[str], header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Column]:
+    """The columns with a title, each with the first cell that has any text."""
+    return [
+        Column(title, next((row[at] for row in rows if len(row) > at and row[at]), ""), name)
+        for at, (title, name) in enumerate(zip(titles, header, strict=True))
+        if title
+    ]
+
+
+def fields_of(event: Event) -> dict[str, str]:
+    """What a column can hold, by field, in the words of the page."""
+    labels = {
+        "id": "id, from a list of this system",
+        "state": "state, from a list of this system",
+        "ranking": "the whole ranking in one cell",
+        "absent": "rounds of absence",
+        "pinned": "pins, round:theme",
+        "excluded": "themes that are not possible",
+        **{f"answer_{question.id}".casefold(): f"answer: {question.label}" for question in event.questions},
+        **{(RANK_OF + theme.id).casefold(): f"rank of {theme.title}" for theme in event.themes},
+    }
+    return {name: labels.get(name) or name.replace("_", " ") for name in Columns(event).fields}
+
+
+class _Words:
+    """The cells of a row in the event's own words: ids for titles, one ranking, one name."""
+
+    def __init__(self, known: Columns, meanings: Meanings, found: Preview) -> None:
+        self._known = known
+        self._grid = {(RANK_OF + theme).casefold(): theme for theme in known.themes.values()}
+        self._meanings = meanings
+        self._found = found
+
+    def in_ids(self, row: Mapping[str, str]) -> dict[str, str]:
+        """A row with ids for themes and the partner type, `choice_1` and on for any form of ranking, and `name`."""
+        cells = dict(row)
+        if "name" not in cells and cells.keys() & {"first_name", "last_name"}:
+            cells["name"] = " ".join(filter(None, (cells.get("first_name"), cells.get("last_name"))))
+        if typed := cells.get("partner_type"):
+            cells["partner_type"] = self._id(
+                typed, self._meanings.partner_types, self._known.partner_types, self._found.partner_types
+            )
+        if ranking := self._ranking(cells):
+            cells |= {f"choice_{rank}": theme for rank, theme in enumerate(ranking, start=1)}
+        for name, cell in cells.items():
+            if CHOICE.fullmatch(name) and cell:
+                cells[name] = self._id(cell, self._meanings.themes, self._known.themes, self._found.themes)
+        return cells
+
+    def _ranking(self, cells: Mapping[str, str]) -> list[str]:
+        if one_cell := cells.get("ranking"):
+            return [part.strip() for part in re.split(r"[;\n]", one_cell) if part.strip()]
+        ranked = [(place_in(cell), self._grid[name]) for name, cell in cells.items() if name in self._grid]
+        return [theme for place, theme in sorted(ranked) if place]
+
+    def _id(self, typed: str, said: Mapping[str, str], known: dict[str, str], asked: dict[str, str]) -> str:
+        found, sure = meant(typed, known)
+        found = said.get(typed) or found
+        if not sure and (typed in asked or len(asked) < MOST_VALUES):
+            asked[typed] = found
+        return found
+
+
+def _lines(text: str, known: Columns) -> Iterator[tuple[int, list[str]]]:
     try:
-        for line, cells in csv_rows(text, PLAIN):
+        for line, cells in csv_rows(text, known):
             yield line, [cell.strip() for cell in cells]
     except CsvError as error:
         raise _unusable(f"Line {error.line} cannot be read: {error}") from None
@@ -225,7 +375,8 @@ def _answer_columns(event: Event) -> dict[str, Question]:
     return {f"answer_{question.id}".casefold(): question for question in event.questions}
 
 
-_YES_OR_NO = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+_YES = "yes|ja|oui|true|1|x|i agree|agree|ik ga akkoord|akkoord|j accepte|d accord"
+_YES_OR_NO = dict.fromkeys(_YES.split("|"), True) | dict.fromkeys(["no", "nee", "neen", "non", "false", "0"], False)
 
 
 def _answers(event: Event, cells: Mapping[str, str]) -> dict[str, str | bool]:
@@ -234,31 +385,27 @@ def _answers(event: Event, cells: Mapping[str, str]) -> dict[str, str | bool]:
     for column, question in _answer_columns(event).items():
         cell = cells.get(column, "")
         if cell and question.kind == "consent":
-            if cell.casefold() not in _YES_OR_NO:
+            if plain_words(cell) not in _YES_OR_NO:
                 raise InvalidError("Some fields need another look.", {column: "write yes or no"})
-            answers[question.id] = _YES_OR_NO[cell.casefold()]
+            answers[question.id] = _YES_OR_NO[plain_words(cell)]
         elif cell:
             answers[question.id] = cell
     return answers
 
 
 def _fields(event: Event, cells: Mapping[str, str], person: Registration | None = None) -> dict[str, Any]:
-    """A line's fields; an empty cell says nothing. Themes and partner types may stand by id or by title.
-
-    Answers of the person to other questions stay.
-    """
-    themes = {theme.title.casefold(): theme.id for theme in event.themes}
-    types = {known.title.casefold(): known.id for known in event.partner_types}
-    fields: dict[str, Any] = {name: cells[name] for name in ("name", "email", "organisation") if cells.get(name)}
+    """A line's fields; an empty cell says nothing. Answers of the person to other questions stay."""
+    plain = ("name", "email", "organisation", "partner_type")
+    fields: dict[str, Any] = {name: cells[name] for name in plain if cells.get(name)}
     fields.setdefault("name", "")
-    if partner_type := cells.get("partner_type"):
-        fields["partner_type"] = types.get(partner_type.casefold(), partner_type)
-    ranked = sorted((name for name in cells if _CHOICE.fullmatch(name)), key=lambda name: int(name[7:]))
+    if language := cells.get("language"):
+        fields["language"] = language_of(language) or language
+    ranked = sorted((name for name in cells if CHOICE.fullmatch(name)), key=lambda name: int(name[7:]))
     choices = [cells[name] for name in ranked]
     while choices and not choices[-1]:
         choices.pop()
     if choices:
-        fields["choices"] = [themes.get(choice.casefold(), choice) for choice in choices]
+        fields["choices"] = choices
     if absent := cells.get("absent"):
         fields["absent"] = absent.split()
     if excluded := cells.get("excluded"):
@@ -282,6 +429,8 @@ def carry_out(
 ) -> dict[str, Any]:
     """Do what the preview showed, one transaction for each person; what is refused is listed by its line.
 
+    A long file takes several requests: `left` rows wait for the same file to be sent again, with its new preview.
+
     Raises InvalidError when the file has faults, ConflictError when it no longer does what was seen, or when there
     are fewer places than people to add. Then nothing was changed.
     """
@@ -296,7 +445,8 @@ def carry_out(
             f"{counted(max(0, free), 'free place')}. Nothing was imported."
         )
     done: dict[str, Any] = {"added": 0, "changed": 0, "withdrawn": 0, "same": len(found.of("same")), "refused": []}
-    for row in found.changing:
+    now_done, later = found.changing[:AT_ONCE], found.changing[AT_ONCE:]
+    for row in now_done:
         try:
             if isinstance(row.wanted, NewPerson):
                 add_person(table, event, row.wanted, actor=actor, now=now, source="import")
@@ -306,6 +456,7 @@ def carry_out(
                 done["withdrawn" if row.act == "withdraw" else "changed"] += 1
         except ParcoursError as error:
             done["refused"].append({"line": row.line, "message": error.message})
+    done["left"] = len(later)
     count("ImportedRows", done["added"] + done["changed"] + done["withdrawn"])
     count("ImportedRowsRefused", len(done["refused"]))
     logger.info("people imported", extra={"event_id": event.id, **{**done, "refused": len(done["refused"])}})
@@ -340,5 +491,8 @@ def as_shown(found: Preview) -> dict[str, Any]:
         "faults": [{"line": line, "message": words} for line, words in found.faults],
         "warnings": [{"line": line, "message": words} for line, words in found.warnings],
         "ignored": found.ignored,
+        "columns": {column.title: column.field for column in found.columns},
+        "themes": found.themes,
+        "partner_types": found.partner_types,
         "expected": found.fingerprint,
     }

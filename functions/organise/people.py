@@ -46,6 +46,7 @@ Answers = dict[
 ]
 
 WORDS = {
+    "literal_error": "Write en, nl or fr",
     "missing": "Fill this in",
     "extra_forbidden": "There is no such field",
     "string_too_short": "Fill this in",
@@ -68,6 +69,7 @@ class NewPerson(Model):
     partner_type: str
     choices: Ids = Field(default_factory=list)
     answers: Answers = Field(default_factory=dict)
+    language: Literal["", "en", "nl", "fr"] = ""
     absent: Ids = Field(default_factory=list)
     pinned: Mapped = Field(default_factory=dict)
     excluded: Ids = Field(default_factory=list)
@@ -82,6 +84,7 @@ class Correction(Model):
     partner_type: str | None = None
     choices: Ids | None = None
     answers: Answers | None = None
+    language: Literal["en", "nl", "fr"] | None = None
     absent: Ids | None = None
     pinned: Mapped | None = None
     excluded: Ids | None = None
@@ -90,7 +93,10 @@ class Correction(Model):
     revision: Annotated[int, Field(ge=1, strict=True)] | None = None
 
 
-CORRECTED = ("name", "email", "organisation", "partner_type", "choices", "answers", "absent", "pinned", "excluded")
+CORRECTED = (
+    *("name", "email", "organisation", "partner_type", "choices", "answers", "language"),
+    *("absent", "pinned", "excluded"),
+)
 
 
 def find_person(table: Table, event: Event, registration: str) -> Registration:
@@ -247,7 +253,7 @@ def add_person(
             "event": event.id,
             "id": new_id(),
             "state": RegistrationState.CONFIRMED,
-            "language": event.language,
+            "language": wanted.language or event.language,
             "source": source,
             "created_at": utc(now),
             "updated_at": utc(now),

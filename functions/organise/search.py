@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from shared.models import Registration, RegistrationState
 from shared.registrations import HOLDS_A_PLACE
+from shared.text import folded
 
 PROGRAM_PAGE_SIZE = 1000
 """People in one JSON answer; a page shows fewer (`web.PAGE_SIZE`)."""
@@ -126,11 +126,5 @@ def matches(person: Registration, words: str, partner_type: str = "") -> bool:
     """Whether every word is found in the name, address, organisation or id of a person of this partner type, if any."""
     if partner_type and person.partner_type != partner_type:
         return False
-    text = _folded(f"{person.name} {person.email} {person.organisation} {person.id}")
-    return all(word in text for word in _folded(words).split())
-
-
-def _folded(text: str) -> str:
-    """Letters without accents and capitals: at a door people type "jerome" for Jérôme."""
-    parts = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(sign for sign in parts if not unicodedata.combining(sign))
+    text = folded(f"{person.name} {person.email} {person.organisation} {person.id}")
+    return all(word in text for word in folded(words).split())

@@ -18,6 +18,7 @@ from shared.runs import runs_of
 from shared.state import read_state
 from shared.table import (
     ADDRESSES,
+    IMPORT_SK,
     PROGRAMMES,
     REGISTRATIONS,
     STATE_SK,
@@ -66,6 +67,7 @@ def forget_everybody(table: Table, event: Event, may_go_on: Callable[[], bool]) 
         *((programmes_pk(event.id, number), PROGRAMMES) for number in runs),
         (pk, REGISTRATIONS),
         (pk, ADDRESSES),
+        (pk, IMPORT_SK),
     ]
     for partition, prefix in leftovers:
         for group in _groups(table.query(partition, prefix)):

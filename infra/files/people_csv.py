@@ -1,4 +1,4 @@
-"""PEOPLE.csv: read whole, every fault named as `FILE:LINE: message`."""
+"""PEOPLE.csv, or the list in XLSX: read whole, every fault named as `FILE:LINE: message`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from typing import cast
 
 from shared.attendees import Attendee, attendee_faults, closed_themes
 from shared.models import Event
+from shared.people_columns import Columns
 from shared.people_csv import CsvError, csv_rows
+from shared.people_files import FileError, text_of
 
 NEEDED = ("id", "partner_type", "choice_1")
 """Columns without which PEOPLE.csv says nothing."""
@@ -103,34 +105,39 @@ class _PeopleReader:
         self.rounds = {slot.id for slot in event.rounds}
         self.types = {kind.id for kind in event.partner_types}
         self.closed = closed_themes(event)
-        self._theme_names = {theme.id: theme.id for theme in event.themes}
+        self._columns = Columns(event)
+        self._theme_names = {**{theme.title: theme.id for theme in event.themes}, **{key: key for key in self.themes}}
+        self._type_names = {kind.title: kind.id for kind in event.partner_types if kind.title not in self.types}
         self.names: dict[str, str] = {}
         self.without_place = 0
         self._alike: dict[tuple[str, ...], tuple[_Wishes, Sequence[str]]] = {}
 
     def rows(self) -> Iterator[tuple[int, Attendee | None, Sequence[str]]]:
         """Yield (line, attendee or None, faults)."""
-        text = decoded(self.path)
+        text = _text(self.path)
         if not text.strip():
             raise FileFaultsError([f"{self.path}:1: the file is empty"])
-        lines = csv_rows(text, NEEDED)
+        lines = csv_rows(text, self._columns)
         try:
-            header = self._header(next(lines)[1])
+            first, titles = next(lines)
+            header = self._header(titles, first)
             for line, row in lines:
                 yield line, *self._attendee(row, header)
         except CsvError as error:
             yield error.line, None, [str(error)]
 
-    def _header(self, names: Sequence[str]) -> _Header:
-        names = [name.strip().lower() for name in names]
+    def _header(self, titles: Sequence[str], line: int) -> _Header:
+        names = [name.strip().lower() for name in titles]
+        twice = [name for name, n in Counter(names).items() if n > 1 and name]
+        names = [guess or name for guess, name in zip(self._columns.guess(titles), names, strict=True)]
         numbers = sorted(int(name[7:]) for name in names if re.fullmatch(r"choice_[1-9]\d{0,3}", name))
         faults = [f"the column {need!r} is missing" for need in NEEDED if need not in names]
-        faults += [f"the column {name!r} appears twice" for name, n in Counter(names).items() if n > 1 and name]
+        faults += [f"the column {name!r} appears twice" for name in twice]
         gap = next((n for n, number in enumerate(numbers, 1) if n != number), None)
         if gap and "choice_1" in names and len(set(numbers)) == len(numbers):
             faults.append(f"the column 'choice_{gap}' is missing")
         if faults:
-            raise FileFaultsError([f"{self.path}:1: {fault}" for fault in faults])
+            raise FileFaultsError([f"{self.path}:{line}: {fault}" for fault in faults])
         at = {name: column for column, name in enumerate(names)}
         return _Header(
             id=at["id"],
@@ -168,7 +175,7 @@ class _PeopleReader:
     def _wishes(self, row: list[str], header: _Header) -> tuple[_Wishes, Sequence[str]]:
         """All of a row but the id, and what is wrong with it."""
         choices = [row[column] for column in header.choices]
-        partner_type = row[header.partner_type]
+        partner_type = self._type_names.get(row[header.partner_type], row[header.partner_type])
         special = [row[column] if column >= 0 else "" for column in (header.absent, header.pinned, header.excluded)]
         known = tuple(map(self._theme_names.get, choices))  # one text for each theme, for everybody who ranks it
         if None not in known and len(set(known)) == len(known) and partner_type in self.types and not any(special):
@@ -188,6 +195,16 @@ class _PeopleReader:
 _NOTHING: frozenset[str] = frozenset()
 _NO_PINS: dict[str, str] = {}
 """Shared by everybody without pins: a crowd need not hold an empty dictionary each. Nobody changes an attendee."""
+
+
+def _text(path: Path) -> str:
+    """A list of people as CSV, whatever it was saved as. Raises FileFaultsError."""
+    try:
+        return text_of(path.read_bytes())
+    except OSError as error:
+        raise FileFaultsError([f"{path}:1: {error.strerror}"]) from None
+    except FileError as error:
+        raise FileFaultsError([f"{path}:1: {error}"]) from None
 
 
 def decoded(path: Path) -> str:

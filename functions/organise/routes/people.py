@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from functions.organise import audit_list, door, imports, outbox, people, search, web
 from functions.organise.sessions import Role
-from functions.organise.uploads import read_upload
+from functions.organise.uploads import read_people_upload
 from functions.organise.web import Answer, Visit, created, make_router, query, request, sent_form, ticked, visit
 from shared.errors import ParcoursError
 from shared.http import Fields, as_json, read_fields, shown_again, wants_json
@@ -71,26 +71,33 @@ def show_new_person(event_id: str) -> Answer:
 @router.get("/organise/<event_id>/people/import")
 def show_import(event_id: str) -> Answer:
     """The form for a CSV of people."""
-    return visit(event_id).page("import.html", here="people", text="", found=None, finished=None)
+    return visit(event_id).page("import.html", here="people", text="", found=None, finished=None, fields={})
 
 
 @router.post("/organise/<event_id>/people/import")
 def import_people(event_id: str) -> Answer:
-    """Show what a CSV would change; with `expected` from that preview, change it."""
+    """Show what a list would change; with `expected` from that preview, change it."""
     here = visit(event_id)
-    fields = read_upload(request())
+    fields = read_people_upload(request())
     text, expected = fields.get("file") or fields.get("csv"), fields.get("expected")
     found, finished = None, None
 
     def show_form(error: ParcoursError) -> Answer:
-        return here.page("import.html", error=error, here="people", text=text or "", found=found, finished=None)
+        shown = error.found if isinstance(error, imports.UnclearColumnsError) else found
+        return here.page("import.html", error=error, text=text or "", found=shown, finished=None, **asked)
 
+    asked = {"here": "people", "fields": imports.fields_of(here.event)}
     with shown_again(show_form):
-        found = imports.preview(here.table, here.event, text)
+        meanings = imports.read_meanings(here.table, here.event, fields)
+        found = imports.preview(here.table, here.event, text, meanings)
         if expected:
             finished = imports.carry_out(here.table, here.event, found, expected, **here.by)
+            imports.remember(here.table, here.event, meanings)
+            if finished["left"]:
+                found = imports.preview(here.table, here.event, text, meanings)
+                finished["expected"] = found.fingerprint
     shown = finished or imports.as_shown(found)
-    return here.reply(shown, "import.html", here="people", text=text, found=found, finished=finished)
+    return here.reply(shown, "import.html", text=text, found=found, finished=finished, **asked)
 
 
 @router.get("/organise/<event_id>/people/<person_id>")

@@ -22,6 +22,9 @@ for (const form of document.querySelectorAll("form[data-once]")) {
   });
 }
 
+// A list that is carried out in parts goes on by itself.
+document.querySelector("form[data-go-on]")?.requestSubmit();
+
 // ------------------------------------------------------------------ ranking
 
 const make = (tag, attributes = {}, ...children) => {
