@@ -30,7 +30,7 @@ def digest_of(seed: str) -> str:
 
 def commitment(event: Event, state: EventState, now: datetime) -> str:
     """The digest that anybody may see from the opening of registration on; "" before."""
-    return digest_of(state.seed) if now >= event.opens_at else ""
+    return digest_of(state.seed) if not event.draft and now >= event.opens_at else ""
 
 
 def breach(event: Event, state: EventState, seed: str, now: datetime) -> str:

@@ -79,9 +79,8 @@ def put_event(table: Table, event: Event, *, actor: str, now: datetime, made_fro
     before = as_event(stored) if stored and not stored.get("retired") else None
     if made_from is not None and before != made_from:
         raise StaleError(CHANGED_MEANWHILE)
-    faults = _broken_promises(table, before, event, state) if before else []
-    if faults:
-        raise ConflictError("This change would break registrations already made: " + "; ".join(faults) + ".")
+    if before:
+        refuse_broken_promises(table, before, event, state)
     document = {
         "pk": EVENTS_PK,
         "sk": event.id,
@@ -108,7 +107,7 @@ def _seed(event: Event, before: Event | None, state: EventState, now: datetime) 
     Raises ConflictError when the file names another seed after the digest of the first became public.
     """
     wanted = event.allocation.seed
-    committed = before is not None and state.seed and now >= before.opens_at
+    committed = before is not None and not before.draft and state.seed and now >= before.opens_at
     if committed and wanted and wanted != state.seed:
         raise ConflictError(
             "The digest of the seed stands on the event page since registration opened, and the file names another "
@@ -177,6 +176,8 @@ def forget_task(table: Table, event: str, name: str) -> None:
 
 
 def _tasks(event: Event, state: EventState, now: datetime) -> Iterator[Write]:
+    if event.draft:
+        return
     at = event.allocates_at
     if not state.published_run and state.allocated_for != utc(at):
         yield task(event.id, "allocation", ALLOCATE_DUE, at)
@@ -186,6 +187,16 @@ def _tasks(event: Event, state: EventState, now: datetime) -> Iterator[Write]:
             yield task(event.id, f"reminder#{days}", UPKEEP_DUE, local, days=days)
     yield task(event.id, "sensitive", UPKEEP_DUE, min(event.ends_at + SENSITIVE_KEPT, event.retained_until))
     yield task(event.id, "retention", UPKEEP_DUE, event.retained_until)
+
+
+def refuse_broken_promises(table: Table, before: Event, after: Event, state: EventState) -> None:
+    """Raise ConflictError when a change takes away what people already rely on, naming everything that it would."""
+    if after.draft and not before.draft:
+        raise ConflictError(
+            "This event was opened: it cannot become a draft again. Retire it to take it off the pages."
+        )
+    if faults := _broken_promises(table, before, after, state):
+        raise ConflictError("This change would break registrations already made: " + "; ".join(faults) + ".")
 
 
 def _broken_promises(table: Table, before: Event, after: Event, state: EventState) -> list[str]:

@@ -34,6 +34,9 @@ from shared.observability import logger
 LARGEST_BODY = 64 * 1024
 """Bytes of a form or a JSON body; the longest honest registration is a tenth of it."""
 
+MOST_FIELDS = 500
+"""Fields of a form; a form of organisers with a grid may have more."""
+
 GUARDS = {
     "Strict-Transport-Security": "max-age=63072000; includeSubDomains",
     "Content-Security-Policy": (
@@ -78,7 +81,9 @@ def sends_form(request: APIGatewayProxyEventV2) -> bool:
     return _media_type(request) == "application/x-www-form-urlencoded"
 
 
-def read_fields(request: APIGatewayProxyEventV2, *, largest: int = LARGEST_BODY) -> Fields:
+def read_fields(
+    request: APIGatewayProxyEventV2, *, largest: int = LARGEST_BODY, most_fields: int = MOST_FIELDS
+) -> Fields:
     """The fields of a form or of a JSON object; a form field given more than once becomes a list.
 
     Raises UnreadableError, TooLargeError or UnsupportedMediaTypeError.
@@ -88,7 +93,7 @@ def read_fields(request: APIGatewayProxyEventV2, *, largest: int = LARGEST_BODY)
         case "application/json":
             return _json_fields(body)
         case "application/x-www-form-urlencoded":
-            return _form_fields(body)
+            return _form_fields(body, most_fields)
         case "" if not body:
             return {}
         case other:
@@ -131,9 +136,9 @@ def _no_constants(name: str) -> Any:
     raise ValueError(f"{name} is no JSON number")
 
 
-def _form_fields(body: bytes) -> Fields:
+def _form_fields(body: bytes, most: int) -> Fields:
     try:
-        pairs = parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=500, errors="strict")
+        pairs = parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=most, errors="strict")
     except (ValueError, UnicodeDecodeError):
         raise UnreadableError(N_("The form cannot be read; send it as UTF-8.")) from None
     fields: Fields = {}

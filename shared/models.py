@@ -231,9 +231,10 @@ class Question(Model):
 
 
 class Event(Model):
-    """A meeting day, as its organisers describe it in one file."""
+    """A meeting day, as its organisers describe it in one file; a `draft` is seen by them only."""
 
     id: Slug
+    draft: bool = False
     title: Text
     summary: Text
     language: Literal["en", "nl", "fr"] = "en"
@@ -335,8 +336,8 @@ class Event(Model):
         return self.ends_at.astimezone(UTC) + timedelta(days=self.retention_days)
 
     def is_open(self, now: datetime) -> bool:
-        """Whether people may register or change at `now`."""
-        return self.opens_at <= now < self.closes_at
+        """Whether people may register or change at `now`; never in a draft."""
+        return not self.draft and self.opens_at <= now < self.closes_at
 
     def theme(self, theme_id: str) -> Theme:
         """The theme with this id. Raises KeyError when there is none."""

@@ -130,6 +130,7 @@ def register(
     -------
     The stored registration and True, or the one that already holds the address and False.
     """
+    _refuse_draft(event)
     answered = table.get(IDEMPOTENCY_PK, once) if once else None
     if answered and _still_stands(table, event.id, answered["registration"]):
         return draft, False
@@ -167,6 +168,7 @@ def admit(
     Returns None, with nothing changed and nobody told, when the address is registered already.
     Raises ConflictError when every place is taken.
     """
+    _refuse_draft(event)
     stored = draft.model_copy(update={"state": RegistrationState.CONFIRMED})
     try:
         table.write(*_entry(event, stored, now, ahead=True), *extra)
@@ -178,6 +180,12 @@ def admit(
             "Raise registration.capacity in the event file, or withdraw somebody."
         ) from None
     return stored
+
+
+def _refuse_draft(event: Event) -> None:
+    """Raise ConflictError for an event that nobody but its organisers may see yet."""
+    if event.draft:
+        raise ConflictError("This event is a draft, which only its organisers see. Open it first, then add people.")
 
 
 def _entry(event: Event, stored: Registration, now: datetime, *, ahead: bool = False, tell: bool = True) -> list[Write]:

@@ -21,6 +21,7 @@ KEY_SECONDS = 300
 
 LINK_SALT = "parcours.link"
 SIGN_IN_SALT = "parcours.sign-in"
+PREVIEW_SALT = "parcours.preview"
 LONGEST_TOKEN = 600
 
 SIGN_IN_FOR = timedelta(minutes=15)

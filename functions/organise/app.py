@@ -14,7 +14,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 
 from functions.organise.allocator import Allocator
-from functions.organise.routes import allocations, day, events, exports, mails, people, sign_in
+from functions.organise.routes import allocations, day, events, exports, mails, people, setup, sign_in
 from functions.organise.web import Services, app
 from shared import settings
 from shared.http import resolve
@@ -31,7 +31,7 @@ REFUSALS = (409, 422, 429)
 """Statuses of a request that was read and understood, and refused."""
 
 # The first route that matches answers: `sign-in` before an event's id, and last the file whose name is a parameter.
-for routes in (sign_in, events, people, allocations, mails, day, exports):
+for routes in (sign_in, events, setup, people, allocations, mails, day, exports):
     app.include_router(routes.router)
 
 

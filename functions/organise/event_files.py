@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from functions.organise.sessions import Role, role_in
 from shared.acts import Act
 from shared.errors import ConflictError, ForbiddenError, InvalidError, StaleError
-from shared.event_file import EventFileError, parse_event
+from shared.event_file import EventFileError, check_event, parse_event
 from shared.events import put_event, retire_event
 from shared.models import Event
 from shared.state import read_state
@@ -21,8 +22,17 @@ RESERVED = frozenset({"sign-in", "sign-out", "new"})
 
 def read_file(text: object, actor: str) -> Event:
     """An event from the text of a file. Raises InvalidError with every mistake by its path."""
+    return _checked(lambda: parse_event(text if isinstance(text, str) else ""), actor)
+
+
+def read_data(data: object, actor: str) -> Event:
+    """An event from the data of a file. Raises InvalidError with every mistake by its path."""
+    return _checked(lambda: check_event(data), actor)
+
+
+def _checked(read: Callable[[], Event], actor: str) -> Event:
     try:
-        event = parse_event(text if isinstance(text, str) else "")
+        event = read()
     except EventFileError as error:
         faults: dict[str, str] = {}
         for fault in error.faults:
@@ -43,7 +53,15 @@ def read_file(text: object, actor: str) -> Event:
 
 def put_new(table: Table, text: object, *, actor: str, now: datetime) -> Event:
     """Put an event that does not exist yet. Raises InvalidError, ConflictError or ForbiddenError."""
-    event = read_file(text, actor)
+    return _put_new(table, read_file(text, actor), actor, now)
+
+
+def put_new_data(table: Table, data: object, *, actor: str, now: datetime) -> Event:
+    """The same from the data of a file."""
+    return _put_new(table, read_data(data, actor), actor, now)
+
+
+def _put_new(table: Table, event: Event, actor: str, now: datetime) -> Event:
     taken = table.get(EVENTS_PK, event.id)
     if taken and not taken.get("retired"):
         raise ConflictError(f"There is an event {event.id!r} already. Open it to change its file, or take another id.")
@@ -57,17 +75,30 @@ def put_new(table: Table, text: object, *, actor: str, now: datetime) -> Event:
     return event
 
 
-def put_again(table: Table, before: Event, text: object, *, actor: str, now: datetime, seen: Any = None) -> Event:
+def put_again(table: Table, before: Event, text: object, *, actor: str, now: datetime, seen: Any = None) -> None:
     """Change an event's file.
 
     Raises InvalidError with every mistake, ConflictError when it would break registrations already made, StaleError
     when the file was changed since the organiser opened it.
     """
+    refuse_stale(before, seen)
+    _put_again(table, before, read_file(text, actor), actor, now)
+
+
+def put_data(table: Table, before: Event, data: object, *, actor: str, now: datetime) -> None:
+    """The same from the data of a file."""
+    _put_again(table, before, read_data(data, actor), actor, now)
+
+
+def refuse_stale(before: Event, seen: Any) -> None:
+    """Raise StaleError when the event is no longer the one that the organiser opened."""
     if seen is not None and seen != version(before):
         raise StaleError(
             "The event file was changed since you opened it. Copy your changes, reload the page, put them in."
         )
-    event = read_file(text, actor)
+
+
+def _put_again(table: Table, before: Event, event: Event, actor: str, now: datetime) -> None:
     if event.id != before.id:
         raise InvalidError(
             "The event file has mistakes; nothing was changed.",
@@ -75,7 +106,6 @@ def put_again(table: Table, before: Event, text: object, *, actor: str, now: dat
         )
     put_event(table, event, actor=actor, now=now, made_from=before)
     Act.PUT_EVENT.counted()
-    return event
 
 
 def retire(table: Table, event: Event, *, actor: str, now: datetime) -> None:

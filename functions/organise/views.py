@@ -8,6 +8,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 
 from functions.organise.charts import bar, curve_points, fill_label, satisfaction, stack
+from functions.organise.event_form import field_words
 from functions.organise.search import TABS
 from functions.organise.words import counted, local, short_moment
 from shared.acts import words_of
@@ -52,6 +53,9 @@ NOTICES = {
     "checked-in": "This person is checked in.",
     "check-in-undone": "This person is no longer checked in.",
     "file-changed": "The event file was changed.",
+    "draft-made": "The draft is made. Only organisers see it until you open it.",
+    "page-saved": "The page is saved.",
+    "opened": "The event is open: everybody can see its page now.",
     "event-put": "The event was put. This is its page for organisers.",
     "retired": "The event is retired.",
     "published": "Published: {mails} to write.",
@@ -90,6 +94,16 @@ def render_error(request: APIGatewayProxyEventV2, error: ParcoursError) -> str: 
 
 
 LABELS = {
+    "title": ("title", "Name of the day"),
+    "day": ("day", "Date"),
+    "by": ("by", "Organised by"),
+    "place": ("place", "Building"),
+    "address": ("address", "Address"),
+    "rounds": ("rounds", "Rounds"),
+    "workshops": ("workshops", "Workshops"),
+    "seats": ("seats", "Seats"),
+    "event": ("event", "Earlier event"),
+    "new_day": ("new_day", "New date"),
     "name": ("name", "Full name"),
     "email": ("email", "Email"),
     "organisation": ("organisation", "Organisation"),
@@ -152,5 +166,6 @@ _pages.globals |= {
     "state_words": state_words,
     "digest_of": digest_of,
     "answer_words": answer_words,
+    "field_words": field_words,
 }
 _pages.filters |= {"short_moment": short_moment, "quoted": shlex.quote}

@@ -101,7 +101,10 @@ def _event(info: ValidationInfo) -> Event:
 
 
 def _partner_type(value: object, info: ValidationInfo) -> str:
-    if not isinstance(value, str) or value not in {kind.id for kind in _event(info).partner_types}:
+    kinds = [kind.id for kind in _event(info).partner_types]
+    if not value and len(kinds) == 1:
+        return kinds[0]
+    if not isinstance(value, str) or value not in kinds:
         raise _fault(KIND_MISSING)
     return value
 

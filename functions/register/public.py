@@ -26,7 +26,7 @@ from functions.register.forms import (
 )
 from functions.register.web import Answer, done, find_event, language_of, reply, request, show
 from shared.errors import NotFoundError, ParcoursError
-from shared.events import events
+from shared.events import events, read_event
 from shared.http import Fields, answer, read_cookie, read_fields, refuse_other_sites, shown_again
 from shared.i18n import N_
 from shared.limits import may_mail
@@ -35,6 +35,7 @@ from shared.pages import read_asset
 from shared.registrations import register, send_own_link
 from shared.runs import read_run
 from shared.state import read_state
+from shared.tokens import PREVIEW_SALT, verify
 
 SENT_TO = "sent-to"
 SENT_TO_SECONDS = 3600
@@ -61,6 +62,15 @@ def show_event(event_id: str) -> Answer:
     """The day, the themes and the form."""
     event = find_event(event_id)
     return event_page(event, empty_form(event))
+
+
+@router.get("/events/<event_id>/preview/<token>")
+def show_preview(event_id: str, token: str) -> Answer:
+    """The page of a draft as it will look when registration is open, behind a link that its organisers have."""
+    event = read_event(web.table, event_id) if len(event_id) <= 60 else None
+    if event is None or verify(web.keys, PREVIEW_SALT, token) != [event_id]:
+        raise NotFoundError(web.NO_EVENT)
+    return event_page(event, empty_form(event), preview=request().path)
 
 
 @router.post("/events/<event_id>/registrations")
@@ -175,8 +185,14 @@ def show_asset(name: str) -> Answer:
     return answer(200, body.decode(), media_type, private=False, headers=caching)
 
 
-def event_page(event: Event, form: Form, *, status: int = 200) -> Answer:
-    """The event's page with the form as it stands, or its facts."""
+def event_page(event: Event, form: Form, *, status: int = 200, preview: str = "") -> Answer:
+    """The event's page with the form as it stands, or its facts.
+
+    Parameters
+    ----------
+    preview
+        The path of the preview, whose form cannot be sent; "" on the page itself.
+    """
     now = web.clock()
     state = read_state(web.table, event.id)
     language = language_of(event)
@@ -189,7 +205,8 @@ def event_page(event: Event, form: Form, *, status: int = 200) -> Answer:
         form=form,
         problem=form.problem,
         fields=field_names(event),
-        phase=views.registration_phase(event, now),
+        phase="open" if preview else views.registration_phase(event, now),
+        preview=preview,
         places=views.places(state),
         draw=views.draw_facts(event, state, now),
         published=state.published_run > 0,

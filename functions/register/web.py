@@ -88,9 +88,9 @@ def count(event: str) -> None:
 
 
 def find_event(event_id: str) -> Event:
-    """The event of this id. Raises NotFoundError."""
+    """The event of this id. Raises NotFoundError, also for a draft, which only its organisers see."""
     event = read_event(table, event_id) if len(event_id) <= 60 else None
-    if event is None:
+    if event is None or event.draft:
         raise NotFoundError(NO_EVENT)
     return event
 

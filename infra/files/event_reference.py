@@ -22,6 +22,11 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "event-file.md"
 
 KEYS: dict[str, tuple[str, str]] = {
     "id": ("Identifies the event in addresses and commands. It can not change later.", "nature-day"),
+    "draft": (
+        "A draft is seen by its organisers only: no page, no registration, nothing happens by itself. Opening the "
+        "event takes it out; an open event cannot become a draft again.",
+        "true",
+    ),
     "title": ("The name of the day, on every page and in every mail.", "Nature connectivity in Belgium"),
     "summary": ("Two or three sentences on top of the event page.", "A day on nature connectivity."),
     "language": ("The event's own language, in which a text stands that has no other: `en`, `nl` or `fr`.", "nl"),

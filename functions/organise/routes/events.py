@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import quote
 
 from functions.organise import audit_list, dashboard, event_files, exports, people, sessions, web
+from functions.organise.routes import setup
 from functions.organise.sessions import Role
 from functions.organise.uploads import read_upload
 from functions.organise.web import (
@@ -22,6 +24,7 @@ from functions.organise.web import (
 )
 from shared.errors import ParcoursError
 from shared.http import see_other, shown_again, wants_json
+from shared.new_event import example
 
 router = make_router()
 
@@ -38,20 +41,32 @@ def list_events() -> Answer:
 
 @router.get("/organise/new")
 def show_new_event() -> Answer:
-    """The form for another event's file."""
-    return show("new_event.html", actor=_organiser(), text="")
+    """The ways to a new event: a few answers, the copy of an earlier one, or a file."""
+    return _new_event_page(_organiser(), {})
 
 
 @router.post("/organise/new")
 def put_new_event() -> Answer:
-    """Put an event that does not exist yet."""
+    """Put an event that does not exist yet: a file, a draft from a few answers, or a copy."""
     actor = _organiser()
     fields = read_upload(request())
     text = fields.get("file") or fields.get("text")
 
-    with shown_again(lambda error: show("new_event.html", error=error, actor=actor, text=text or "")):
+    with shown_again(lambda error: _new_event_page(actor, fields, error)):
+        if fields.get("act") in {"start", "copy"}:
+            return setup.start_new(fields, actor)
         event = event_files.put_new(services().table, text, actor=actor, now=services().now)
     return created(201, {"event": event.id}, f"/organise/{event.id}", "event-put")
+
+
+def _new_event_page(actor: str, typed: dict[str, Any], error: ParcoursError | None = None) -> Answer:
+    """The forms for a new event, with what was typed."""
+    table = services().table
+    mine = [event for event in sessions.events_of(table, actor) if sessions.role_in(event, actor) is Role.ORGANISER]
+    text = typed.get("file") or typed.get("text") or example(services().now.date())
+    return show(
+        "new_event.html", error=error, actor=actor, text=text, typed=typed, events=mine, files="file" in query()
+    )
 
 
 def _organiser() -> str:

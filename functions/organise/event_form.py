@@ -1,0 +1,446 @@
+"""The event file as five short forms: fields named by their path in the file, read back into the same mapping.
+
+`shown` takes an event apart into the fields of a page, `read` puts what was typed back into the file's mapping, which
+the model then checks as it checks every file. Field and fault have one name, so a fault stands beside its field. What
+a page does not show, and what a row holds beside its fields, stays as it was.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from shared.models import Event
+from shared.new_event import Data, slug
+
+Kind = Literal["text", "word", "number", "moment", "time", "lines", "list", "numbers", "tick"]
+Values = dict[str, Any]
+"""What the fields of a page hold: a text each, or a list of texts where a name was sent more than once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One of the five pages: its title, its fields with what they hold, and its lists of rows."""
+
+    title: str
+    fields: Mapping[str, Kind] = field(default_factory=dict)
+    rows: Mapping[str, Mapping[str, Kind]] = field(default_factory=dict)
+
+
+PAGES: dict[str, Page] = {
+    "day": Page(
+        "The day and the place",
+        {
+            **{"title": "text", "summary": "text", "language": "word", "languages": "list", "timezone": "word"},
+            **{"date": "word", "venue.name": "text", "venue.address": "text", "venue.directions": "text"},
+            **{"price": "text", "contact": "word"},
+        },
+        {
+            "rounds": {"start": "time", "end": "time"},
+            "agenda": {"start": "time", "end": "time", "title": "text", "speaker": "text", "round": "word"},
+            "organisers": {"name": "text", "about": "text", "url": "word"},
+        },
+    ),
+    "themes": Page("Workshops", {}, {"themes": {"title": "text", "description": "text", "minimum": "number"}}),
+    "registration": Page(
+        "Registration and questions",
+        {
+            **{"registration.opens": "moment", "registration.closes": "moment", "registration.capacity": "number"},
+            **{"registration.per_source_hour": "number", "reminder_days": "numbers", "retention_days": "number"},
+        },
+        {
+            "partner_types": {"title": "text"},
+            "questions": {
+                **{"kind": "word", "label": "text", "purpose": "text", "options": "lines"},
+                **{"required": "tick", "sensitive": "tick"},
+            },
+        },
+    ),
+    "allocation": Page(
+        "Allocation",
+        {
+            **{"allocation.at": "moment", "allocation.publish": "word", "allocation.balance.weight": "number"},
+            **{"allocation.balance.tolerance": "word", "allocation.rank_costs": "numbers"},
+            **{"allocation.change_cost": "number"},
+        },
+    ),
+    "access": Page("People with access", {"organiser_emails": "lines", "door_emails": "lines"}),
+}
+
+PLACE = {"agenda": "line", "organisers": "organiser", "questions": "question", "partner_types": "type", "rounds": "r"}
+"""How the id of a new row begins when its title makes none."""
+
+MOST_ROWS = 400
+
+
+def as_file(event: Event) -> Data:
+    """The event as its file has it."""
+    data: Data = json.loads(event.model_dump_json(exclude_defaults=True, by_alias=True))
+    return data
+
+
+# --------------------------------------------------------------------------- an event as fields
+
+
+def shown(event: Event, page: str) -> Values:
+    """The fields of a page as an event fills them."""
+    data = as_file(event)
+    about = PAGES[page]
+    values: Values = {}
+    for name, kind in about.fields.items():
+        values |= _taken_apart(event, name, kind, _at(data, name))
+    for rows, columns in about.rows.items():
+        for n, row in enumerate(data.get(rows, [])):
+            values[f"{rows}[{n}].was"] = str(n)
+            for key, kind in columns.items():
+                if key == "minimum" and isinstance(row.get(key), dict):
+                    continue  # one for each round: the page has a field for one number
+                values |= _taken_apart(event, f"{rows}[{n}].{key}", kind, row.get(key))
+    if page == "themes":
+        values |= _grid(event)
+    if page == "day":
+        values |= {f"rounds[{n}].id": slot.id for n, slot in enumerate(event.rounds)}
+    if "language" in about.fields:
+        values["language"] = event.language
+    for name, default in (
+        ("allocation.publish", event.allocation.publish),
+        ("allocation.balance.weight", str(event.allocation.balance.weight)),
+        ("allocation.balance.tolerance", str(event.allocation.balance.tolerance)),
+        ("retention_days", str(event.retention_days)),
+    ):
+        if name in about.fields:
+            values[name] = default
+    return values
+
+
+def _grid(event: Event) -> Values:
+    values: Values = {}
+    for n, theme in enumerate(event.themes):
+        for slot in event.rounds:
+            values[f"themes[{n}].seats.{slot.id}"] = str(event.seats(theme.id, slot.id))
+            values[f"themes[{n}].room.{slot.id}"] = event.room(theme.id, slot.id)
+    return values
+
+
+def _taken_apart(event: Event, name: str, kind: Kind, value: Any) -> Values:
+    match kind:
+        case "text":
+            texts = value if isinstance(value, dict) else {event.language: value or ""}
+            if len(event.spoken) == 1:
+                return {name: texts.get(event.language, "")}
+            return {f"{name}.{language}": texts.get(language, "") for language in event.spoken}
+        case "moment":
+            return {name: (value or "")[:16]}
+        case "time":
+            return {name: (value or "")[:5]}
+        case "list":
+            return {name: list(value or [])}
+        case "lines":
+            plain = [one if isinstance(one, str) else _in_languages(one) for one in value or []]
+            return {name: "\n".join(plain)}
+        case "numbers":
+            return {name: ", ".join(map(str, value or []))}
+        case "tick":
+            return {name: "yes"} if value else {}
+    return {name: "" if value is None or isinstance(value, dict) else str(value)}
+
+
+def _in_languages(text: Mapping[str, str]) -> str:
+    """An option in several languages in one line: `nl: Trein | fr: Train`."""
+    return " | ".join(f"{language}: {words}" for language, words in text.items())
+
+
+def row_numbers(values: Values, rows: str) -> list[int]:
+    """The numbers of the rows that fields belong to, in order."""
+    found = {int(match[1]) for name in values if (match := re.match(rf"{rows}\[(\d{{1,3}})\]\.", name))}
+    return sorted(found)[:MOST_ROWS]
+
+
+# --------------------------------------------------------------------------- fields as an event
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a page's fields make of the file, and where a fault of the file stands on the page."""
+
+    data: Data
+    places: Mapping[str, str]
+
+    def named(self, faults: Mapping[str, str]) -> dict[str, str]:
+        """Faults by the names of the fields that caused them."""
+        found: dict[str, str] = {}
+        for path, message in faults.items():
+            name = self._field(path)
+            found[name] = f"{found[name]}; {message}" if name in found else message
+        return found
+
+    def _field(self, path: str) -> str:
+        for start in sorted(self.places, key=len, reverse=True):
+            if path == start or path.startswith((f"{start}.", f"{start}[")):
+                return self.places[start] + (path[len(start) :] if self.places[start].endswith("]") else "")
+        return path
+
+
+def read(event: Event, page: str, values: Values) -> Reading:
+    """The file with what a page's fields say."""
+    data = as_file(event)
+    about = PAGES[page]
+    places: dict[str, str] = {}
+    for name, kind in about.fields.items():
+        _put(data, name, _value(event, values, name, kind))
+    for rows, columns in about.rows.items():
+        kept = _rows(event, data, values, rows, columns, places)
+        if kept or rows in data:
+            data[rows] = kept
+    if page == "themes":
+        _read_grid(event, data, values, places)
+    if page == "day":
+        _follow_rounds(event, data)
+    if page == "registration":
+        _follow_types(data)
+    return Reading(data, places)
+
+
+def _rows(
+    event: Event, data: Data, values: Values, rows: str, columns: Mapping[str, Kind], places: dict[str, str]
+) -> list[Data]:
+    before = deepcopy(data.get(rows, []))
+    taken = {str(row.get("id", "")) for row in before}
+    kept: list[Data] = []
+    for n in row_numbers(values, rows):
+        name = f"{rows}[{n}]"
+        was = str(values.get(f"{name}.was", ""))
+        row = before[int(was)] if was.isdecimal() and int(was) < len(before) else {}
+        typed = {key: _value(event, values, f"{name}.{key}", kind) for key, kind in columns.items()}
+        if values.get(f"{name}.remove") == "yes" or (not row and not any(typed[key] for key in _telling(columns))):
+            continue
+        for key, value in typed.items():
+            if not _is_shown(values, f"{name}.{key}", columns[key]):
+                continue
+            _put(row, key, value)
+        if rows in {"themes", "rounds", "partner_types", "questions"} and "id" not in row:
+            title = next((text for key in ("title", "label") if (text := _first_text(typed.get(key)))), "")
+            row["id"] = (
+                _number_of_round(taken) if rows == "rounds" else slug(title, taken, otherwise=PLACE.get(rows, "w"))
+            )
+            taken.add(row["id"])
+        places[f"{rows}[{len(kept)}]"] = name
+        kept.append(row)
+    return kept
+
+
+def _number_of_round(taken: set[str]) -> str:
+    return next(name for n in range(1, MOST_ROWS) if (name := f"r{n}") not in taken)
+
+
+def _telling(columns: Mapping[str, Kind]) -> list[str]:
+    """The fields of a new row that count: a question's kind is always chosen."""
+    return [key for key in columns if key not in {"kind", "required", "sensitive", "round"}]
+
+
+def _is_shown(values: Values, name: str, kind: Kind) -> bool:
+    return kind == "tick" or name in values or any(key.startswith(f"{name}.") for key in values)
+
+
+def _first_text(value: Any) -> str:
+    return next(iter(value.values()), "") if isinstance(value, dict) else str(value or "")
+
+
+def _value(event: Event, values: Values, name: str, kind: Kind) -> Any:
+    """What was typed, as the file writes it; None for nothing."""
+    typed = values.get(name, "")
+    if kind == "list":
+        return [str(one) for one in (typed if isinstance(typed, list) else [typed]) if one] or None
+    text = str(typed[-1] if isinstance(typed, list) else typed).replace("\r\n", "\n").strip()
+    match kind:
+        case "text" if name not in values:
+            texts = {
+                key[len(name) + 1 :]: str(value).strip() for key, value in values.items() if key.startswith(f"{name}.")
+            }
+            told = {language: text.replace("\r\n", "\n") for language, text in texts.items() if text}
+            return told.get(event.language) if set(told) == {event.language} else told or None
+        case "number":
+            return _number(text)
+        case "numbers":
+            return [_number(one) for one in re.split(r"[\s,;]+", text) if one] or None
+        case "lines":
+            return [_of_languages(line.strip()) for line in text.split("\n") if line.strip()] or None
+        case "tick":
+            return True if text == "yes" else None
+    return text or None
+
+
+def _of_languages(line: str) -> Any:
+    parts = [part.partition(":") for part in line.split("|")]
+    if all(len(language.strip()) == 2 and colon for language, colon, _ in parts):
+        return {language.strip(): words.strip() for language, _, words in parts}
+    return line
+
+
+def _number(text: str) -> Any:
+    """A whole number, or what was typed instead, which the model then refuses in words."""
+    return int(text) if re.fullmatch(r"[+-]?[0-9]{1,9}", text) else text or None
+
+
+def _read_grid(event: Event, data: Data, values: Values, places: dict[str, str]) -> None:
+    """Seats and rooms by round, written as shortly as the file allows; what was not changed stays as it was written."""
+    known = {theme.id for theme in event.themes}
+    rounds = [slot.id for slot in event.rounds]
+    capacities = {
+        key: one for key, one in data.get("capacities", {}).items() if key in {t["id"] for t in data["themes"]}
+    }
+    for n, row in enumerate(data["themes"]):
+        name, theme = places[f"themes[{n}]"], row["id"]
+        places[f"themes[{n}].capacity"] = f"{name}.seats.{rounds[0]}"
+        places[f"themes[{n}].rooms"] = f"{name}.room.{rounds[0]}"
+        for slot in rounds:
+            places[f"capacities.{theme}.{slot}"] = f"{name}.seats.{slot}"
+            places[f"themes[{n}].rooms.{slot}"] = f"{name}.room.{slot}"
+        seats = {slot: _number(str(values.get(f"{name}.seats.{slot}", "")).strip()) or 0 for slot in rounds}
+        rooms = {slot: str(values.get(f"{name}.room.{slot}", "")).strip() for slot in rounds}
+        if theme not in known or seats != {slot: event.seats(theme, slot) for slot in rounds}:
+            for key in ("capacity", "rounds"):
+                row.pop(key, None)
+            capacities.pop(theme, None)
+            if len(set(seats.values())) == 1:
+                row["capacity"] = seats[rounds[0]]
+            else:
+                capacities[theme] = seats
+        if theme not in known or rooms != {slot: event.room(theme, slot) for slot in rounds}:
+            same = len(set(rooms.values())) == 1
+            _put(row, "rooms", rooms[rounds[0]] if same else {slot: room for slot, room in rooms.items() if room})
+    _put(data, "capacities", capacities or None)
+    costs = _at(data, "allocation.rank_costs")
+    if costs and len(data["themes"]) != len(event.themes):  # one cost a theme: the last is repeated, or left out
+        more = len(data["themes"]) - len(costs)
+        data["allocation"]["rank_costs"] = (costs + [costs[-1]] * max(more, 0))[: len(data["themes"])]
+
+
+def _follow_rounds(event: Event, data: Data) -> None:
+    """Take removed rounds out of everything that names them, and give a new round the seats of the others."""
+    before, after = [slot.id for slot in event.rounds], [row["id"] for row in data["rounds"]]
+    if before == after:
+        return
+    capacities = data.get("capacities", {})
+    for row in data["themes"]:
+        theme = row["id"]
+        seats = {slot: event.seats(theme, slot) for slot in before}
+        rooms = {slot: event.room(theme, slot) for slot in before}
+        by_round = {slot: seats.get(slot, max(seats.values())) for slot in after}
+        capacities.pop(theme, None)
+        row.pop("rounds", None)
+        if len(set(by_round.values())) <= 1:
+            row["capacity"] = max(seats.values())
+        else:
+            row.pop("capacity", None)
+            capacities[theme] = by_round
+        if not isinstance(row.get("rooms", ""), str):
+            row["rooms"] = {slot: rooms[slot] for slot in after if rooms.get(slot)}
+        if isinstance(row.get("minimum"), dict):
+            row["minimum"] = {slot: least for slot, least in row["minimum"].items() if slot in after}
+    _put(data, "capacities", capacities or None)
+    for line in data.get("agenda", []):
+        if line.get("round") not in after:
+            line.pop("round", None)
+
+
+def _follow_types(data: Data) -> None:
+    """Take removed partner types out of the themes that were open to them only."""
+    known = {row["id"] for row in data.get("partner_types", [])}
+    for row in data["themes"]:
+        if "for" in row:
+            _put(row, "for", [kind for kind in row["for"] if kind in known] or None)
+
+
+def _at(data: Mapping[str, Any], path: str) -> Any:
+    found: Any = data
+    for key in path.split("."):
+        found = found.get(key) if isinstance(found, dict) else None
+    return found
+
+
+def _put(data: Data, path: str, value: Any) -> None:
+    """Set a value by its path; None removes it."""
+    *above, last = path.split(".")
+    for key in above:
+        data = data.setdefault(key, {})
+    if value is None:
+        data.pop(last, None)
+    else:
+        data[last] = value
+
+
+# --------------------------------------------------------------------------- what differs
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One value of the file that a change replaces: where it stands, what stood there and what will."""
+
+    where: str
+    before: str
+    after: str
+
+
+def differences(before: Event, after: Event) -> list[Difference]:
+    """Everything that differs between two events, in the order of the file."""
+    old, new = dict(_told(before)), dict(_told(after))
+    return [
+        Difference(where, old.get(where, ""), new.get(where, ""))
+        for where in {**old, **new}
+        if old.get(where) != new.get(where)
+    ]
+
+
+def _told(event: Event) -> Iterator[tuple[str, str]]:
+    data = as_file(event)
+    data.pop("capacities", None)
+    for theme, row in zip(event.themes, data["themes"], strict=True):
+        for key in ("capacity", "rounds", "rooms"):
+            row.pop(key, None)
+        row["seats"] = {f"{slot.start:%H:%M}": event.seats(theme.id, slot.id) for slot in event.rounds}
+        row["room"] = {f"{slot.start:%H:%M}": event.room(theme.id, slot.id) or None for slot in event.rounds}
+    yield from _flat(data, "")
+
+
+def _flat(value: Any, where: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _flat(inner, f"{where} → {_words(key)}" if where else _words(key))
+    elif isinstance(value, list):
+        for n, inner in enumerate(value):
+            if isinstance(inner, dict) and ("id" in inner or "title" in inner or "name" in inner):
+                name = inner.get("id") or _first_text(inner.get("title") or inner.get("name"))
+                yield from _flat({key: one for key, one in inner.items() if key != "id"}, f"{where} → {name}")
+            elif isinstance(inner, dict):
+                yield from _flat(inner, f"{where} → {n + 1}")
+        if value and not any(isinstance(inner, dict) for inner in value):
+            yield where, ", ".join(map(str, value))
+    elif value is not None:
+        yield where, {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
+
+
+ROWS = {
+    **{"themes": "Workshop", "rounds": "Round", "agenda": "Line", "organisers": "Organiser", "partner_types": "Kind"},
+    **{"questions": "Question"},
+}
+"""What a row of a list is called on its page."""
+
+
+def field_words(name: str) -> str:
+    """A field of the pages in words: `themes[2].title` is "Workshop 3, title"."""
+    match = re.match(r"(\w+)\[(\d+)\]\.?", name)
+    rest = name[match.end() :] if match else name
+    words = ", ".join(_words(part) for part in rest.split(".") if part not in {"en", "nl", "fr"})
+    if not match:
+        return words[:1].upper() + words[1:]
+    row = f"{ROWS.get(match[1], match[1])} {int(match[2]) + 1}"
+    return f"{row}, {words}" if words else row
+
+
+def _words(key: str) -> str:
+    return {"themes": "workshops", "partner_types": "kinds of people", "for": "open to"}.get(key, key).replace("_", " ")

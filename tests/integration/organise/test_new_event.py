@@ -1,0 +1,194 @@
+"""A new event without YAML: a few answers or a copy make a draft, five pages fill it, and opening shows it to all."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from functions.organise import event_form
+from functions.organise.event_form import PAGES
+from shared.event_file import check_event, parse_event
+from shared.events import put_event, read_event
+from shared.models import Event
+from shared.new_event import example
+from shared.registrations import register
+from shared.table import Table
+from tests.support.attendee_client import Web
+from tests.support.factories import NOW, event_data, make_event, make_registration
+from tests.support.organiser_client import Client, words_of
+
+SCHOOL = {
+    **{
+        "act": "start",
+        "title": "Project day",
+        "day": "2026-06-12",
+        "place": "School",
+        "by": "Sint-Jan",
+        "address": "Lane 1, Ghent",
+    },
+    **{"rounds": "3", "workshops": "6", "seats": "20"},
+}
+
+
+@pytest.fixture
+def public(table: Table, keys: Any, monkeypatch: pytest.MonkeyPatch) -> Web:
+    """A reader in front of the attendees' function."""
+    from functions.register import app, web
+
+    for name, value in {"table": table, "keys": keys, "clock": lambda: NOW}.items():
+        monkeypatch.setattr(web, name, value)
+    return Web(app.handler)
+
+
+def fields(event: Event, page: str, **typed: str) -> dict[str, Any]:
+    """A page's fields as a browser would send them back, with some typed anew."""
+    return {**event_form.shown(event, page), **typed}
+
+
+def test_a_school_day_needs_no_file_from_nothing_to_its_page(browser: Client, table: Table, public: Web) -> None:
+    made = browser.submit("/organise/new", SCHOOL)
+    assert made.headers["location"].startswith("/organise/project-day-2026/setup/day")
+    event = read_event(table, "project-day-2026")
+    assert event is not None
+    assert (event.draft, len(event.rounds), len(event.themes), event.capacity) == (True, 3, 6, 120)
+    assert public.get("/events/project-day-2026").status == 404
+
+    typed = fields(
+        event, "themes", **{"themes[0].title": "Robots", "themes[0].seats.r2": "0", "themes[0].room.r1": "B12"}
+    )
+    after = browser.submit("/organise/project-day-2026/setup/themes", typed)
+    assert after.headers["location"].startswith("/organise/project-day-2026/setup/registration")
+    overview = browser.get("/organise/project-day-2026/setup").json
+    preview = public.visit(overview["preview"])
+    assert "This is a preview" in preview.text
+    assert "Robots" in preview.text
+
+    assert browser.submit("/organise/project-day-2026/opening", {}).status == 303
+    event = read_event(table, "project-day-2026")
+    assert event is not None
+    assert [event.seats("w1", slot) for slot in ("r1", "r2", "r3")] == [20, 0, 20]
+    assert (event.room("w1", "r1"), event.room("w1", "r3"), event.draft) == ("B12", "", False)
+    page = public.visit("/events/project-day-2026")
+    assert page.status == 200
+    assert "partner_type" not in page.text
+    ann = {"name": "Ann", "email": "ann@example.org", "choices": [f"w{n}" for n in range(1, 7)]}
+    assert public.post("/events/project-day-2026/registrations", ann).status == 202
+
+
+def test_a_copy_moves_every_date_with_the_day_and_draws_anew(browser: Client, table: Table, event: Event) -> None:
+    answers = {"act": "copy", "event": event.id, "new_day": "2027-04-15", "new_title": "Nature again"}
+    assert browser.submit("/organise/new", answers).status == 303
+
+    copied = read_event(table, "nature-again-2027")
+    assert copied is not None
+    moved = copied.date - event.date
+    assert moved == timedelta(days=364)
+    assert copied.registration.opens - event.registration.opens == moved
+    assert copied.registration.closes - event.registration.closes == moved
+    assert copied.allocation.at - event.allocation.at == moved
+    assert (copied.draft, copied.allocation.seed) == (True, None)
+    assert copied.themes == event.themes
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"title": {"en": "Nature", "nl": "Natuur"}, "language": "en"},
+        {
+            "capacities": {"vision": {"first": 0, "second": 30}},
+            "door_emails": ["door@example.org"],
+            "reminder_days": [7, 1],
+            "questions": [
+                {"id": "bus", "kind": "choice", "label": "Bus", "options": ["yes", {"en": "no", "nl": "nee"}]}
+            ],
+        },
+    ],
+)
+def test_a_page_that_is_sent_back_as_it_came_changes_nothing(changes: dict[str, Any]) -> None:
+    data = event_data(**changes)
+    data["themes"][1] |= {"rounds": ["first"], "for": ["ngo", "research"], "minimum": {"first": 2}}
+    data["themes"][2]["rooms"] = ["Attic", "Cellar"]
+    event = check_event(data)
+    for page in PAGES:
+        again = check_event(event_form.read(event, page, fields(event, page)).data)
+        assert event_form.differences(event, again) == [], page
+        assert again == event, page
+
+
+def test_a_fault_stands_beside_the_field_that_caused_it_and_nothing_typed_is_lost(
+    browser: Client, table: Table, event: Event
+) -> None:
+    typed = fields(
+        event, "themes", **{"themes[1].title": "", "themes[2].seats.second": "many", "themes[3].room.first": "X"}
+    )
+    answer = browser.submit("/organise/nature/setup/themes", typed)
+
+    assert answer.status == 422
+    for name in ("themes[1].title", "themes[2].seats.second"):
+        assert f'id="{name}-fault"' in answer.text
+        assert f'href="#{name}"' in answer.text
+    assert 'value="many"' in answer.text
+    assert 'value="X"' in answer.text
+    assert read_event(table, "nature") == event
+
+
+def test_what_changes_in_an_open_event_is_shown_before_it_is_stored(
+    browser: Client, table: Table, event: Event
+) -> None:
+    register(table, event, make_registration(), now=NOW)
+    typed = fields(event, "day", **{"venue.name": "Town hall"})
+    asked = browser.submit("/organise/nature/setup/day", typed)
+    assert "Conscience building" in asked.text
+    assert "Town hall" in asked.text
+    assert "1 person is registered" in words_of(asked.text)
+    assert read_event(table, "nature") == event
+
+    assert browser.submit("/organise/nature/setup/day", {**typed, "act": "save"}).status == 303
+    changed = read_event(table, "nature")
+    assert changed is not None
+    assert changed.venue.name == "Town hall"
+    gone = fields(changed, "themes", **{"themes[0].remove": "yes"})
+    refused = browser.submit("/organise/nature/setup/themes", gone)
+    assert refused.status == 409
+    assert "1 people ranked it" in refused.text
+
+
+def test_rounds_that_come_and_go_take_what_names_them_along(browser: Client, table: Table, event: Event) -> None:
+    typed = fields(event, "day", **{"rounds[0].remove": "yes", "rounds[2].start": "16:00", "rounds[2].end": "17:00"})
+    after = check_event(event_form.read(event, "day", typed).data)
+    assert [slot.id for slot in after.rounds] == ["second", "r1"]
+    assert [after.seats("vision", slot.id) for slot in after.rounds] == [10, 10]
+    assert [line.round for line in after.agenda] == [None, None, "second", None]
+
+
+def test_a_page_changed_by_another_organiser_meanwhile_is_not_overwritten(
+    browser: Client, table: Table, event: Event
+) -> None:
+    put_event(table, make_event(title="Nature, renamed"), actor="another", now=NOW)
+    answer = browser.submit("/organise/nature/setup/access", {**fields(event, "access"), "seen": "an older version"})
+    assert answer.status == 409
+    changed = read_event(table, "nature")
+    assert changed is not None
+    assert changed.title == "Nature, renamed"
+
+
+def test_a_draft_takes_nobody_and_an_open_event_is_no_draft_again(
+    app: ModuleType, organiser: Client, table: Table, event: Event
+) -> None:
+    organiser.post("/organise/new", SCHOOL)
+    person = {"name": "Ann", "email": "ann@example.org", "partner_type": "everyone"}
+    assert organiser.post("/organise/project-day-2026/people", person).status == 409
+    drafted = check_event({**event_data(), "draft": True})
+    from shared.event_file import event_yaml
+
+    assert organiser.post("/organise/nature/file", {"text": event_yaml(drafted)}).status == 409
+
+
+def test_the_example_is_a_file_that_works() -> None:
+    event = parse_event(example(NOW.date()))
+    assert event.draft
+    assert event.allocates_at > event.closes_at > NOW
