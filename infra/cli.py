@@ -19,6 +19,7 @@ from shared.errors import ConflictError
 from shared.event_file import EventFileError, load_event
 from shared.events import put_event, read_event, retire_event
 from shared.models import Event
+from shared.new_event import example
 
 DONE, FAILED, BAD_INPUT = 0, 1, 2
 
@@ -41,8 +42,12 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_event_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    event = commands.add_parser("event", help="check, put or retire an event")
+    event = commands.add_parser("event", help="begin, check, put or retire an event")
     acts = event.add_subparsers(required=True, metavar="ACT")
+
+    new = acts.add_parser("new", help="print a commented event file to begin with, or write it to FILE")
+    new.add_argument("file", type=Path, nargs="?", metavar="FILE")
+    new.set_defaults(run=new_event_file)
 
     check = acts.add_parser("check", help="name every mistake in an event file")
     check.add_argument("file", type=Path)
@@ -60,6 +65,23 @@ def _add_event_parser(commands: argparse._SubParsersAction[argparse.ArgumentPars
         parser.add_argument("--stack", default="parcours", help="the CloudFormation stack (default: parcours)")
         parser.add_argument("--table", default="", help="the table itself, when the stack may not be read")
         parser.add_argument("--region", default=None, help="the AWS region (default: the environment's)")
+
+
+def new_event_file(options: argparse.Namespace) -> int:
+    """`parcours event new [FILE]`: the same example that the organisers' page begins with."""
+    text = example(datetime.now(UTC).date())
+    if options.file is None:
+        print(text, end="")
+        return DONE
+    try:
+        with options.file.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        return _fault(f"{options.file}: exists already; name another file", BAD_INPUT)
+    except OSError as error:
+        return _fault(f"{options.file}: {error.strerror}", BAD_INPUT)
+    print(f"{options.file}: written. Change it, then: parcours event check {options.file}")
+    return DONE
 
 
 def check_event(options: argparse.Namespace) -> int:

@@ -10,16 +10,30 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from enum import IntEnum
 
+from shared import settings
 from shared.acts import Act
-from shared.errors import ForbiddenError, InvalidError, NotFoundError, TooManyRequestsError
-from shared.events import audit, events
+from shared.errors import ForbiddenError, InvalidError, NotFoundError, StaleError, TooManyRequestsError
+from shared.event_file import check_event
+from shared.events import audit, events, put_event
 from shared.limits import network_of, within_cap
 from shared.mails import send
 from shared.models import Event, moment, utc
-from shared.table import SESSION_PK, Absent, ConditionFailedError, Table, delete, mail_withheld, put, sign_in_sk
+from shared.new_event import plain_draft
+from shared.table import (
+    EVENTS_PK,
+    SESSION_PK,
+    Absent,
+    ConditionFailedError,
+    Table,
+    delete,
+    mail_withheld,
+    put,
+    sign_in_sk,
+)
 from shared.text import TextError, address_key, clean_address
 from shared.tokens import SIGN_IN_SALT, Keys, verify
 
@@ -73,6 +87,7 @@ def ask_link(table: Table, address: str, *, source: str, now: datetime) -> None:
     Raises TooManyRequestsError past the cap on one source, which counts known and unknown addresses alike.
     """
     _count(table, "sign-in-source", network_of(source), SOURCE_LINKS_AN_HOUR, now)
+    _make_first_event(table, now)
     may_send = within_cap(table, "sign-in-address", address_key(address), LINKS_A_SPAN, now=now, span=LINK_SPAN)
     nonce = secrets.token_hex(16)
     known = _told_about(events_of(table, address), now)
@@ -102,6 +117,22 @@ def ask_link(table: Table, address: str, *, source: str, now: datetime) -> None:
     table.write(put(item, expect={"pk": Absent()}), mail)
 
 
+def _make_first_event(table: Table, now: datetime) -> None:
+    """A draft for the deployment's first organiser, who can then sign in as the organiser of any event does.
+
+    It is made while there is no event at all, whoever asks for a link, so that the answer tells nothing of an address.
+    """
+    first = settings.optional("FIRST_ORGANISER", "")
+    if not first or next(table.query(EVENTS_PK, size=1), None):
+        return
+    day = now.date() + timedelta(days=60)
+    answers = {"title": "My first event", "organiser": "The organisers", "day": day.isoformat()}
+    venue = {"name": "Building", "address": "Street, number, town"}
+    data = plain_draft(**answers, venue=venue, rounds=2, workshops=4, seats=20, actor=first, now=now)
+    with suppress(StaleError):  # another request has just made it
+        put_event(table, check_event({**data, "id": "first-event"}), actor="deployment", now=now)
+
+
 def _told_about(mine: Iterator[Event], now: datetime) -> Event | None:
     """The event that the mail names: the next one, else the one that ended last."""
     known = sorted(mine, key=lambda event: event.ends_at)
@@ -123,7 +154,7 @@ SIGN_IN_SENT = (
 def refuse_other_than_organisers(table: Table, address: str) -> None:
     """Raise ForbiddenError for an address that organises no event."""
     if not any(role_in(event, address) is Role.ORGANISER for event in events_of(table, address)):
-        raise ForbiddenError("Only organisers put events. An operator puts your first one from the command line.")
+        raise ForbiddenError("Only organisers put events. The deployment names the first one (FirstOrganiser).")
 
 
 def refuse_less(role: Role, least: Role) -> None:

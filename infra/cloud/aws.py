@@ -33,6 +33,7 @@ OPTIONS = {
     "domain": "DomainName",
     "certificate": "CertificateArn",
     "alarms": "AlarmAddress",
+    "organiser": "FirstOrganiser",
 }
 """Options of the command that are parameters of the template; `--set` takes any other."""
 
@@ -51,6 +52,7 @@ def add_deploy_parser(commands: argparse._SubParsersAction[argparse.ArgumentPars
     deploy.add_argument("--domain", metavar="NAME", help="your own domain for the pages; needs --certificate")
     deploy.add_argument("--certificate", metavar="ARN", help="its certificate in AWS Certificate Manager")
     deploy.add_argument("--alarms", metavar="ADDRESS", help="who gets the alarms by mail")
+    deploy.add_argument("--organiser", metavar="ADDRESS", help="who may sign in first, and describe the first event")
     deploy.add_argument("--take-up", metavar="TABLE", help="go on with the table that an earlier stack left behind")
     deploy.add_argument("--key", metavar="ARN", help="with --take-up: its signing key, so that mailed links still open")
     deploy.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="another parameter")
@@ -171,8 +173,8 @@ def advice(outputs: Mapping[str, str], *, sandboxed: bool | None) -> Iterator[st
         yield "  https://console.aws.amazon.com/ses/home#/account"
     elif sandboxed is None:
         yield "SES did not say whether it is in its sandbox; see https://console.aws.amazon.com/ses/home#/account"
-    yield f"Organisers sign in at {outputs['ApiUrl']}/organise, once an event names them:"
-    yield "  parcours event put EVENT.yaml"
+    yield f"Organisers sign in at {outputs['ApiUrl']}/organise: those whom an event names, and before that the one"
+    yield "whom --organiser named when the stack was deployed."
 
 
 def dns_records(outputs: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:

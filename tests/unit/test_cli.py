@@ -37,6 +37,14 @@ def test_the_sample_event_has_no_mistake(capsys: pytest.CaptureFixture[str]) -> 
     assert "4 themes, 2 rounds, 160 places" in capsys.readouterr().out
 
 
+def test_a_new_event_file_begins_with_an_example_that_has_no_mistake(tmp_path: Path) -> None:
+    """`event new` writes it, and never over a file."""
+    path = tmp_path / "mine.yaml"
+    assert main(["event", "new", str(path)]) == 0
+    assert main(["event", "check", str(path)]) == 0
+    assert main(["event", "new", str(path)]) == 2
+
+
 def test_every_mistake_is_named_at_once_by_its_path(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Three mistakes, three lines, exit 2, nothing on standard output."""
     path = faulty(

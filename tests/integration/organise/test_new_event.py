@@ -192,3 +192,19 @@ def test_the_example_is_a_file_that_works() -> None:
     event = parse_event(example(NOW.date()))
     assert event.draft
     assert event.allocates_at > event.closes_at > NOW
+
+
+def test_the_first_organiser_of_a_deployment_needs_no_shell(
+    app: ModuleType, table: Table, keys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FIRST_ORGANISER", "first@example.org")
+    client = Client(app, table, keys)
+    assert client.post("/organise/sign-in", {"email": "stranger@example.org"}).status == 202
+    made = read_event(table, "first-event")
+    assert made is not None
+    assert (made.draft, made.organiser_emails) == (True, ["first@example.org"])
+
+    browser = client.sign_in_browser(made, "first@example.org")
+    assert "/organise/first-event/setup" in browser.page("/organise").text
+    assert browser.submit("/organise/new", SCHOOL).status == 303
+    assert [item["sk"] for item in table.query("EVENTS")] == ["first-event", "project-day-2026"]
