@@ -57,13 +57,23 @@ def events(table: Table) -> Iterator[Event]:
     return (as_event(item) for item in table.query(EVENTS_PK) if not item.get("retired"))
 
 
-def put_event(table: Table, event: Event, *, actor: str, now: datetime, made_from: Event | None = None) -> EventState:
+def put_event(
+    table: Table,
+    event: Event,
+    *,
+    actor: str,
+    now: datetime,
+    made_from: Event | None = None,
+    seen: str | None = None,
+) -> EventState:
     """Store an event file, new or changed, and what is to be done for it and when.
 
     Parameters
     ----------
     made_from
         The file as it stood when the change was made; left out, whatever stands is replaced.
+    seen
+        The `updated_at` of the row that the caller looked at, "" when there was none; another row is not replaced.
 
     Raises
     ------
@@ -78,6 +88,8 @@ def put_event(table: Table, event: Event, *, actor: str, now: datetime, made_fro
     stored = table.get(EVENTS_PK, event.id)
     before = as_event(stored) if stored and not stored.get("retired") else None
     if made_from is not None and before != made_from:
+        raise StaleError(CHANGED_MEANWHILE)
+    if seen is not None and seen != (stored["updated_at"] if stored else ""):
         raise StaleError(CHANGED_MEANWHILE)
     if before:
         refuse_broken_promises(table, before, event, state)
@@ -94,11 +106,42 @@ def put_event(table: Table, event: Event, *, actor: str, now: datetime, made_fro
             put(document, expect={"updated_at": stored["updated_at"]} if stored else {"pk": Absent()}),
             update(event_pk(event.id), STATE_SK, assign={"seed": seed, "retired": False}),
             *_tasks(event, state, now),
-            audit(event.id, actor, Act.PUT_EVENT, now=now),
+            audit(event.id, actor, Act.PUT_EVENT, now=now, what=what_changed(before, event)),
         )
     except ConditionFailedError:
         raise StaleError(CHANGED_MEANWHILE) from None
     return read_state(table, event.id)
+
+
+def what_changed(before: Event | None, after: Event) -> str:
+    """The parts of an event file that differ, by their paths and without their values, for the audit list."""
+    if before is None:
+        return "new"
+    paths = list(_paths(before.model_dump(mode="json"), after.model_dump(mode="json"), ""))
+    more = f" and {len(paths) - MOST_PATHS} more" if len(paths) > MOST_PATHS else ""
+    return ", ".join(paths[:MOST_PATHS]) + more or "nothing"
+
+
+MOST_PATHS = 12
+"""Changed parts of an event file that one audit line names."""
+
+
+def _paths(before: Any, after: Any, path: str) -> Iterator[str]:
+    """Yield the path of each difference; parts of a list are named by their ids where they have any."""
+    before, after = _by_id(before), _by_id(after)
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key in [*before, *(key for key in after if key not in before)]:
+            yield from _paths(before.get(key), after.get(key), f"{path}.{key}" if path else str(key))
+        if list(before) != list(after) and set(before) == set(after):
+            yield f"{path} (order)"
+    elif before != after:
+        yield path
+
+
+def _by_id(part: Any) -> Any:
+    if isinstance(part, list) and part and all(isinstance(inner, dict) and "id" in inner for inner in part):
+        return {inner["id"]: inner for inner in part}
+    return part
 
 
 def _seed(event: Event, before: Event | None, state: EventState, now: datetime) -> str:

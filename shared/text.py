@@ -125,6 +125,35 @@ def folded(text: str) -> str:
     return "".join(sign for sign in parts if not unicodedata.combining(sign)).translate(_UNDECOMPOSED)
 
 
+_PARTICLES = frozenset(
+    {"van", "von", "vom", "zu", "zur", "de", "der", "den", "del", "della", "di", "da", "do", "dos", "das", "du", "des"}
+    | {"la", "le", "les", "lo", "ten", "ter", "te", "t", "d", "op", "in", "el", "al", "bin", "ben"}
+)
+"""Words before a family name that belong to it."""
+
+
+def family_name(name: str) -> tuple[str, str]:
+    """A name as what stands before the family name, and the family name with its particles.
+
+    It is the last word and the particles before it, or what a comma follows. Names of other orders are found by
+    searching; this is for lists on paper.
+    """
+    family, comma, given = name.partition(",")
+    if comma:
+        return given.strip(), family.strip()
+    words = name.split()
+    start = max(0, len(words) - 1)
+    while start > 1 and folded(words[start - 1]) in _PARTICLES:
+        start -= 1
+    return " ".join(words[:start]), " ".join(words[start:])
+
+
+def by_family_name(name: str) -> tuple[str, str]:
+    """What a name is sorted by: the family name, then the given name, as letters alone."""
+    given, family = family_name(name)
+    return folded(family).replace(" ", ""), folded(given).replace(" ", "")
+
+
 def is_letter(sign: str) -> bool:
     """Whether a sign is a letter, or a mark that belongs to the letter before it (vowel signs, accents)."""
     return unicodedata.category(sign)[0] in "LM"

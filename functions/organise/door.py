@@ -15,6 +15,7 @@ from shared.registrations import registrations_of
 from shared.runs import programmes_of
 from shared.state import read_state
 from shared.table import Table
+from shared.text import by_family_name
 
 MOST_FOUND = 30
 """People shown for a search at the door, about as many as are worth scrolling through on a phone."""
@@ -40,16 +41,19 @@ class DoorList:
 
 
 def guests(table: Table, event: Event) -> list[Guest]:
-    """Everyone confirmed, by name."""
+    """Everyone confirmed, by family name."""
     shown = programmes_of(table, event.id, read_state(table, event.id).published_run)
     expected = (person for person in registrations_of(table, event.id) if person.state is RegistrationState.CONFIRMED)
     found = [Guest(person, shown[person.id].workshops if person.id in shown else {}) for person in expected]
-    return sorted(found, key=lambda guest: (guest.person.name.casefold(), guest.person.id))
+    return sorted(found, key=lambda guest: (*by_family_name(guest.person.name), guest.person.id))
 
 
 def search(expected: list[Guest], words: str) -> list[Guest]:
-    """The guests that these words match; nobody when there are no words."""
-    return [guest for guest in expected if matches(guest.person, words)] if words.strip() else []
+    """The guests whose name, organisation, id or domain these words match; nobody when there are no words.
+
+    Helpers at the door see no addresses, so they cannot try them out either.
+    """
+    return [guest for guest in expected if matches(guest.person, words, address=False)] if words.strip() else []
 
 
 def workshops(event: Event, expected: list[Guest]) -> Iterator[DoorList]:

@@ -52,7 +52,7 @@ def _checked(read: Callable[[], Event], actor: str) -> Event:
 
 
 def put_new(table: Table, text: object, *, actor: str, now: datetime) -> Event:
-    """Put an event that does not exist yet. Raises InvalidError, ConflictError or ForbiddenError."""
+    """Put an event that does not exist yet. Raises InvalidError, ConflictError, ForbiddenError or StaleError."""
     return _put_new(table, read_file(text, actor), actor, now)
 
 
@@ -70,7 +70,7 @@ def _put_new(table: Table, event: Event, actor: str, now: datetime) -> Event:
     state = read_state(table, event.id)
     if not taken and (state.runs or state.confirmed or state.waiting):
         raise ConflictError(f"The id {event.id!r} was used before. Take another id.")
-    put_event(table, event, actor=actor, now=now)
+    put_event(table, event, actor=actor, now=now, seen=taken["updated_at"] if taken else "")
     Act.PUT_EVENT.counted()
     return event
 

@@ -122,9 +122,13 @@ def tab_counts(people: Iterable[Registration]) -> dict[str, int]:
     return counts
 
 
-def matches(person: Registration, words: str, partner_type: str = "") -> bool:
-    """Whether every word is found in the name, address, organisation or id of a person of this partner type, if any."""
+def matches(person: Registration, words: str, partner_type: str = "", *, address: bool = True) -> bool:
+    """Whether every word is found in the name, address, organisation or id of a person of this partner type, if any.
+
+    Without `address`, of the address only the domain is looked at.
+    """
     if partner_type and person.partner_type != partner_type:
         return False
-    text = folded(f"{person.name} {person.email} {person.organisation} {person.id}")
+    email = person.email if address else person.email.rpartition("@")[2]
+    text = folded(f"{person.name} {email} {person.organisation} {person.id}")
     return all(word in text for word in folded(words).split())

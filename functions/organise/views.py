@@ -17,6 +17,7 @@ from shared.errors import NotSignedInError, ParcoursError
 from shared.models import Event, Mail, Registration
 from shared.pages import PAGES, environment
 from shared.reasons import in_words, ordinal
+from shared.text import family_name
 
 STATES = {
     "confirmed": "Registered",
@@ -167,5 +168,7 @@ _pages.globals |= {
     "digest_of": digest_of,
     "answer_words": answer_words,
     "field_words": field_words,
+    "family_name": family_name,
+    "sheet_names": 30,
 }
 _pages.filters |= {"short_moment": short_moment, "quoted": shlex.quote}

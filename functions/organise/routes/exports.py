@@ -38,7 +38,7 @@ def download_event(event_id: str) -> Answer:
 
 @router.get("/organise/<event_id>/<file>")
 def download_list(event_id: str, file: str) -> Answer:
-    """People, programmes, workshops or the audit list, as CSV or XLSX."""
+    """One of the lists, as CSV or XLSX."""
     name, dot, suffix = file.rpartition(".")
     if not dot or suffix not in {"csv", "xlsx"}:
         raise NotFoundError("There is no such page. Check the address.")
@@ -46,4 +46,4 @@ def download_list(event_id: str, file: str) -> Answer:
     found = exports.sheet(here.table, here.event, name)
     if suffix == "csv":
         return download(exports.as_csv(found), CSV, f"{here.event.id}-{name}.csv")
-    return download(exports.as_xlsx(found), XLSX, f"{here.event.id}-{name}.xlsx")
+    return download(exports.as_xlsx(found, here.event), XLSX, f"{here.event.id}-{name}.xlsx")

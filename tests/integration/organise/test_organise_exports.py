@@ -103,7 +103,7 @@ def test_who_has_the_seed_draws_the_same_lots(two_runs: Client) -> None:
     assert len(set(lots.values())) == 14
 
 
-@pytest.mark.parametrize("name", ["people", "programmes", "workshops", "audit"])
+@pytest.mark.parametrize("name", ["people", "programmes", "workshops", "audit", "leaders", "badges"])
 def test_no_list_runs_in_a_spreadsheet_and_both_forms_say_the_same(
     name: str, organiser: Client, allocate: ModuleType, table: Table
 ) -> None:
@@ -130,10 +130,28 @@ def test_no_list_runs_in_a_spreadsheet_and_both_forms_say_the_same(
     assert not [cell for cell in cells if cell.strip()[:1] in {"=", "+", "-", "@", "|", "%", "\uff1d"}]
     assert [cell for cell in cells if "'" in cell]
     sheet = list(book[name].iter_rows())
-    assert {cell.data_type for row in sheet for cell in row if cell.value is not None} == {"s"}
+    kinds = {cell.data_type for row in sheet for cell in row if cell.value is not None}
+    assert kinds == {"s", *{"workshops": "n", "people": "d", "audit": "d"}.get(name, "")}
+    assert (book[name].freeze_panes, book[name].auto_filter.ref is not None) == ("A2", True)
     assert len(sheet) == len(rows) > 1
-    plain = [[str(cell.value or "") for cell in row] for row in sheet]
-    assert [[armed(cell).strip() for cell in row] for row in rows] == [[cell.strip() for cell in row] for row in plain]
+    for row, line in zip(rows, sheet, strict=True):
+        for written, cell in zip(row, line, strict=True):
+            if cell.data_type != "d":
+                assert armed(written).strip() == str("" if cell.value is None else cell.value).strip()
+
+
+def test_the_lists_for_helpers_name_nobody_more_than_they_need(organiser: Client, table: Table) -> None:
+    questions = [{"id": "diet", "kind": "choice", "label": "Diet", "options": ["vegan", "none"]}]
+    put_event(table, make_event(questions=questions), actor="test", now=NOW)
+    diets = ["vegan", "none", "vegan", ""]
+    people = [make_registration(number=n, answers={"diet": diet}) for n, diet in enumerate(diets)]
+    people.append(make_registration(number=9, answers={"diet": "none"}, state=RegistrationState.WITHDRAWN))
+    fill(table, make_event(), people, NOW)
+
+    catering = list(csv.reader(io.StringIO(organiser.get(f"{HOME}/catering.csv").content.decode("utf-8-sig"))))
+
+    assert catering[1:] == [["Everyone", "", "4"], ["Diet", "vegan", "2"], ["Diet", "none", "1"]]
+    assert "@example" not in organiser.get(f"{HOME}/leaders.csv").text + organiser.get(f"{HOME}/badges.csv").text
 
 
 def test_an_export_that_comes_back_unedited_changes_nothing(organiser: Client, table: Table) -> None:
