@@ -73,7 +73,8 @@ def test_it_does_not_matter_how_often_the_schedule_fires(deployment: LocalDeploy
 
 def test_people_leave_and_come_and_only_those_who_move_are_told(deployment: LocalDeployment, ready: Event) -> None:
     """The organiser's keep run, from the mailed sign-in link to the last mail."""
-    deployment.wait_for("the schedule", lambda: published(deployment, ready), SCHEDULE_SECONDS)
+    invoke(deployment, {"trigger": "schedule"})
+    deployment.wait_for("the publication", lambda: published(deployment, ready), SCHEDULE_SECONDS)
     settle(deployment, ready, 2 * PEOPLE)
 
     figures = run_reallocation(deployment, ready, "a seed", lambda _line: None)
@@ -84,7 +85,8 @@ def test_people_leave_and_come_and_only_those_who_move_are_told(deployment: Loca
 
 def test_a_publication_needs_the_number_of_mails_it_writes(deployment: LocalDeployment, ready: Event) -> None:
     """A wrong number is refused and nothing is published; the right one publishes."""
-    deployment.wait_for("the schedule", lambda: published(deployment, ready), SCHEDULE_SECONDS)
+    invoke(deployment, {"trigger": "schedule"})
+    deployment.wait_for("the publication", lambda: published(deployment, ready), SCHEDULE_SECONDS)
     settle(deployment, ready, 2 * PEOPLE)
     before = read_state(deployment.table, ready.id).published_run
     session = sign_in(deployment, ready.organiser_emails[0])

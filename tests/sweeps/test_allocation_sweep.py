@@ -37,7 +37,7 @@ pytestmark = pytest.mark.promise("P3")
 
 
 SEEDS = 2_400
-FEW_SEEDS = 32
+FEW_SEEDS = 16
 FIRST_SEED = 10_000
 """The seeds below are those of the unit tests."""
 

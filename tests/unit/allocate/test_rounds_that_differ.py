@@ -79,7 +79,7 @@ def test_a_convention_with_every_workshop_in_one_round_gets_its_optimum(size: tu
 
 def test_a_start_is_an_allocation_near_the_bound() -> None:
     """Flows round after round alone, without prices or HiGHS."""
-    problem = problem_of(make_people(Case(120, 20, 4, uneven=True, minima=True)))
+    problem = problem_of(make_people(Case(60, 12, 3, uneven=True, minima=True)))
 
     places = Rounds(problem, time.monotonic() + 600).start()
 
@@ -91,7 +91,7 @@ def test_a_start_is_an_allocation_near_the_bound() -> None:
 
 def test_what_was_found_is_handed_back_when_the_time_ends_before_it_is_proven(monkeypatch: pytest.MonkeyPatch) -> None:
     """The start stays when nothing after it has any time."""
-    problem = problem_of(make_people(Case(120, 20, 4, uneven=True, minima=True)))
+    problem = problem_of(make_people(Case(60, 12, 3, uneven=True, minima=True)))
     monkeypatch.setattr(close_gap, "best_prices", lambda *_: PriceTable(np.zeros(problem.shape, dtype=np.int64), 0))
     monkeypatch.setattr(close_gap, "tight_places", lambda *_: None)
     monkeypatch.setattr(close_gap, "_exactly", lambda _problem, _groups, best, _deadline: best)
