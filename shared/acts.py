@@ -33,6 +33,7 @@ class Act(StrEnum):
     WITHDRAW = "withdraw", "withdrew", "PeopleWithdrawnByOrganisers"
     ERASE = "erase", "erased", "PeopleErasedByOrganisers"
     SEND_AGAIN = "send-again", "sent mail again to", "MailsSentAgain"
+    SEND_FAILED_AGAIN = "send-failed-again", "sent all failed mails again", "FailedMailsSentAgain"
     SIGN_IN = "sign-in", "signed in", "OrganisersSignedIn"
     SIGN_OUT = "sign-out", "signed out", "OrganisersSignedOut"
     PUT_EVENT = "put-event", "put the event file", "EventFilesPut"

@@ -10,7 +10,8 @@ import itertools
 import zlib
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from enum import StrEnum
+from typing import Any, NamedTuple
 
 from shared.models import Event, Mail, MailKind, MailState, utc
 from shared.table import (
@@ -41,6 +42,14 @@ Longer than any function may run, so that a sender that woke up late has been ki
 
 DONE_WITH = ("due", "due_at", "to", "facts")
 """What a row loses when nothing is left to do: its place in the index, and everything personal it carried."""
+
+
+class SesWait(StrEnum):
+    """What the account of SES lacks until it takes a mail; a pending row keeps it as `error`."""
+
+    NOT_VERIFIED = "not-verified"
+    PAUSED = "paused"
+    DAILY_QUOTA = "daily-quota"
 
 
 UNSETTLED = (MailState.SENDING, MailState.PENDING, MailState.CANCELLED)
@@ -137,12 +146,12 @@ def claim(table: Table, mail: Mail, *, now: datetime) -> Mail | None:
     return mail.model_copy(update=fields) if taken else None
 
 
-def put_back(table: Table, mail: Mail, *, now: datetime, due_at: datetime) -> bool:
-    """Let a claimed mail wait again until `due_at`; False when it was settled meanwhile."""
+def put_back(table: Table, mail: Mail, why: str = "", *, now: datetime, due_at: datetime) -> bool:
+    """Let a claimed mail wait again until `due_at`, and note why; False when it was settled meanwhile."""
     return _moved(
         table,
         mail,
-        {"state": MailState.PENDING, "due_at": utc(due_at), "updated_at": utc(now)},
+        {"state": MailState.PENDING, "error": why, "due_at": utc(due_at), "updated_at": utc(now)},
         expect={"state": MailState.SENDING.value, "attempt": mail.attempt},
     )
 
@@ -176,8 +185,13 @@ def give_up(table: Table, mail: Mail, state: MailState, why: str, *, now: dateti
         mail,
         {"state": state, "error": why, "updated_at": utc(now)},
         expect={"state": mail.state.value, "attempt": mail.attempt},
-        remove=DONE_WITH,
+        remove=("due", "due_at") if state is MailState.FAILED and can_go_again(mail) else DONE_WITH,
     )
+
+
+def can_go_again(mail: Mail) -> bool:
+    """Whether a mail that failed can be sent again: it goes to a registration, whose address is read anew."""
+    return bool(mail.registration) and not mail.to
 
 
 def mark_bounced(table: Table, mail: Mail, why: str, *, now: datetime) -> bool:
@@ -224,10 +238,18 @@ def mails_of(table: Table, event: str, prefix: str = "", *, registration: str = 
     return map(as_mail, table.query(mails_pk(event), prefix, where=where))
 
 
-def mail_states(table: Table, event: str) -> Iterator[tuple[MailState, bool]]:
-    """The state of every mail of an event, and whether it came back: what counting takes, and nothing more."""
-    rows = table.query(mails_pk(event), only=("state", "bounced"))
-    return ((MailState(row["state"]), bool(row["bounced"])) for row in rows)
+class MailStatus(NamedTuple):
+    """What counting mails takes: the state, whether the mail came back, and what a pending mail waits for."""
+
+    state: MailState
+    bounced: bool
+    error: str
+
+
+def mail_statuses(table: Table, event: str) -> Iterator[MailStatus]:
+    """The status of every mail of an event, and nothing more."""
+    rows = table.query(mails_pk(event), only=("state", "bounced", "error"))
+    return (MailStatus(MailState(row["state"]), bool(row["bounced"]), str(row["error"])) for row in rows)
 
 
 def as_mail(item: Item) -> Mail:

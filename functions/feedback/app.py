@@ -90,6 +90,8 @@ def settle(event: SesEvent) -> None:
         return  # erased since, or not a mail of ours
     about = {"event_id": mail.event, "mail": mail.id, "kind": event.kind}
     if event.kind in NOT_SENT:
+        if mail.message_id not in {"", event.mail.message_id}:
+            return  # a second attempt, which went to nobody
         give_up(table, mail, MailState.FAILED, "rejected", now=clock())
         metrics.add_metric("MailsFailed", MetricUnit.Count, 1)
         logger.error("rejected by SES", extra=about)
@@ -110,11 +112,14 @@ def _tagged(event: SesEvent) -> Mail | None:
 
 
 def _settle_sent(mail: Mail, event: SesEvent) -> None:
-    """SES took it: a row that does not know yet learns it; one that was sent before was sent twice."""
+    """SES took it: a row that does not know yet learns it; another message than the row's was sent twice.
+
+    Any kind of event shows that: the bus may lose the event `Send` of a message and bring its `Delivery`.
+    """
     if mail.state in UNSETTLED:
         if mark_sent(table, mail, event.mail.message_id, now=clock()):
             metrics.add_metric("MailsSettled", MetricUnit.Count, 1)
-    elif event.kind == "Send" and mail.message_id not in {"", event.mail.message_id}:
+    elif mail.message_id not in {"", event.mail.message_id}:
         metrics.add_metric("MailsSentTwice", MetricUnit.Count, 1)
         logger.error("sent twice", extra={"event_id": mail.event, "mail": mail.id})
 

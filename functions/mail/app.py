@@ -1,8 +1,9 @@
 """Mail queue → SES: claim → compose → send once → mark.
 
-A message names a mail; the row says whether it still has to go out, and the row alone. What SES refused waits and
-comes again; what it rejected has failed for good; where it gave no answer the mail stays `sending`, until SES's own
-event or the window in `shared.mails` settles it.
+A message names a mail; the row says whether it still has to go out, and the row alone. What SES refused waits with the
+reason and comes again, also while SES is not ready: an address that is not verified yet, a paused account, a used-up
+quota. What it rejected has failed; where it gave no answer the mail stays `sending`, until SES's own event or the
+window in `shared.mails` settles it.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from pydantic import ValidationError
 from functions.mail.compose import BadAddressError, Letter, NothingToTellError, compose
 from functions.mail.pace import Pacer
 from shared import settings
-from shared.mails import claim, give_up, mail_tag, mark_sent, put_back, read_mail
+from shared.mails import SesWait, claim, give_up, mail_tag, mark_sent, put_back, read_mail
 from shared.models import Mail, MailState, Model
 from shared.observability import fault, logger, metrics
 from shared.table import Table
@@ -42,7 +43,18 @@ NEEDED_SECONDS = 12.0
 """What one mail may take: SES's seven seconds, and the table's. With less left, the next mail is not begun."""
 
 REJECTED = {"MessageRejected", "BadRequestException"}
-"""SES's answers that no later attempt will change."""
+"""SES's answers that no later attempt will change, unless the words say that an address is not verified."""
+
+NOT_READY = {
+    "MailFromDomainNotVerifiedException": SesWait.NOT_VERIFIED,
+    "AccountSuspendedException": SesWait.PAUSED,
+    "SendingPausedException": SesWait.PAUSED,
+    "LimitExceededException": SesWait.DAILY_QUOTA,
+}
+"""SES's answers that say what the account lacks. Source: errors of SendEmail in the SES API v2 reference."""
+
+QUOTA_WAIT = timedelta(hours=1)
+"""A mail beyond the quota of 24 hours waits so long: the quota counts a sliding day."""
 
 NEVER_LEFT = (ConnectTimeoutError, EndpointConnectionError, NoCredentialsError, ParamValidationError)
 """Faults after which SES cannot have seen the mail."""
@@ -139,7 +151,10 @@ def _told_no(mail: Mail, error: ClientError) -> None:
     """Tell apart what will never be taken, what was not taken now, and what is not known."""
     code = error.response["Error"]["Code"]
     status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-    if code in REJECTED:
+    lacking = _lacking(error)
+    if lacking:
+        _wait(mail, lacking.value, QUOTA_WAIT if lacking is SesWait.DAILY_QUOTA else None)
+    elif code in REJECTED:
         _close(mail, MailState.FAILED, code)
     elif 400 <= status < 500 and status != 408:
         if status == 429:
@@ -149,11 +164,25 @@ def _told_no(mail: Mail, error: ClientError) -> None:
         _unknown(mail, code)
 
 
-def _wait(mail: Mail, why: str) -> None:
-    """Not taken: the row is pending again, and the relay queues it for when its wait is over."""
+def _lacking(error: ClientError) -> SesWait | None:
+    """What the account lacks until SES takes the mail; None when the answer is about the mail itself, or the moment.
+
+    In its sandbox SES answers MessageRejected for a recipient, as for a sender, that is not verified, and tells a quota
+    of 24 hours that is used up from a rate that is exceeded by the words alone.
+    """
+    code, words = error.response["Error"]["Code"], error.response["Error"].get("Message", "").lower()
+    if code == "MessageRejected" and "not verified" in words:
+        return SesWait.NOT_VERIFIED
+    if "daily" in words and "quota" in words:
+        return SesWait.DAILY_QUOTA
+    return NOT_READY.get(code)
+
+
+def _wait(mail: Mail, why: str, wait: timedelta | None = None) -> None:
+    """Not taken: the row is pending again with the reason, and the relay queues it for when its wait is over."""
     now = clock()
-    wait = min(timedelta(seconds=2 ** min(mail.attempt, 20)), LONGEST_WAIT)
-    put_back(table, mail, now=now, due_at=now + wait)
+    wait = wait or min(timedelta(seconds=2 ** min(mail.attempt, 20)), LONGEST_WAIT)
+    put_back(table, mail, why, now=now, due_at=now + wait)
     metrics.add_metric("MailsRefused", MetricUnit.Count, 1)
     logger.warning("refused for now", extra={**_about(mail), "why": why})
 

@@ -95,7 +95,7 @@ class Pacer:
             start = max(now, found["next"] if found else 0)
             busy_since = found["busy_since"] if found and found["next"] + BREAK >= now else now
             known = {"next": found["next"]} if found else {"pk": Absent()}
-            taken = {"next": start + gap * count, "busy_since": busy_since}
+            taken = {"next": start + gap * count, "busy_since": busy_since, "gap": gap}
             try:
                 self._table.write(update(*_KEY, assign=taken, expect=known))
             except ConditionFailedError:

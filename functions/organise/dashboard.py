@@ -14,7 +14,7 @@ from functions.organise.drafts import UNDER_WAY
 from functions.organise.search import in_tab, tab_counts
 from functions.organise.words import counted
 from shared.events import REMINDED_AT
-from shared.mails import mail_states
+from shared.mails import SesWait, mail_statuses
 from shared.models import Event, EventState, Registration, RegistrationState, Run, RunState, WaitsFor
 from shared.models import moment as moment_of
 from shared.registrations import HOLDS_A_PLACE, registrations_of
@@ -100,6 +100,7 @@ class Overview:
     mix: list[MixShare]
     forecast: Forecast
     mails: dict[str, int]
+    last_out: datetime | None
     bounced: list[Registration]
     runs: list[Run]
     coming: list[Coming]
@@ -111,7 +112,9 @@ def read_overview(table: Table, event: Event, now: datetime) -> Overview:
     state = read_state(table, event.id)
     people = list(registrations_of(table, event.id))
     runs = list(runs_of(table, event.id))
-    mails = outbox.mail_counts(mail_states(table, event.id))
+    statuses = list(mail_statuses(table, event.id))
+    mails = outbox.mail_counts(statuses)
+    lacking = outbox.waiting_for_ses(statuses)
     with_programme = allocated(table, event.id, state.published_run)
     return Overview(
         state=state,
@@ -120,10 +123,11 @@ def read_overview(table: Table, event: Event, now: datetime) -> Overview:
         mix=mix(event, people),
         forecast=forecast(event, state, people, now),
         mails=mails,
+        last_out=outbox.last_out(table, mails["pending"], now) if not lacking else None,
         bounced=[person for person in people if in_tab(person, "bounced")],
         runs=runs,
         coming=coming(event, state, now),
-        attention=list(attention(event, state, people, with_programme, mails, runs, now)),
+        attention=list(attention(event, state, people, with_programme, mails, lacking, runs, now)),
     )
 
 
@@ -194,6 +198,7 @@ def attention(
     people: Iterable[Registration],
     with_programme: Collection[str],
     mails: Mapping[str, int],
+    lacking: Mapping[SesWait, int],
     runs: Sequence[Run],
     now: datetime,
 ) -> Iterator[Attention]:
@@ -205,6 +210,8 @@ def attention(
         Ids of the people who have a programme in the published allocation.
     mails
         The number of mails by state.
+    lacking
+        The number of mails that wait for each thing that the account of SES lacks.
     runs
         Every allocation, the newest first.
     """
@@ -219,6 +226,9 @@ def attention(
             who = "1 person is" if without == 1 else f"{without} people are"
             told = f"{who} without a programme: start a draft that keeps what is published"
             yield Attention(told, f"{home}/allocations")
+    for wait, number in lacking.items():
+        waits = counted(number, "mail waits", "mails wait")
+        yield Attention(f"{waits}: {outbox.LACKING[wait]}", f"{home}/mails?state=pending")
     if mails["bounced"]:
         yield Attention(f"{counted(mails['bounced'], 'mail')} came back", f"{home}/people?state=bounced")
     if mails["failed"]:
@@ -251,6 +261,7 @@ def as_shown(event: Event, overview: Overview) -> dict[str, Any]:
         "mix": [asdict(share) for share in overview.mix],
         "forecast": asdict(overview.forecast),
         "mails": overview.mails,
+        "last_mail_out": overview.last_out.isoformat() if overview.last_out else None,
         "coming": [{"when": coming.when.isoformat(), "what": coming.what} for coming in overview.coming],
         "attention": [asdict(attention) for attention in overview.attention],
         "allocations": [

@@ -3,15 +3,38 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from functions.organise.words import counted
 from shared.acts import Act
+from shared.errors import ConflictError
 from shared.events import audit
-from shared.mails import due_part, mails_of
+from shared.mails import MailStatus, SesWait, can_go_again, due_part, mails_of
 from shared.models import Event, Mail, MailState, utc
-from shared.table import MOST_WRITES, STATE_SK, ConditionFailedError, Table, Write, event_pk, mails_pk, update
+from shared.table import (
+    LIMIT_PK,
+    MAIL_RATE_SK,
+    MOST_WRITES,
+    STATE_SK,
+    ConditionFailedError,
+    Table,
+    Write,
+    event_pk,
+    mails_pk,
+    update,
+)
+
+LACKING: Mapping[SesWait, str] = {
+    SesWait.NOT_VERIFIED: "Amazon SES has not verified the sender yet, or its sandbox takes verified recipients only. "
+    "Ask the operator to verify the sender and to ask for production access; the mails then leave by themselves",
+    SesWait.PAUSED: "Amazon has paused sending for this account. Ask the operator to look at the SES console; the "
+    "mails leave by themselves once sending is allowed again",
+    SesWait.DAILY_QUOTA: "the mails that Amazon SES allows in 24 hours are used up. They leave by themselves as the "
+    "quota comes free; the operator can ask for a higher one",
+}
+"""What is said of mails that wait for SES."""
 
 HELD_BACK = ("programme", "programme-changed")
 """Mail kinds that a hold stops. People wait for a confirmation or a sign-in link, so these always go."""
@@ -54,8 +77,11 @@ def _let_go(mail: Mail, now: datetime) -> Write:
     return update(
         mails_pk(mail.event),
         mail.id,
-        assign={"state": MailState.PENDING.value, "updated_at": utc(now), "due": due_part(mail.id), "due_at": utc(now)},
-        expect={"state": MailState.HELD.value},
+        assign={
+            **{"state": MailState.PENDING.value, "error": "", "updated_at": utc(now)},
+            **{"due": due_part(mail.id), "due_at": utc(now)},
+        },
+        expect={"state": mail.state.value},
     )
 
 
@@ -89,16 +115,53 @@ def newest_first(mails: Iterable[Mail], state: str) -> list[Mail]:
     )
 
 
-def mail_counts(mails: Iterable[tuple[MailState, bool]]) -> dict[str, int]:
-    """How many mails stand in each state, and how many came back.
-
-    Each mail is its state and whether it came back, as `shared.mails.mail_states` reads them.
-    """
+def mail_counts(mails: Iterable[MailStatus]) -> dict[str, int]:
+    """How many mails stand in each state, and how many came back."""
     counts: Counter[str] = Counter()
-    for state, bounced in mails:
-        counts[state.value] += 1
-        counts["bounced"] += bounced
+    for mail in mails:
+        counts[mail.state.value] += 1
+        counts["bounced"] += mail.bounced
     return {name: counts[name] for name in [*(state.value for state in MailState), "bounced"]}
+
+
+def waiting_for_ses(mails: Iterable[MailStatus]) -> dict[SesWait, int]:
+    """How many mails wait for each thing that the account of SES lacks."""
+    pending = Counter(mail.error for mail in mails if mail.state is MailState.PENDING)
+    return {wait: pending[wait.value] for wait in SesWait if pending[wait.value]}
+
+
+def last_out(table: Table, pending: int, now: datetime) -> datetime | None:
+    """When the last of the pending mails will be out, at the rate that SES allows; None without any, or unknown."""
+    found = table.get(LIMIT_PK, MAIL_RATE_SK)
+    if not pending or found is None or "gap" not in found:
+        return None
+    begins = max(now, datetime.fromtimestamp(int(found["next"]) / 1000, tz=UTC))
+    return begins + timedelta(milliseconds=int(found["gap"]) * pending)
+
+
+def failed_mails(table: Table, event: Event) -> list[Mail]:
+    """The failed mails that can be sent again, of the people of an event."""
+    return [mail for mail in mails_of(table, event.id) if mail.state is MailState.FAILED and can_go_again(mail)]
+
+
+def send_again(table: Table, event: Event, expected: str | int, *, actor: str, now: datetime) -> int:
+    """Let every failed mail be tried again; the number of mails.
+
+    Parameters
+    ----------
+    expected
+        The number that the organiser confirmed.
+
+    Raises ConflictError when another number has failed by now.
+    """
+    failed = failed_mails(table, event)
+    if str(expected) != str(len(failed)):
+        raise ConflictError(f"{counted(len(failed), 'mail')} can be sent again by now. Look at the number once more.")
+    if not failed:
+        return 0
+    table.write(audit(event.id, actor, Act.SEND_FAILED_AGAIN, now=now))
+    Act.SEND_FAILED_AGAIN.counted()
+    return _move(table, [_let_go(mail, now) for mail in failed])
 
 
 def as_shown(mails: Iterable[Mail]) -> Iterator[dict[str, Any]]:

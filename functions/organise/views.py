@@ -61,6 +61,7 @@ NOTICES = {
     "retired": "The event is retired.",
     "published": "Published: {mails} to write.",
     "mail-held": "Mail is on hold; {mails} stopped.",
+    "mail-sent-again": "{mails} on their way again.",
     "mail-released": "{mails} released, now on their way.",
     "signed-out": "You are signed out.",
 }

@@ -34,6 +34,9 @@ CONTEXT: Any = SimpleNamespace(
     get_remaining_time_in_millis=lambda: 60_000,
 )
 
+Refusal = tuple[int, str] | tuple[int, str, str]
+"""Status and code of an answer of SES that is not a MessageId, and its words."""
+
 _serialize = TypeSerializer().serialize
 
 
@@ -98,7 +101,7 @@ class FakeSes:
 
     rate: float | None = 1000.0
     sent: list[Sent] = field(default_factory=list)
-    answers: list[Callable[[], tuple[int, str] | None]] = field(default_factory=list)
+    answers: list[Callable[[], Refusal | None]] = field(default_factory=list)
     clock: Callable[[], float] = lambda: 0.0
     asked: int = 0
     losing: int = 0
@@ -115,8 +118,8 @@ class FakeSes:
             events.unregister("before-send.sesv2", self._answer)
             events.register("before-send", botocore_stubber)
 
-    def next_answers(self, *answers: tuple[int, str] | Exception) -> None:
-        """Queue what the coming SendEmail calls get instead of a MessageId: status and code, or a fault."""
+    def next_answers(self, *answers: Refusal | Exception) -> None:
+        """Queue what the coming SendEmail calls get instead of a MessageId: status, code and words, or a fault."""
         self.answers += [_raising(each) if isinstance(each, Exception) else _refusing(each) for each in answers]
 
     def lose_answer(self) -> None:
@@ -131,8 +134,8 @@ class FakeSes:
         self.asked += 1
         refusal = self.answers.pop(0)() if self.answers else None
         if refusal is not None:
-            status, code = refusal
-            return self._as(status, {"message": "no"}, {"x-amzn-errortype": code})
+            status, code, *words = refusal
+            return self._as(status, {"message": words[0] if words else "no"}, {"x-amzn-errortype": code})
         body = json.loads(request.body)
         taken = Sent(body, f"message-{len(self.sent) + 1}", self.clock())
         self.sent.append(taken)
@@ -148,12 +151,12 @@ class FakeSes:
         )
 
 
-def _refusing(refusal: tuple[int, str]) -> Callable[[], tuple[int, str] | None]:
+def _refusing(refusal: Refusal) -> Callable[[], Refusal | None]:
     return lambda: refusal
 
 
-def _raising(error: Exception) -> Callable[[], tuple[int, str] | None]:
-    def answer() -> tuple[int, str] | None:
+def _raising(error: Exception) -> Callable[[], Refusal | None]:
+    def answer() -> Refusal | None:
         raise error
 
     return answer

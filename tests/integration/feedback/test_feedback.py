@@ -100,14 +100,15 @@ def test_a_mail_given_up_as_pointless_that_had_gone_out_after_all_counts_as_sent
     assert (row()["state"], row()["error"]) == ("sent", "")
 
 
-def test_an_event_that_comes_after_the_second_attempt_is_counted_as_a_mail_sent_twice(road: Road) -> None:
+@pytest.mark.parametrize("kind", ["Send", "Delivery", "Bounce"])
+def test_an_event_that_comes_after_the_second_attempt_is_counted_as_a_mail_sent_twice(road: Road, kind: str) -> None:
     """P2's declared case: counted here, alarmed when upkeep gave the mail up for unknown."""
     mail = unsettled(road)
     assert put_back(road.table, mail, now=NOW, due_at=NOW)
     road.mail.handler(queue_event(*naming("nature", MAIL)), CONTEXT)
 
-    hear(road, "Send", sent=road.ses.sent[0])
-    hear(road, "Send", sent=road.ses.sent[1])
+    hear(road, kind, sent=road.ses.sent[0])
+    hear(road, kind, sent=road.ses.sent[1])
 
     assert row()["message_id"] == road.ses.sent[1].message_id
     assert road.measured["MailsSentTwice"] == 1

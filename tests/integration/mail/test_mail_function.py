@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 
 from shared.mails import WINDOW, claim, read_mail
-from shared.models import Event, moment
+from shared.models import Event, MailState, moment
 from shared.registrations import read_registration, register, save, withdraw
 from shared.table import Table
 from shared.tokens import Keys
@@ -327,3 +328,29 @@ def test_the_rate_is_read_from_ses(ten: Road, rate: float | None, kept: float) -
     gaps = [later - earlier for earlier, later in pairwise(times)]
     assert len(times) == 10
     assert 1 / kept <= min(gaps) <= max(gaps) < 1.1 / kept + 0.01
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ((400, "MessageRejected", "Email address is not verified. The following identities failed"), "not-verified"),
+        ((400, "MailFromDomainNotVerifiedException", ""), "not-verified"),
+        ((400, "AccountSuspendedException", ""), "paused"),
+        ((429, "TooManyRequestsException", "Daily message quota exceeded."), "daily-quota"),
+    ],
+)
+def test_a_mail_waits_with_its_reason_until_ses_is_ready(road: Road, answer: tuple[int, str, str], reason: str) -> None:
+    """The sandbox, an unverified sender and a used-up quota lose no mail (findings/aws.md, 4)."""
+    road.ses.next_answers(answer)
+
+    road.mail.handler(queue_event(*naming("nature", "confirmation#p0")), CONTEXT)
+
+    waiting = read_mail(road.table, "nature", "confirmation#p0")
+    assert waiting is not None
+    assert (waiting.state, waiting.error) == (MailState.PENDING, reason)
+
+    road.clock.now += timedelta(hours=2)
+    road.mail.handler(queue_event(*naming("nature", "confirmation#p0")), CONTEXT)
+    sent = read_mail(road.table, "nature", "confirmation#p0")
+    assert sent is not None
+    assert (sent.state, sent.error, len(road.ses.sent)) == (MailState.SENT, "", 1)

@@ -348,3 +348,29 @@ def test_wrong_methods_and_addresses(organiser: Client) -> None:
     assert (
         organiser.call("POST", "/organise/nature/people", "x" * 200_000, content_type="application/json").status == 413
     )
+
+
+def test_failed_mails_are_sent_again_by_their_exact_number_and_pages_say_what_ses_lacks(
+    browser: Client, published: list[Registration], table: Table
+) -> None:
+    """Twelve confirmations: two failed, one waits for SES; the number agreed to must be the number there is."""
+    first, second, third = list(mails_of(table, "nature", "confirmation"))[:3]
+    for mail, changes in (
+        (first, {"state": "failed", "error": "MessageRejected"}),
+        (second, {"state": "failed", "error": "bad address"}),
+        (third, {"state": "pending", "error": "not-verified"}),
+    ):
+        table.write(update("MAIL#nature", mail.id, assign=changes, remove=["due", "due_at"]))
+
+    assert "1 mail waits: Amazon SES has not verified the sender" in words_of(browser.page("/organise/nature").text)
+    page = words_of(browser.page("/organise/nature/mails?state=failed").text)
+    assert "Send 2 failed mails again" in page
+    wrong = browser.submit("/organise/nature/mails/again", {"expected": "3"})
+    assert wrong.status == 409
+    assert "2 mails can be sent again by now" in words_of(wrong.text)
+
+    assert browser.submit("/organise/nature/mails/again", {"expected": "2"}).status == 303
+
+    again = {mail.id: (mail.state.value, mail.error) for mail in mails_of(table, "nature", "confirmation")}
+    assert again[first.id] == again[second.id] == ("pending", "")
+    assert [line["act"] for line in audit_lines(table, "nature")].count("send-failed-again") == 1

@@ -15,8 +15,9 @@ import pytest
 from functions.organise import web
 from shared.acts import Act
 from shared.events import audit_lines, put_event
+from shared.mails import mails_of
 from shared.models import Event
-from shared.table import Table
+from shared.table import Table, update
 from shared.tokens import Keys
 from tests.support.factories import NOW, make_event
 from tests.support.organiser_client import CONTEXT, Client, at, fill, make_crowd, words_of
@@ -176,6 +177,7 @@ def test_every_act_is_in_the_audit_list(app: ModuleType, table: Table, keys: Key
         ("request-allocation", "POST", f"{HOME}/allocations", {}),
         ("publish", "POST", f"{HOME}/allocations/1/publication", {"expected_mails": 5}),
         ("release-mail", "POST", f"{HOME}/mails/release", {}),
+        ("send-failed-again", "POST", f"{HOME}/mails/again", {"expected": 1}),
         ("withdraw", "POST", f"{person}/withdrawal", {}),
         ("erase", "POST", f"{person}/erasure", {"sure": True}),
         ("put-event", "POST", f"{HOME}/file", {"text": text.replace("A day on", "One day on")}),
@@ -183,6 +185,9 @@ def test_every_act_is_in_the_audit_list(app: ModuleType, table: Table, keys: Key
         ("sign-out", "POST", "/organise/sign-out", {}),
     ]
     for act, method, path, body in acts:
+        if act == "send-failed-again":
+            failed = next(mails_of(table, "nature", "confirmation"))
+            table.write(update("MAIL#nature", failed.id, assign={"state": "failed"}))
         answer = client.send(method, path, body)
         assert answer.status < 300, (act, answer.text)
         if act == "request-allocation":
