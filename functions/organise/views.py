@@ -11,7 +11,9 @@ from functions.organise.charts import bar, curve_points, fill_label, satisfactio
 from functions.organise.event_form import field_words
 from functions.organise.search import TABS
 from functions.organise.words import counted, local, short_moment
+from shared import settings
 from shared.acts import words_of
+from shared.check_in_code import check_in_code
 from shared.commitment import digest_of
 from shared.errors import NotSignedInError, ParcoursError
 from shared.models import Event, Mail, Registration
@@ -170,6 +172,7 @@ _pages.globals |= {
     "answer_words": answer_words,
     "field_words": field_words,
     "family_name": family_name,
+    "check_in_code": lambda event, person: check_in_code(settings.public_url(), event.id, person.id),
     "sheet_names": 30,
 }
 _pages.filters |= {"short_moment": short_moment, "quoted": shlex.quote}

@@ -13,6 +13,7 @@ from functions.register.forms import Form, field_names, form_as_sent, form_of, r
 from functions.register.web import Answer, done, language_of, reply, request, show
 from shared import settings
 from shared.address_change import Step, ask_move, carry_out, named_in, still_stands
+from shared.check_in_code import check_in_code
 from shared.errors import ClosedError, ConflictError, NotFoundError, ParcoursError, StaleError, TooManyRequestsError
 from shared.events import read_event
 from shared.http import Fields, answer, as_json, read_fields, refuse_other_sites, shown_again, wants_json
@@ -42,6 +43,8 @@ ERASED = N_("Everything that was kept of you is deleted.")
 WITHDRAWN = N_("You have withdrawn. Register again if you want to come after all.")
 SAVE_AGAIN = N_("Your registration was changed elsewhere meanwhile. What you typed stands below: save it to keep it.")
 DAY_IS_OVER = N_("The day is over.")
+
+NOT_CHECKED_IN = N_("You were not checked in at the door, so there is nothing to confirm. Write to the organisers.")
 
 router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
 
@@ -180,6 +183,28 @@ def show_calendar(token: str) -> Answer:
     return answer(200, body, "text/calendar; charset=utf-8", private=True, headers=headers)
 
 
+@router.get("/r/<token>/attendance")
+def show_attendance(token: str) -> Answer:
+    """Confirmation that a person was there, to print; only for those who were checked in."""
+    event, registration = find_own(token)
+    if not registration.checked_in_at:
+        raise NotFoundError(NOT_CHECKED_IN)
+    programme = programme_of(web.table, event.id, read_state(web.table, event.id).published_run, registration.id)
+    language = language_of(event, registration.language)
+    event = event.in_language(language)
+    workshops = views.workshops(event, programme) if programme else []
+    facts = {"name": registration.name, "event": event.title, "date": event.date.isoformat(), "workshops": workshops}
+    return reply(
+        facts,
+        "attendance.html",
+        language,
+        token=token,
+        event=event,
+        registration=registration,
+        workshops=workshops,
+    )
+
+
 def find_own(token: str) -> tuple[Event, Registration]:
     """The event and the registration behind a link. Raises NotFoundError for every link that opens nothing."""
     named = verify_link(web.keys, token)
@@ -250,6 +275,7 @@ def own_page(
         "own.html",
         language,
         lot=lot,
+        code=_code(event, registration, programme, now),
         status=status,
         token=token,
         event=event,
@@ -269,6 +295,13 @@ def own_page(
         now=now,
         done=(request().query_string_parameters or {}).get("done", ""),
     )
+
+
+def _code(event: Event, registration: Registration, programme: Programme | None, now: datetime) -> str:
+    """The code for the entrance, once there is a programme and until the day is over."""
+    if programme is None or registration.state is not RegistrationState.CONFIRMED or now >= event.ends_at:
+        return ""
+    return check_in_code(settings.public_url(), event.id, registration.id)
 
 
 def own_facts(event: Event, registration: Registration) -> dict[str, Any]:

@@ -80,6 +80,8 @@ def show_sheets(event_id: str) -> Answer:
 
 @router.get("/organise/<event_id>/badges")
 def show_badges(event_id: str) -> Answer:
-    """Badges, ten to a sheet of A4."""
+    """Badges, ten to a sheet of A4; each has a code to draw, so a page holds some of them."""
     here = visit(event_id, Role.DOOR)
-    return here.page("badges.html", here="door", guests=door.guests(here.table, here.event))
+    expected = door.guests(here.table, here.event)
+    shown, number, pages = search.part(expected, search.read_page(query()), door.BADGES_A_PAGE)
+    return here.page("badges.html", here="door", guests=shown, number=number, pages=pages)

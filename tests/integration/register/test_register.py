@@ -14,6 +14,7 @@ from icalendar import Calendar
 
 from functions.mail.compose import compose
 from functions.register import app
+from shared.check_in_code import check_in_code
 from shared.events import put_event
 from shared.mails import mails_of
 from shared.models import Event, Registration, RegistrationState, utc
@@ -976,6 +977,24 @@ def test_the_reason_is_told_in_the_language_of_the_page(
 
     assert 'class="reason">Governance (je 2e keuze).' in web.visit(f"{link}?lang=nl").text
     assert web.get(link).json["programme"]["reason"] == "Governance (your 2nd choice)."
+
+
+def test_the_page_has_a_code_for_the_door_and_confirms_who_was_there(
+    web: Web, table: Table, person: Registration, link: str
+) -> None:
+    before = web.visit(link)
+    publish(table, person, {"first": "governance"})
+    shown, too_early = web.visit(link), web.visit(f"{link}/attendance")
+    save(table, person, {"checked_in_at": utc(NOW)}, now=NOW)
+    there = web.visit(f"{link}/attendance?lang=nl")
+
+    code = check_in_code("https://parcours.example.org", "nature", person.id)
+    assert ('class="code"' in before.text, str(code) in shown.text) == (False, True)
+    assert code != check_in_code("https://parcours.example.org", "nature", f"{9:020x}")
+    assert (too_early.status, f"{link}/attendance" in shown.text) == (404, False)
+    assert f"{person.name} was aanwezig op Nature connectivity" in there.text
+    assert "Governance" in there.text
+    assert f"{link}/attendance" in web.visit(link).text
 
 
 def test_a_draft_is_seen_by_nobody(web: Web, table: Table, person: Registration, link: str) -> None:
