@@ -226,7 +226,7 @@ def _words(fault: Mapping[str, Any]) -> str:
 def _cross_checks(raw: Mapping[str, Any]) -> Iterator[Fault]:
     """Rules that span fields. They read the raw data, so that one bad field does not hide another's mistake."""
     for checks in (
-        *(_zone, _ids, _questions, _rounds, _agenda, _seats, _limits, _rooms, _costs),
+        *(_zone, _ids, _questions, _rounds, _agenda, _seats, _limits, _rooms, _costs, _ranking),
         *(_order_of_moments, _clocks, _languages),
     ):
         yield from checks(raw)
@@ -400,6 +400,16 @@ def _costs(raw: Mapping[str, Any]) -> Iterator[Fault]:
         yield Fault("allocation.rank_costs", f"{len(costs)} costs for {themes} themes; give one a rank")
     if costs != sorted(costs):
         yield Fault("allocation.rank_costs", "a worse rank must not cost less than a better one")
+
+
+def _ranking(raw: Mapping[str, Any]) -> Iterator[Fault]:
+    ranking, themes = _section(raw, "ranking"), len(_known(raw, "themes"))
+    least, most = ranking.get("least"), ranking.get("most")
+    for name, count in (("least", least), ("most", most)):
+        if isinstance(count, int) and count > themes:
+            yield Fault(f"ranking.{name}", f"{count} is more than the {themes} themes")
+    if isinstance(least, int) and isinstance(most, int) and least > most:
+        yield Fault("ranking.least", f"{least} is more than `most`, {most}")
 
 
 def _order_of_moments(raw: Mapping[str, Any]) -> Iterator[Fault]:

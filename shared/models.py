@@ -118,6 +118,15 @@ class Venue(Model):
     name: Text
     address: Text
     directions: OptionalText = ""
+    map: Annotated[str, StringConstraints(pattern=_URL)] = ""
+
+
+class Labels(Model):
+    """What an event calls things in place of the words of Parcours; an empty one keeps them."""
+
+    partner_type: OptionalText = ""
+    organisation: OptionalText = ""
+    partners: OptionalText = ""
 
 
 class Organiser(Model):
@@ -192,6 +201,14 @@ class RegistrationRules(Model):
     closes: LocalMoment
     capacity: Annotated[int, Field(ge=1, le=1_000_000, strict=True)] | None = None
     per_source_hour: Annotated[int, Field(ge=1, le=1_000_000, strict=True)] | None = None
+    organisation: Literal["optional", "not_asked"] = "optional"
+
+
+class Ranking(Model):
+    """How many themes people rank: without `most` all that are open to them, without `least` as many as `most`."""
+
+    least: Annotated[int, Field(ge=1, le=MOST_THEMES, strict=True)] | None = None
+    most: Annotated[int, Field(ge=1, le=MOST_THEMES, strict=True)] | None = None
 
 
 class Balance(Model):
@@ -244,6 +261,8 @@ class Event(Model):
     venue: Venue
     organisers: Annotated[list[Organiser], Field(min_length=1, max_length=50)]
     contact: Address
+    held_in: OptionalText = ""
+    labels: Labels = Field(default_factory=Labels)
     price: Annotated[OptionalText, BeforeValidator(written)] = ""
     agenda: Annotated[list[AgendaItem], Field(max_length=200)] = []
     themes: Annotated[list[Theme], Field(min_length=1, max_length=MOST_THEMES)]
@@ -251,6 +270,7 @@ class Event(Model):
     capacities: dict[Key, dict[Key, SeatCount]] = {}
     partner_types: Annotated[list[PartnerType], Field(min_length=1, max_length=50)]
     registration: RegistrationRules
+    ranking: Ranking = Field(default_factory=Ranking)
     allocation: AllocationRules
     organiser_emails: Annotated[list[Address], Field(min_length=1, max_length=100)]
     door_emails: Annotated[list[Address], Field(max_length=200)] = []
@@ -330,6 +350,18 @@ class Event(Model):
         ends = [item.end or item.start for item in self.agenda] + [slot.end for slot in self.rounds]
         return self.on_the_day(max(ends))
 
+    def day_lines(self, *, with_rounds: bool) -> list[AgendaItem | Round]:
+        """The lines of the day in order; without an agenda, or `with_rounds`, the rounds that it leaves out too."""
+        listed = {item.round for item in self.agenda}
+        added = [slot for slot in self.rounds if slot.id not in listed] if with_rounds or not self.agenda else []
+        return sorted([*self.agenda, *added], key=lambda line: line.start)
+
+    def rooms_of(self, theme_id: str) -> list[tuple[time, str]]:
+        """The start of each round and the room of the theme's workshop in it; one line when it is always the same."""
+        found = [(slot.start, self.room(theme_id, slot.id)) for slot in self.rounds if self.seats(theme_id, slot.id)]
+        named = [(start, room) for start, room in found if room]
+        return named[:1] if len({room for _, room in found}) == 1 else named
+
     @property
     def retained_until(self) -> datetime:
         """When personal data is deleted by itself, UTC."""
@@ -342,6 +374,11 @@ class Event(Model):
     def theme(self, theme_id: str) -> Theme:
         """The theme with this id. Raises KeyError when there is none."""
         return {theme.id: theme for theme in self.themes}[theme_id]
+
+    def wishes(self, possible: int) -> tuple[int, int]:
+        """The fewest and the most themes that a person ranks to whom so many are open."""
+        most = min(self.ranking.most or possible, possible)
+        return min(self.ranking.least or most, most), most
 
     def partner_type_title(self, partner_type_id: str) -> str:
         """The title of a partner type, or its id if the file no longer has it."""

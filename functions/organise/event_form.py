@@ -36,8 +36,14 @@ PAGES: dict[str, Page] = {
         "The day and the place",
         {
             **{"title": "text", "summary": "text", "language": "word", "languages": "list", "timezone": "word"},
-            **{"date": "word", "venue.name": "text", "venue.address": "text", "venue.directions": "text"},
-            **{"price": "text", "contact": "word"},
+            **{
+                "date": "word",
+                "venue.name": "text",
+                "venue.address": "text",
+                "venue.directions": "text",
+                "venue.map": "word",
+            },
+            **{"price": "text", "held_in": "text", "contact": "word"},
         },
         {
             "rounds": {"start": "time", "end": "time"},
@@ -50,6 +56,9 @@ PAGES: dict[str, Page] = {
         "Registration and questions",
         {
             **{"registration.opens": "moment", "registration.closes": "moment", "registration.capacity": "number"},
+            **{"ranking.least": "number", "ranking.most": "number"},
+            **{"registration.organisation": "word", "labels.organisation": "text"},
+            **{"labels.partner_type": "text", "labels.partners": "text"},
             **{"registration.per_source_hour": "number", "reminder_days": "numbers", "retention_days": "number"},
         },
         {
@@ -111,6 +120,7 @@ def shown(event: Event, page: str) -> Values:
         ("allocation.balance.weight", str(event.allocation.balance.weight)),
         ("allocation.balance.tolerance", str(event.allocation.balance.tolerance)),
         ("retention_days", str(event.retention_days)),
+        ("registration.organisation", event.registration.organisation),
     ):
         if name in about.fields:
             values[name] = default

@@ -36,6 +36,8 @@ KIND_MISSING = N_("Choose the kind of organisation you come from.")
 RANKING_MISSING = N_("Rank the themes: say which one you would like best, second best and so on.")
 RANKING_TWICE = N_("Give every theme its own place: one of them stands in the ranking twice.")
 RANKING_GAPS = N_("Rank all the themes: one or more have no place yet.")
+RANKING_FEW = N_("Choose more themes: this event asks for more than you chose.")
+RANKING_MANY = N_("Choose fewer themes: this event asks for less than you chose.")
 RANKING_UNKNOWN = N_("Rank the themes of this event only.")
 RANKING_CLOSED = N_("Leave out the themes that are not open to you, and rank all the others.")
 ANSWER_MISSING = N_("Answer this question.")
@@ -105,12 +107,12 @@ def _partner_type(value: object, info: ValidationInfo) -> str:
     if not value and len(kinds) == 1:
         return kinds[0]
     if not isinstance(value, str) or value not in kinds:
-        raise _fault(KIND_MISSING)
+        raise _fault(ANSWER_OPTION if _event(info).labels.partner_type else KIND_MISSING)
     return value
 
 
 def _ranking(value: object, info: ValidationInfo) -> list[str]:
-    """Every theme that is open to the person, once."""
+    """Themes that are open to the person, each once: as many as the event asks for."""
     if not value:
         raise _fault(RANKING_MISSING)
     if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
@@ -129,8 +131,11 @@ def _ranking(value: object, info: ValidationInfo) -> list[str]:
         possible = WishReader(_event(info)).possible(partner_type, excluded)
         if set(ranked) - set(possible):
             raise _fault(RANKING_CLOSED)
-        if set(ranked) != set(possible):
-            raise _fault(RANKING_GAPS)
+        least, most = _event(info).wishes(len(possible))
+        if len(ranked) < least:
+            raise _fault(RANKING_GAPS if least == len(possible) else RANKING_FEW)
+        if len(ranked) > most:
+            raise _fault(RANKING_MANY)
     return ranked
 
 

@@ -92,6 +92,9 @@ def public_event(event: Event, state: EventState, now: datetime) -> dict[str, An
         "organisers",
         "contact",
         "price",
+        "held_in",
+        "labels",
+        "ranking",
     }
     facts = event.model_dump(mode="json", include=shown | {"agenda", "rounds", "partner_types", "questions"})
     themes = [{"id": theme.id, "title": theme.title, "description": theme.description} for theme in event.themes]

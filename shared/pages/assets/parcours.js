@@ -61,6 +61,7 @@ const rank = (fieldset) => {
 
   const title = (row) => row.querySelector("h3").textContent;
   let ranked = false;
+  let placed = 0; // rows on top that have a place, when others, such as a theme added later, have none
 
   // A theme may be open to some partner types only: those that are not open stay in the list, hidden, at its end.
   const kind = () => fieldset.form?.querySelector("[name=partner_type]:checked")?.value;
@@ -74,14 +75,15 @@ const rank = (fieldset) => {
   const paint = () => {
     const rows = shown();
     for (const select of selects.slice(rows.length)) select.value = "";
+    const places = ranked ? rows.length : Math.min(placed, rows.length);
     list.classList.toggle("ranked", ranked);
-    told.textContent = ranked ? words.kept : words.open;
+    told.textContent = ranked ? words.kept : places ? words.more : words.open;
     keep.hidden = ranked;
     rows.forEach((row, position) => {
-      row.querySelector(".place").textContent = ranked ? position + 1 : "";
+      row.querySelector(".place").textContent = position < places ? position + 1 : "";
       row.querySelector("[data-by='-1']").setAttribute("aria-disabled", position === 0);
       row.querySelector("[data-by='1']").setAttribute("aria-disabled", position === rows.length - 1);
-      selects[position].value = ranked ? row.dataset.theme : "";
+      selects[position].value = position < places ? row.dataset.theme : "";
     });
   };
 
@@ -146,7 +148,8 @@ const rank = (fieldset) => {
   const follow = () => {
     const chosen = selects.map((select) => byTheme[select.value]).filter((row) => row && open(row));
     sift();
-    ranked = new Set(chosen).size === shown().length;
+    placed = new Set(chosen).size;
+    ranked = placed === shown().length;
     list.prepend(...new Set(chosen));
     paint();
   };
