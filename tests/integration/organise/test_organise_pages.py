@@ -14,7 +14,7 @@ import pytest
 from shared.event_file import parse_event
 from shared.events import audit_lines, put_event, read_event
 from shared.mails import DUE, mails_of
-from shared.models import Event, Registration
+from shared.models import Event, EventState, Registration
 from shared.registrations import registrations_of
 from shared.state import read_state
 from shared.table import Table, update
@@ -254,6 +254,26 @@ def test_a_change_that_breaks_registrations_is_refused(
 
     assert answer.status == 409
     assert "government" in answer.text
+
+
+def test_of_two_organisers_who_put_one_id_at_once_the_second_is_refused(
+    browser: Client, table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other event comes into being after this request looked whether there is one."""
+    theirs = make_event(id="second", title="Theirs", organiser_emails=["x@example.org"])
+    look = read_state
+
+    def look_and_be_overtaken(table: Table, event: str) -> EventState:
+        found = look(table, event)
+        put_event(table, theirs, actor="test", now=NOW)
+        return found
+
+    monkeypatch.setattr("functions.organise.event_files.read_state", look_and_be_overtaken)
+
+    assert browser.submit("/organise/new", {"text": json.dumps(event_data(id="second"))}).status == 409
+    stored = read_event(table, "second")
+    assert stored is not None
+    assert stored.title == "Theirs"
 
 
 def test_another_event_is_put_and_nobody_takes_anothers(browser: Client, table: Table) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import re
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import xlsxwriter  # type: ignore[import-untyped]
 
 from functions.allocate.model.problem import EngineCannotError
 from infra.cli import main
@@ -90,6 +92,40 @@ def test_a_byte_order_mark_semicolons_blank_lines_and_other_columns_do_not_matte
     assert (tmp_path / "out" / "programmes.csv").read_text(encoding="utf-8") == plain
 
 
+def as_xlsx(text: str) -> bytes:
+    """A sheet with these cells, under a title."""
+    data = io.BytesIO()
+    with xlsxwriter.Workbook(data) as book:
+        page = book.add_worksheet()
+        for line, row in enumerate(["The people", "", *text.splitlines()]):
+            page.write_row(line, 0, row.split(","))
+    return data.getvalue()
+
+
+DUTCH = "id,Soort organisatie,1e keuze,2e keuze,3e keuze,4e keuze,absent,pinned\n" + (ANN + BOB).replace(
+    "vision", "Vision"
+).replace("first:Vision", "first:vision")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        (HEADER + ANN + BOB).encode("utf-16"),
+        DUTCH.replace(",", "\t").encode("utf-16-le"),
+        ("sep=;\nPersonen \u00e0 la carte\n" + DUTCH.replace(",", ";")).encode("cp1252"),
+        as_xlsx(DUTCH),
+    ],
+    ids=["UTF-16", "UTF-16 without a mark, tabs, Dutch", "Windows-1252, sep=, title", "XLSX"],
+)
+def test_the_command_line_reads_the_files_that_the_import_page_reads(tmp_path: Path, run: Run, content: bytes) -> None:
+    run(HEADER + ANN + BOB, "--seed", "same")
+    plain = (tmp_path / "out" / "programmes.csv").read_text(encoding="utf-8")
+
+    assert run(content, "--seed", "same") == (0, [])
+
+    assert (tmp_path / "out" / "programmes.csv").read_text(encoding="utf-8") == plain
+
+
 @pytest.mark.parametrize(
     ("content", "faults"),
     [
@@ -114,8 +150,10 @@ def test_a_byte_order_mark_semicolons_blank_lines_and_other_columns_do_not_matte
         (HEADER + "ann,ngo,vision,,,,,third:vision\n", ["2: pinned: 'third' is no round of the event"]),
         (HEADER + "ann,ngo,vision,,,,,,,surplus\n", ["2: 10 fields for 8 columns"]),
         (HEADER + ANN + '"bob,ngo,vision\n', ["3: a quotation mark opens here and is never closed"]),
-        ((HEADER + ANN).encode() + b"zo\xeb,ngo,vision,,,,,\n", ["3: byte 0xeb is not UTF-8; save the file as UTF-8"]),
-        ((HEADER + ANN).encode("utf-16"), ["1: the file is UTF-16; save the file as UTF-8"]),
+        (
+            (HEADER + ANN).encode() + b"zo\x81,ngo,vision,,,,,\n",
+            ["1: This is no text that can be read. Save the file as CSV UTF-8 or as XLSX."],
+        ),
         (
             HEADER + "ann,ngo,vision,vision,,,,\n\nbob,farmers,vison,,,,,\n",
             [
