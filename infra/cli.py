@@ -15,7 +15,7 @@ from infra.cloud.aws import add_deploy_parser
 from infra.cloud.stack import StackError, find_table
 from infra.demo.day import add_demo_parser
 from infra.files.allocate import add_allocation_parsers
-from shared.errors import ConflictError
+from shared.errors import ConflictError, UnreadableEventError
 from shared.event_file import EventFileError, load_event
 from shared.events import put_event, read_event, retire_event
 from shared.models import Event
@@ -119,9 +119,7 @@ def retire_event_id(options: argparse.Namespace) -> int:
         if event is None:
             return _fault(f"there is no event {options.event!r}", FAILED)
         retire_event(table, event, actor=_actor(), now=datetime.now(UTC))
-    except ConflictError as error:
-        return _fault(str(error), FAILED)
-    except (StackError, BotoCoreError, ClientError) as error:
+    except (ConflictError, UnreadableEventError, StackError, BotoCoreError, ClientError) as error:
         return _fault(str(error), FAILED)
     print(f"{options.event}: retired")
     return DONE

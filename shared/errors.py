@@ -8,6 +8,11 @@ from shared.i18n import N_
 
 BUSY = N_("The service is very busy at this moment. Nothing was changed. Please try again in half a minute.")
 
+UNREADABLE_EVENT = N_(
+    "The description of this event cannot be read at this moment. Nothing that was stored is lost. "
+    "Please try again later."
+)
+
 
 class ParcoursError(Exception):
     """A fault the outside may hear of: a stable code, a status and a sentence that says what to do."""
@@ -96,6 +101,16 @@ class TooManyRequestsError(ParcoursError):
 
     code = "too-many-requests"
     status = 429
+
+
+class UnreadableEventError(ParcoursError):
+    """The stored file of an event does not hold under this version's rules; putting the file again mends it."""
+
+    code = "unreadable-event"
+    status = 503
+
+    def __init__(self, message: str = UNREADABLE_EVENT) -> None:
+        super().__init__(message)
 
 
 class TooBusyError(ParcoursError):

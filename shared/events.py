@@ -11,8 +11,9 @@ from datetime import datetime, time, timedelta
 from typing import Any
 
 from shared.acts import Act
-from shared.errors import ConflictError, StaleError
+from shared.errors import ConflictError, StaleError, UnreadableEventError
 from shared.models import Event, EventState, RegistrationState, utc
+from shared.observability import fault, logger
 from shared.registrations import registrations_of
 from shared.state import fresh_state, read_state
 from shared.table import (
@@ -47,14 +48,20 @@ CHANGED_MEANWHILE = "The event file was changed by somebody else meanwhile. Relo
 
 
 def read_event(table: Table, event: str, *, retired_too: bool = False) -> Event | None:
-    """An event as its organisers described it, or None (also when it was retired, unless `retired_too`)."""
+    """An event as its organisers described it, or None (also when it was retired, unless `retired_too`).
+
+    Raises UnreadableEventError when the stored file does not hold: no task and no mail of it may be dropped then.
+    """
     found = table.get(EVENTS_PK, event)
     return as_event(found) if found and (retired_too or not found.get("retired")) else None
 
 
 def events(table: Table) -> Iterator[Event]:
-    """Every event that is not retired, by id."""
-    return (as_event(item) for item in table.query(EVENTS_PK) if not item.get("retired"))
+    """Every event that is not retired, by id; one that cannot be read is logged and left out, so the others go on."""
+    for item in table.query(EVENTS_PK):
+        if not item.get("retired"):
+            with suppress(UnreadableEventError):
+                yield as_event(item)
 
 
 def put_event(
@@ -86,13 +93,14 @@ def put_event(
         table.write(put(fresh_state(event.id), expect={"pk": Absent()}))
     state = read_state(table, event.id)
     stored = table.get(EVENTS_PK, event.id)
-    before = as_event(stored) if stored and not stored.get("retired") else None
+    old, unreadable = _stored_file(stored)
+    before = None if stored and stored.get("retired") else old
     if made_from is not None and before != made_from:
         raise StaleError(CHANGED_MEANWHILE)
     if seen is not None and seen != (stored["updated_at"] if stored else ""):
         raise StaleError(CHANGED_MEANWHILE)
-    if before:
-        refuse_broken_promises(table, before, event, state)
+    if before or unreadable:
+        refuse_broken_promises(table, before or event, event, state)
     document = {
         "pk": EVENTS_PK,
         "sk": event.id,
@@ -100,7 +108,7 @@ def put_event(
         "document": event.model_dump_json(exclude_defaults=True),
         "updated_at": utc(now),
     }
-    seed = _seed(event, as_event(stored) if stored else None, state, now)
+    seed = _seed(event, old, state, now, unreadable=unreadable)
     try:
         table.write(
             put(document, expect={"updated_at": stored["updated_at"]} if stored else {"pk": Absent()}),
@@ -111,6 +119,14 @@ def put_event(
     except ConditionFailedError:
         raise StaleError(CHANGED_MEANWHILE) from None
     return read_state(table, event.id)
+
+
+def _stored_file(stored: Item | None) -> tuple[Event | None, bool]:
+    """The file in a row, if there is one, and whether it cannot be read: a good file replaces it then."""
+    try:
+        return (as_event(stored) if stored else None), False
+    except UnreadableEventError:
+        return None, True
 
 
 def what_changed(before: Event | None, after: Event) -> str:
@@ -144,13 +160,15 @@ def _by_id(part: Any) -> Any:
     return part
 
 
-def _seed(event: Event, before: Event | None, state: EventState, now: datetime) -> str:
+def _seed(event: Event, before: Event | None, state: EventState, now: datetime, *, unreadable: bool) -> str:
     """The seed of the draw: the file's, the one drawn before, or a fresh one; from the opening on it stays.
 
+    A file that cannot be read counts as opened, for its digest may be public already.
     Raises ConflictError when the file names another seed after the digest of the first became public.
     """
     wanted = event.allocation.seed
-    committed = before is not None and not before.draft and state.seed and now >= before.opens_at
+    opened = unreadable or (before is not None and not before.draft and now >= before.opens_at)
+    committed = opened and state.seed
     if committed and wanted and wanted != state.seed:
         raise ConflictError(
             "The digest of the seed stands on the event page since registration opened, and the file names another "
@@ -269,5 +287,9 @@ def _broken_promises(table: Table, before: Event, after: Event, state: EventStat
 
 
 def as_event(item: Mapping[str, Any]) -> Event:
-    """The event in a stored item."""
-    return Event.model_validate(json.loads(item["document"]))
+    """The event in a stored item. Raises UnreadableEventError, whatever is wrong with the row."""
+    try:
+        return Event.model_validate(json.loads(item["document"]))
+    except (KeyError, TypeError, ValueError) as error:
+        logger.error("event cannot be read", extra={"event_id": item.get("sk"), **fault(error)})
+        raise UnreadableEventError from None

@@ -19,7 +19,7 @@ from botocore.config import Config
 
 from functions.upkeep.retention import forget_everybody, forget_sensitive_answers
 from shared import settings
-from shared.errors import StaleError
+from shared.errors import StaleError, UnreadableEventError
 from shared.events import ALLOCATE_DUE, UPKEEP_DUE, as_event, read_event
 from shared.mails import as_mail, busy_since, mails_due, mails_of, nudge, put_back, send
 from shared.models import Event, MailState, Registration, RegistrationState, moment, utc
@@ -172,14 +172,22 @@ def take_back_offers(now: datetime) -> int:
 
 
 def offer_free_places(now: datetime) -> int:
-    """Offer every free place to who has waited longest; how many."""
-    offered = 0
+    """Offer every free place to the person who has waited longest; how many. Counts the events that cannot be read.
+
+    Such an event fails this step at its end, after the others were served: the alarm UpkeepErrors rings until it is put
+    again.
+    """
+    offered, unreadable = 0, 0
 
     def offer(item: Item) -> None:
-        nonlocal offered
+        nonlocal offered, unreadable
         if item.get("retired"):
             return
-        event = as_event(item)
+        try:
+            event = as_event(item)
+        except UnreadableEventError:
+            unreadable += 1
+            raise
         if now < event.starts_at:
             offered += offer_places(table, event, now=now)
             if now.minute < COUNTING_MINUTES:
@@ -189,6 +197,7 @@ def offer_free_places(now: datetime) -> int:
         _each("event", table.query(EVENTS_PK), offer)
     finally:
         metrics.add_metric("PlacesOffered", MetricUnit.Count, offered)
+        _gauge("EventsUnreadable", unreadable)
     return offered
 
 
