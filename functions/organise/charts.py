@@ -45,6 +45,41 @@ def satisfaction(event: Event, run: Run) -> list[Share]:
     return [Share(ordinal(rank), seats, percent(seats, total)) for rank, seats in ranked]
 
 
+def result_words(event: Event, run: Run) -> list[str]:
+    """What came out of an allocation, in sentences: how many seats are early choices, the latest choice, the mix.
+
+    The first choices are as many as there are rounds: more of them nobody can have.
+    """
+    shares = [share for share in satisfaction(event, run) if share.choice]
+    total = sum(share.seats for share in shares)
+    if not total:
+        return []
+    first = shares[: len(event.rounds)]
+    told = [f"{percent(sum(share.seats for share in first), total)} % of seats are a {_or(first)} choice."]
+    late = [share for share in shares[len(first) :] if share.seats]
+    if not late:
+        told.append("Nobody got a later choice.")
+    elif len(shares) > len(first):
+        worst = late[-1]
+        seats = "1 seat is" if worst.seats == 1 else f"{worst.seats} seats are"
+        told.append(f"The latest choice that anybody got is the {worst.choice}: {seats} one.")
+    objective, weight = run.result.get("objective") or {}, run.result.get("weight")
+    if weight and objective and len(event.partner_types) > 1:
+        outside = objective["balance"] // weight
+        many = "1 head is" if outside == 1 else f"{outside} heads are"
+        told.append(
+            f"Over all workshops {many} too many or too few of a kind."
+            if outside
+            else "Every workshop mirrors the mix of the room."
+        )
+    return told
+
+
+def _or(shares: Sequence[Share]) -> str:
+    names = [share.choice for share in shares]
+    return " or ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
 @dataclass(frozen=True, slots=True)
 class CurvePoint:
     """A point of the curve of balance in the units of its picture, and the weights that lead to it."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 
-from functions.organise.charts import bar, curve_points, fill_label, satisfaction, stack
+from functions.organise.charts import bar, curve_points, fill_label, result_words, satisfaction, stack
 from functions.organise.event_form import field_words
 from functions.organise.search import TABS
 from functions.organise.words import counted, local, short_moment
@@ -32,6 +32,8 @@ RUN_STATES = {
     "requested": "About to start",
     "running": "Under way",
     "draft": "Draft",
+    "draft-started": "The draft is started. Nobody is mailed before you publish it.",
+    "seed-replaced": "The seed is replaced. The event page says so.",
     "published": "Published",
     "superseded": "Published before",
     "failed": "Failed",
@@ -164,6 +166,7 @@ _pages.globals |= {
     "ordinal": ordinal,
     "in_words": in_words,
     "satisfaction": satisfaction,
+    "result_words": result_words,
     "curve_points": curve_points,
     "local": local,
     "mail_words": mail_words,

@@ -50,7 +50,7 @@ def start_run(event_id: str) -> Answer:
 
     with shown_again(lambda error: here.page("allocations.html", error=error, **_runs_facts(here, fields))):
         run = drafts.start(here.table, here.event, drafts.read_wish(fields), services().allocator, **here.by)
-    return created(202, drafts.short(run), f"{here.home}/allocations/{run.number}")
+    return created(202, drafts.short(run), f"{here.home}/allocations/{run.number}", "draft-started")
 
 
 @router.post("/organise/<event_id>/commitment")
@@ -62,7 +62,7 @@ def replace_seed(event_id: str) -> Answer:
     with shown_again(lambda error: here.page("allocations.html", error=error, **_runs_facts(here, fields))):
         state = replace_commitment(here.table, here.event.id, seed=drafts.read_wish(fields).seed, **here.by)
         Act.REPLACE_COMMITMENT.counted()
-    return created(200, {"commitment": digest_of(state.seed)}, f"{here.home}/allocations")
+    return created(200, {"commitment": digest_of(state.seed)}, f"{here.home}/allocations", "seed-replaced")
 
 
 @router.get("/organise/<event_id>/allocations/<number>")

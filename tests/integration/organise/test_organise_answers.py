@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from functions.organise.charts import curve_points, fill_label, percent
+from functions.organise.charts import curve_points, fill_label, percent, result_words
 from functions.organise.views import NOTICES, notice_words
 from shared.acts import Act, words_of
-from shared.models import Event
+from shared.models import Event, Run
 from shared.registrations import registrations_of
 from shared.table import Table
 from tests.support.factories import NOW
@@ -156,6 +156,23 @@ def test_how_full_an_event_is_in_words(taken: int, label: str) -> None:
 
 def test_shares_are_rounded_and_not_cut() -> None:
     assert [percent(19, 160), percent(1, 3), percent(2, 3), percent(1, 2), percent(0, 0)] == [12, 33, 67, 50, 0]
+
+
+def test_what_came_out_is_said_in_words_before_costs(event: Event) -> None:
+    run = Run.model_validate(
+        {
+            **{"event": "nature", "number": 1, "state": "draft", "requested_at": "", "updated_at": ""},
+            "result": {
+                **{"satisfaction": {"1": 50, "2": 35, "3": 15}, "weight": 2},
+                "objective": {"total": 66, "rank": 60, "balance": 6, "change": 0},
+            },
+        }
+    )
+    assert result_words(event, run) == [
+        "85 % of seats are a 1st or 2nd choice.",
+        "The latest choice that anybody got is the 3rd: 15 seats are one.",
+        "Over all workshops 3 heads are too many or too few of a kind.",
+    ]
 
 
 def test_weights_that_lead_to_one_allocation_share_a_point_of_the_curve() -> None:
