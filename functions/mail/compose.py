@@ -13,8 +13,9 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from email.header import Header
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import EmailPolicy
 from email.utils import format_datetime, formataddr, parseaddr
 from functools import cache
 from pathlib import Path
@@ -43,7 +44,25 @@ from shared.waiting_list import OFFER
 
 TEMPLATES = Path(__file__).parent / "templates"
 
-POLICY = SMTP.clone(cte_type="7bit")
+
+class HeaderPolicy(EmailPolicy):
+    """Folds `Subject` and the name in `From` as one run of encoded words.
+
+    The standard library encodes only the words that need it, and some of its releases lose or double the spaces in
+    between, or write none between two encoded words, which some mail servers refuse (python/cpython#144156).
+    """
+
+    def fold_binary(self, name: str, value: str) -> bytes:
+        """One header as it goes over the wire."""
+        text, address = (str(value), "") if name == "Subject" else parseaddr(str(value))
+        if name not in {"Subject", "From"} or text.isascii():
+            return super().fold_binary(name, value)
+        words = Header(text, "utf-8", header_name=name).encode(linesep=self.linesep)
+        end = f"{self.linesep} <{address}>" if address else ""
+        return f"{name}: {words}{end}{self.linesep}".encode("ascii")
+
+
+POLICY = HeaderPolicy(linesep="\r\n", cte_type="7bit")
 """Pure ASCII with lines of at most 78 characters, whatever the words; CR or LF in a header is refused."""
 
 SUBJECTS: Mapping[str, str] = {

@@ -16,7 +16,7 @@ from infra.cloud.lint import plain
 from shared.events import read_event
 from shared.mails import WINDOW, claim, put_back, read_mail
 from shared.models import Event, Mail
-from shared.registrations import register
+from shared.registrations import read_registration, register, save
 from shared.table import Table
 from shared.tokens import Keys
 from tests.support.factories import NOW, make_event, make_registration
@@ -95,6 +95,15 @@ def a_mail_is_stuck(road: Road) -> None:
     upkeep(road)
 
 
+def a_mail_fails(road: Road) -> None:
+    """Its address is none."""
+    mail = unsent(road)
+    person = read_registration(road.table, road.event, mail.registration)
+    assert person is not None
+    save(road.table, person, {"email": "a@b..example.org"}, now=road.clock.now)
+    road.mail.handler(queue_event(*naming(road.event, mail.id)), CONTEXT)
+
+
 def mails_bounce(road: Road) -> None:
     """Six of them."""
     for sent in road.ses.sent[:6]:
@@ -124,6 +133,7 @@ SITUATIONS: dict[str, Callable[[Road], None]] = {
     "AllocationFailed": an_allocation_fails,
     "MailLate": a_mail_waits,
     "MailStuck": a_mail_is_stuck,
+    "MailsFailed": a_mail_fails,
     "Bounces": mails_bounce,
     "Complaints": somebody_complains,
     "MailsDoubled": a_mail_goes_out_twice,
