@@ -161,9 +161,9 @@ def test_an_organisers_day_from_the_mailed_link_to_signing_out(
     tab(page, "Allocations")
     kept, fresh = row(page, "Allocation 2"), row(page, "Allocation 3")
     assert "keeps what is published 25" in kept
-    assert "proven best" in kept
-    assert kept.split()[-2:] == ["2", "1"]  # the file's weight, and one mail
-    assert fresh.split()[-2] == "9"
+    assert "proven best 2 0.25 a seed" in " ".join(kept.split())  # the file's weight, tolerance and seed
+    assert kept.split()[-1] == "1"  # one mail
+    assert "proven best 9 0.25 another seed" in " ".join(fresh.split())
 
     # The one that keeps is published; the other can no longer be.
     follow(page, "Allocation 2")
