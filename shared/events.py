@@ -19,6 +19,7 @@ from shared.state import fresh_state, read_state
 from shared.table import (
     AUDIT,
     EVENTS_PK,
+    PROGRAMMES,
     STATE_SK,
     Absent,
     ConditionFailedError,
@@ -26,17 +27,15 @@ from shared.table import (
     Table,
     Write,
     audit_sk,
-    delete,
     event_pk,
+    programmes_pk,
     put,
-    task_sk,
     update,
 )
+from shared.tasks import ALLOCATE_DUE, UPKEEP_DUE, task
 
-ALLOCATE_DUE = "allocate"
 """Part of the index `due` that the allocator works through."""
 
-UPKEEP_DUE = "upkeep"
 """Part of the index `due` that upkeep works through."""
 
 SENSITIVE_KEPT = timedelta(days=7)
@@ -225,22 +224,11 @@ def audit_lines(table: Table, event: str, *, before: str = "", about: str = "", 
     return table.query(event_pk(event), AUDIT, newest_first=True, after=before, where=where, size=most_wanted)
 
 
-def task(event: str, name: str, due: str, due_at: datetime, **facts: Any) -> Write:
-    """The write of something to do at a time; writing it again moves it."""
-    keys = {"pk": event_pk(event), "sk": task_sk(name)}
-    return put({**keys, "type": "task", "event": event, "task": name, "due": due, "due_at": utc(due_at), **facts})
-
-
-def forget_task(table: Table, event: str, name: str) -> None:
-    """Take a task off the list that can no longer be done."""
-    table.write(delete(event_pk(event), task_sk(name)))
-
-
 def _tasks(event: Event, state: EventState, now: datetime) -> Iterator[Write]:
     if event.draft:
         return
     at = event.allocates_at
-    if not state.published_run and state.allocated_for != utc(at):
+    if state.allocated_for != utc(at) and (not state.published_run or at > now):
         yield task(event.id, "allocation", ALLOCATE_DUE, at)
     for days in event.reminder_days:
         local = datetime.combine(event.date - timedelta(days=days), REMINDED_AT, tzinfo=event.zone)
@@ -283,7 +271,21 @@ def _broken_promises(table: Table, before: Event, after: Event, state: EventStat
             faults.append(f"capacities: {theme!r} has {seats} seats in round {slot!r} and {heads} are pinned to it")
     if state.confirmed > after.capacity:
         faults.append(f"registration.capacity: {after.capacity} places and {state.confirmed} people hold one")
+    published = programmes_of_event(table, after.id, state.published_run)
+    for theme, heads in sorted(Counter(theme for own in published for theme in own.values()).items()):
+        if theme not in themes:
+            faults.append(
+                f"themes: {theme!r} is gone and {heads} places in published programmes are in it; set its seats to 0, "
+                "publish a draft that keeps the rest, then remove it"
+            )
     return faults
+
+
+def programmes_of_event(table: Table, event: str, run: int) -> list[dict[str, str]]:
+    """The theme by round of every published programme."""
+    if not run:
+        return []
+    return [dict(row["workshops"]) for row in table.query(programmes_pk(event, run), PROGRAMMES, only=("workshops",))]
 
 
 def as_event(item: Mapping[str, Any]) -> Event:

@@ -552,6 +552,24 @@ class RunState(StrEnum):
     FAILED = "failed"
 
 
+class DayFacts(Model):
+    """The facts of a day that are printed with programmes: what people who were told them rely on.
+
+    `rounds` has the hours by round, `titles` the titles by theme, `rooms` the room by `theme@round`.
+    """
+
+    date: str
+    hours: str
+    venue: str
+    rounds: dict[str, str]
+    titles: dict[str, str]
+    rooms: dict[str, str] = {}
+
+    def workshop(self, theme: str, slot: str) -> tuple[str, str]:
+        """The title of a workshop and its room, "" for what is not known."""
+        return self.titles.get(theme, ""), self.rooms.get(f"{theme}@{slot}", "")
+
+
 class Run(Model):
     """One run of the allocator: who asked, what for, and what came out.
 
@@ -559,7 +577,7 @@ class Run(Model):
     `input_digest` is the `attendees.input_digest` of the question it answers. `seed_chosen` says that the seed was
     asked for with the run, and is not the event's.
     `attempts` counts how often it was taken up; before `retry_at` it is not taken up again. `error` says in a sentence
-    why it failed, or why the last attempt did, and what to do.
+    why it failed, or why the last attempt did, and what to do. `facts` are those of the day at its publication.
     """
 
     event: str
@@ -587,6 +605,7 @@ class Run(Model):
     retry_at: str = ""
     published_at: str = ""
     published_by: str = ""
+    facts: DayFacts | None = None
     updated_at: str
 
 

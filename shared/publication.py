@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 
 from shared.acts import Act
 from shared.commitment import breach
+from shared.edition import UNKNOWN, Facts, day_facts, facts_told, told_otherwise
 from shared.errors import ConflictError, StaleError
-from shared.events import ALLOCATE_DUE, as_event, audit, task
+from shared.events import as_event, audit
 from shared.mails import send
 from shared.models import Event, MailKind, Programme, Registration, RegistrationState, Run, RunState, utc
 from shared.registrations import still_holds_a_place
@@ -32,6 +33,7 @@ from shared.table import (
     task_sk,
     update,
 )
+from shared.tasks import ALLOCATE_DUE, task
 
 PEOPLE_A_WRITE = 40
 """People whose mails are written in one transaction: a check and a row each, below DynamoDB's hundred."""
@@ -70,11 +72,14 @@ def publish(table: Table, event: Event, run: Run, people: Iterable[Registration]
     if state.publishing_run:
         raise ConflictError(f"The mails of run {state.publishing_run} are still being written. Try again in a minute.")
     stored = table.get(EVENTS_PK, event.id)
-    stale = why_stale(table, as_event(stored) if stored else event, run, people)
+    event = as_event(stored) if stored else event
+    stale = why_stale(table, event, run, people)
     if stale:
         raise StaleError(stale)
+    facts = day_facts(event)
     published = {
         "state": RunState.PUBLISHED,
+        "facts": facts.model_dump(mode="json"),
         "published_at": utc(now),
         "published_by": actor,
         "updated_at": utc(now),
@@ -109,13 +114,22 @@ def publish(table: Table, event: Event, run: Run, people: Iterable[Registration]
         if "event" in error.refused:
             raise StaleError("The event file changed at this moment. Start a new draft.") from None
         raise StaleError("Somebody else published at the same moment. Reload the page.") from None
-    return run.model_copy(update=published)
+    return run.model_copy(update={**published, "facts": facts})
 
 
 def owed_mails(
-    people: Sequence[Registration], before: Mapping[str, Programme], after: Mapping[str, Programme]
+    people: Sequence[Registration],
+    before: Mapping[str, Programme],
+    after: Mapping[str, Programme],
+    facts: Facts = UNKNOWN,
 ) -> list[Owing]:
-    """Who hears of a publication, and by which mail: a first programme, or one that differs from the one they have."""
+    """Who hears of a publication, and by which mail: a first programme, or one that differs from what they were told.
+
+    Parameters
+    ----------
+    facts
+        What was printed with the programmes before, and what is printed with those after.
+    """
     owed: list[Owing] = []
     for one in sorted(people, key=lambda person: person.id):
         old, new = before.get(one.id), after.get(one.id)
@@ -123,7 +137,7 @@ def owed_mails(
             continue
         if new and not old:
             owed.append((one, "programme"))
-        elif old and (not new or new.workshops != old.workshops):
+        elif old and (not new or new.workshops != old.workshops or told_otherwise(facts, new.workshops)):
             owed.append((one, "programme-changed"))
     return owed
 
@@ -207,7 +221,9 @@ def write_programme_mails(
     written = _written(table, run)
     owed = [
         owing
-        for owing in owed_mails(people, before, programmes_of(table, event.id, run.number))
+        for owing in owed_mails(
+            people, before, programmes_of(table, event.id, run.number), facts_told(table, event, run)
+        )
         if owing[0].id not in written
     ]
     told = 0

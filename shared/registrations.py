@@ -43,6 +43,7 @@ from shared.table import (
     registration_sk,
     update,
 )
+from shared.tasks import place_late
 from shared.text import address_key
 
 OFFER_DUE = "offer"
@@ -171,7 +172,8 @@ def admit(
     _refuse_draft(event)
     stored = draft.model_copy(update={"state": RegistrationState.CONFIRMED})
     try:
-        table.write(*_entry(event, stored, now, ahead=True), *extra)
+        late = place_late(event, read_state(table, event.id), now)
+        table.write(*_entry(event, stored, now, ahead=True), *late, *extra)
     except ConditionFailedError as error:
         if "address" in error.refused:
             return None

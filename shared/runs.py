@@ -15,7 +15,7 @@ from typing import Any, Literal
 from shared.acts import Act
 from shared.attendees import attendees, input_digest
 from shared.errors import ConflictError, StaleError
-from shared.events import ALLOCATE_DUE, audit, task
+from shared.events import audit
 from shared.models import Event, EventState, Programme, Registration, RegistrationState, Run, RunState, utc
 from shared.state import read_state
 from shared.table import (
@@ -37,6 +37,7 @@ from shared.table import (
     task_sk,
     update,
 )
+from shared.tasks import ALLOCATE_DUE, task
 
 
 @dataclass(frozen=True, slots=True)

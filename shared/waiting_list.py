@@ -12,6 +12,7 @@ from shared.models import Event, EventState, Registration, RegistrationState, ut
 from shared.registrations import changed, registration_item, registrations_of, save
 from shared.state import read_state
 from shared.table import STATE_SK, Below, ConditionFailedError, Present, Table, event_pk, put, update
+from shared.tasks import place_late
 
 OFFER = timedelta(hours=48)
 """How long an offered place waits for an answer."""
@@ -59,7 +60,7 @@ def offer_places(table: Table, event: Event, *, now: datetime) -> int:
     return offered
 
 
-def accept_offer(table: Table, before: Registration, *, now: datetime) -> Registration:
+def accept_offer(table: Table, event: Event, before: Registration, *, now: datetime) -> Registration:
     """Take an offered place. Raises ConflictError when there is no offer, or it has run out."""
     if before.state is RegistrationState.CONFIRMED:
         return before
@@ -67,7 +68,8 @@ def accept_offer(table: Table, before: Registration, *, now: datetime) -> Regist
         raise ConflictError(OFFER_OVER)
     changes = {"state": RegistrationState.CONFIRMED, "offer_expires_at": ""}
     mail = send("confirmation", before.event, before.id, now=now, occasion=f"offer-{before.offers}")
-    return save(table, before, changes, now=now, extra=[mail])
+    late = place_late(event, read_state(table, event.id), now)
+    return save(table, before, changes, now=now, extra=[mail, *late])
 
 
 def expire_offer(table: Table, before: Registration, *, now: datetime) -> None:

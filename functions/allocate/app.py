@@ -24,8 +24,9 @@ from functions.allocate.model.result import Allocation
 from functions.allocate.solve import allocate, balance_curve
 from shared import settings
 from shared.attendees import attendees
+from shared.edition import Facts, day_facts
 from shared.errors import ConflictError, NotFoundError, StaleError
-from shared.events import ALLOCATE_DUE, forget_task, read_event
+from shared.events import read_event
 from shared.mails import tell_organisers
 from shared.models import Event, Model, Programme, Registration, RegistrationState, Run, RunState, WaitsFor, utc
 from shared.observability import fault, logger, metrics
@@ -48,6 +49,7 @@ from shared.runs import (
 )
 from shared.state import read_state
 from shared.table import Item, Table
+from shared.tasks import ALLOCATE_DUE, forget_task, strike_off
 
 LEASE = timedelta(seconds=int(settings.optional("LEASE_SECONDS", "900")))
 """As long as the function may run: an owner past it is not alive."""
@@ -166,7 +168,15 @@ def _do(item: Item, now: datetime, time_left: TimeLeft) -> None:
         case "allocation" if now >= event.ends_at:
             forget_task(table, event.id, name)
         case "allocation":
-            run = request_run(table, event, Wish(), actor=SCHEDULE, now=now, automatic=True)
+            published = read_state(table, event.id).published_run
+            wish = Wish(mode="keep") if published else Wish()
+            run = request_run(table, event, wish, actor=SCHEDULE, now=now, automatic=True)
+            carry_out(event, run, now, time_left)
+        case "late" if now >= event.ends_at or not read_state(table, event.id).published_run:
+            forget_task(table, event.id, name)
+        case "late":
+            run = request_run(table, event, Wish(mode="keep"), actor=SCHEDULE, now=now, automatic=True)
+            strike_off(table, item)
             carry_out(event, run, now, time_left)
         case "run":
             carry_out(event, _run(event, item["run"]), now, time_left)
@@ -222,7 +232,7 @@ def _find_and_store(
         "input_digest": allocation.input_digest,
         "people": len(people),
         "compared_with": state.published_run,
-        "mails": len(owed_mails(people, before, after)),
+        "mails": len(owed_mails(people, before, after, _facts(event, state.published_run))),
         "waits_for": waits_for,
         "error": "",
         "result": _figures(event, run, allocation),
@@ -235,11 +245,21 @@ def _find_and_store(
     return draft, at_once
 
 
+def _facts(event: Event, published: int) -> Facts:
+    """The facts that people were told by the published run, and those of the event file now."""
+    told = read_run(table, event.id, published) if published else None
+    return (told.facts if told else None, day_facts(event))
+
+
 def _waits_for(event: Event, run: Run, allocation: Allocation) -> WaitsFor:
-    """Why a draft of the schedule is not published by itself; "" if it is, or if an organiser asked for it."""
+    """Why a draft of the schedule is not published by itself; "" if it is, or if an organiser asked for it.
+
+    After a publication the schedule places those who came since, and what it changes for others is for an organiser
+    to publish.
+    """
     if not run.automatic:
         return ""
-    if event.allocation.publish == "after_review":
+    if event.allocation.publish == "after_review" or (run.mode == "keep" and allocation.moved):
         return "review"
     most = Fraction(event.allocation.most_gap) * max(allocation.bound, 0)
     return "gap" if allocation.gap > most else ""

@@ -12,7 +12,7 @@ import textwrap
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from email.header import Header
 from email.message import EmailMessage
 from email.policy import EmailPolicy
@@ -28,6 +28,7 @@ from shared import settings
 from shared.address_change import Step, sign_change
 from shared.calendar import calendar_file
 from shared.commitment import commitment
+from shared.edition import Facts, day_facts
 from shared.events import read_event
 from shared.i18n import N_, day, translations
 from shared.mails import mail_id, read_mail
@@ -191,6 +192,7 @@ def _facts(
         "commitment": "",
         "programme": None,
         "moved": [],
+        "day_before": {},
         "address_url": "",
         "name": "",
         "person": person,
@@ -275,10 +277,25 @@ def _what_changed(table: Table, event: Event, mail: Mail, programme: Programme |
         raise NothingToTellError("there is no programme, and none was told")
     if before is None:
         return {"kind": "programme"}
-    moved = list(changes(event, before.workshops, programme.workshops if programme else {}))
-    if not moved:
+    run = read_run(table, event.id, told)
+    facts = (run.facts if run else None, day_facts(event))
+    moved = list(changes(event, before.workshops, programme.workshops if programme else {}, facts))
+    day_before = _day_before(facts)
+    if not moved and not day_before:
         raise NothingToTellError("the programme is the one that was told before")
-    return {"kind": "programme-changed", "moved": moved}
+    return {"kind": "programme-changed", "moved": moved, "day_before": day_before}
+
+
+def _day_before(facts: Facts) -> dict[str, Any]:
+    """What a person was told of the date, the hours and the place of the day, where it differs from now."""
+    told, now = facts
+    if told is None or now is None:
+        return {}
+    names = ("date", "hours", "venue")
+    before = {name: getattr(told, name) if getattr(told, name) != getattr(now, name) else "" for name in names}
+    if not any(before.values()):
+        return {}
+    return {**before, "date": date.fromisoformat(before["date"]) if before["date"] else None}
 
 
 def _refuse_if_overtaken(table: Table, event: Event, mail: Mail, programme: Programme | None, published: int) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import time
 
+from shared.edition import UNKNOWN, Facts
 from shared.models import Event, Programme, Round
 
 
@@ -24,11 +25,15 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A round in which somebody's workshop is another than they were told; None: no workshop."""
+    """A round in which a person's workshop, its hours or its room differ from what they were told; None: no workshop.
+
+    `hours` are those that they were told, where these differ.
+    """
 
     slot: Round
     before: Line | None
     after: Line | None
+    hours: str = ""
 
 
 def the_day(event: Event, programme: Programme | None) -> list[Line]:
@@ -51,11 +56,27 @@ def workshops(event: Event, programme: Programme) -> list[Line]:
     return sorted((one for one in found if one), key=lambda line: line.start)
 
 
-def changes(event: Event, before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Change]:
-    """The rounds in which two programmes of one person differ."""
+def changes(
+    event: Event, before: Mapping[str, str], after: Mapping[str, str], facts: Facts = UNKNOWN
+) -> Iterator[Change]:
+    """The rounds in which two programmes of one person, or the facts printed with them, differ."""
+    told, now = facts
     for slot in event.rounds:
-        if before.get(slot.id) != after.get(slot.id):
-            yield Change(slot, own_workshop(event, before, slot), own_workshop(event, after, slot))
+        old, new = before.get(slot.id), after.get(slot.id)
+        was, becomes = own_workshop(event, before, slot), own_workshop(event, after, slot)
+        hours = ""
+        if told and now and old:
+            title, room = told.workshop(old, slot.id)
+            was = replace(was or Line(slot.start, slot.end, title), room=room) if title else was
+            if was and told.titles.get(old) != now.titles.get(old):
+                was = replace(was, title=title)
+            same_hours = told.rounds.get(slot.id) == now.rounds.get(slot.id)
+            hours = "" if same_hours else told.rounds.get(slot.id, "")
+            other_facts = bool(hours) or told.workshop(old, slot.id) != now.workshop(old, slot.id)
+        else:
+            other_facts = False
+        if old != new or (new and other_facts):
+            yield Change(slot, was, becomes, hours)
 
 
 def own_workshop(event: Event, chosen: Mapping[str, str], slot: Round) -> Line | None:

@@ -13,14 +13,17 @@ from functions.organise.charts import fill_label, percent
 from functions.organise.drafts import UNDER_WAY
 from functions.organise.search import in_tab, tab_counts
 from functions.organise.words import counted
+from shared.edition import day_facts
 from shared.events import REMINDED_AT
 from shared.mails import SesWait, mail_statuses
 from shared.models import Event, EventState, Registration, RegistrationState, Run, RunState, WaitsFor
 from shared.models import moment as moment_of
+from shared.publication import owed_mails
 from shared.registrations import HOLDS_A_PLACE, registrations_of
-from shared.runs import allocated, runs_of
+from shared.runs import allocated, programmes_of, runs_of
 from shared.state import read_state
-from shared.table import Table
+from shared.table import Table, event_pk, task_sk
+from shared.tasks import LATE
 
 WAITING: Mapping[WaitsFor, str] = {
     "": "Draft {} waits for you",
@@ -115,6 +118,7 @@ def read_overview(table: Table, event: Event, now: datetime) -> Overview:
     statuses = list(mail_statuses(table, event.id))
     mails = outbox.mail_counts(statuses)
     lacking = outbox.waiting_for_ses(statuses)
+    otherwise = _told_otherwise(table, event, people, runs, state) if now < event.ends_at else 0
     with_programme = allocated(table, event.id, state.published_run)
     return Overview(
         state=state,
@@ -126,9 +130,27 @@ def read_overview(table: Table, event: Event, now: datetime) -> Overview:
         last_out=outbox.last_out(table, mails["pending"], now) if not lacking else None,
         bounced=[person for person in people if in_tab(person, "bounced")],
         runs=runs,
-        coming=coming(event, state, now),
-        attention=list(attention(event, state, people, with_programme, mails, lacking, runs, now)),
+        coming=coming(event, state, now, _planned(table, event)),
+        attention=list(attention(event, state, people, with_programme, mails, lacking, runs, otherwise, now)),
     )
+
+
+def _planned(table: Table, event: Event) -> datetime | None:
+    """When the schedule allocates next; None when no task stands in the table."""
+    found = [table.get(event_pk(event.id), task_sk(name)) for name in ("allocation", LATE)]
+    return min((moment_of(task["due_at"]) for task in found if task), default=None)
+
+
+def _told_otherwise(
+    table: Table, event: Event, people: list[Registration], runs: Sequence[Run], state: EventState
+) -> int:
+    """How many people were told facts of the day that the event file has otherwise by now."""
+    run = next((run for run in runs if run.number == state.published_run), None)
+    facts = (run.facts if run else None, day_facts(event))
+    if run is None or facts[0] in (None, facts[1]):
+        return 0
+    programmes = programmes_of(table, event.id, run.number)
+    return len(owed_mails(people, programmes, programmes, facts))
 
 
 def demand(event: Event, people: Iterable[Registration]) -> list[Demand]:
@@ -173,8 +195,14 @@ def forecast(event: Event, state: EventState, people: Iterable[Registration], no
     )
 
 
-def coming(event: Event, state: EventState, now: datetime) -> list[Coming]:
-    """What happens next by itself, and when, the soonest first."""
+def coming(event: Event, state: EventState, now: datetime, planned: datetime | None = None) -> list[Coming]:
+    """What happens next by itself, and when, the soonest first.
+
+    Parameters
+    ----------
+    planned
+        When the schedule allocates next, after a publication; None when it does not.
+    """
     automatic = event.allocation.publish == "automatic"
     dates = [
         (event.opens_at, "Registration opens"),
@@ -182,9 +210,11 @@ def coming(event: Event, state: EventState, now: datetime) -> list[Coming]:
         (event.starts_at, "The day begins"),
         (event.retained_until, "Personal data is deleted"),
     ]
+    after = "and everybody is mailed their programme" if automatic else "as a draft, for you to look at and publish"
     if not state.published_run:
-        after = "and everybody is mailed their programme" if automatic else "as a draft, for you to look at and publish"
         dates.append((event.allocates_at, f"Everybody is allocated to workshops, {after}"))
+    elif planned:
+        dates.append((planned, "People without a programme get one; published programmes stay as they are"))
     for days in event.reminder_days:
         morning = datetime.combine(event.date - timedelta(days=days), REMINDED_AT, tzinfo=event.zone)
         dates.append((morning, "A reminder is mailed"))
@@ -200,6 +230,7 @@ def attention(
     mails: Mapping[str, int],
     lacking: Mapping[SesWait, int],
     runs: Sequence[Run],
+    otherwise: int,
     now: datetime,
 ) -> Iterator[Attention]:
     """What an organiser should look at.
@@ -214,10 +245,19 @@ def attention(
         The number of mails that wait for each thing that the account of SES lacks.
     runs
         Every allocation, the newest first.
+    otherwise
+        The number of people who were told other facts of the day than the event file has.
     """
     home = f"/organise/{event.id}"
     if runs and (told := _of_the_newest(runs[0], state)):
         yield Attention(told, f"{home}/allocations/{runs[0].number}")
+    if otherwise:
+        were = "1 person was" if otherwise == 1 else f"{otherwise} people were"
+        told = (
+            f"{were} told other hours, rooms, titles or another place than the event file has now: start a draft that "
+            "keeps what is published, read its mails, and publish it to tell them"
+        )
+        yield Attention(told, f"{home}/allocations")
     if state.published_run and now < event.ends_at:
         without = sum(
             person.state is RegistrationState.CONFIRMED and person.id not in with_programme for person in people

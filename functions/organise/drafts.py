@@ -17,6 +17,7 @@ from functions.organise.allocator import Allocator
 from functions.organise.words import counted
 from shared.acts import Act
 from shared.attendees import Wishes, WishReader, mean_costs
+from shared.edition import Facts, differing, facts_told
 from shared.errors import ConflictError, InvalidError, NotFoundError, StaleError
 from shared.http import Fields, invalid
 from shared.models import (
@@ -121,7 +122,8 @@ def publish_draft(
         raise ConflictError(f"Allocation {run.number} is {run.state.value}; only a draft can be published.")
     people = list(registrations_of(table, event.id))
     before = programmes_of(table, event.id, run.compared_with)
-    owed = len(owed_mails(people, before, programmes_of(table, event.id, run.number)))
+    after = programmes_of(table, event.id, run.number)
+    owed = len(owed_mails(people, before, after, facts_told(table, event, run)))
     if expected != owed:
         raise StaleError(
             f"This publication would write {counted(owed, 'mail')}, not {expected}. "
@@ -267,11 +269,17 @@ class DraftView:
     differences: list[Difference]
     owed: list[tuple[Registration, MailKind]]
     stale: str
+    facts: Facts
 
     @property
     def mails(self) -> int:
         """How many mails a publication would write now."""
         return len(self.owed)
+
+    def told_otherwise(self, registration: str) -> list[tuple[str, str]]:
+        """What this person was told of the day before, and what is true now, where that differs."""
+        after = self.after.get(registration)
+        return list(differing(self.facts, after.workshops)) if after and registration in self.before else []
 
 
 def read_draft(table: Table, event: Event, run: Run) -> DraftView:
@@ -280,8 +288,9 @@ def read_draft(table: Table, event: Event, run: Run) -> DraftView:
     after = programmes_of(table, event.id, run.number)
     before = programmes_of(table, event.id, run.compared_with)
     differing = differences(event, people.values(), before, after) if after else []
-    owed = owed_mails(list(people.values()), before, after) if after else []
-    return DraftView(run, people, before, after, differing, owed, _stale(table, event, run, people))
+    facts = facts_told(table, event, run)
+    owed = owed_mails(list(people.values()), before, after, facts) if after else []
+    return DraftView(run, people, before, after, differing, owed, _stale(table, event, run, people), facts)
 
 
 def _stale(table: Table, event: Event, run: Run, people: Mapping[str, Registration]) -> str:
@@ -393,5 +402,6 @@ def outbox_shown(event: Event, view: DraftView) -> Iterator[dict[str, Any]]:
             "kind": kind,
             "before": before.workshops if before else {},
             "after": after.workshops if after else {},
+            "told_otherwise": [list(pair) for pair in view.told_otherwise(person.id)],
             "reason": in_words(after.reason, event) if after else "",
         }

@@ -130,7 +130,9 @@ def take_place(token: str) -> Answer:
     """Accept an offered place."""
     refuse_other_sites(request())
     event, registration = find_own(token)
-    return act(token, event, registration, "place", lambda: accept_offer(web.table, registration, now=web.clock()))
+    return act(
+        token, event, registration, "place", lambda: accept_offer(web.table, event, registration, now=web.clock())
+    )
 
 
 @router.post("/r/<token>/withdrawal")

@@ -20,13 +20,14 @@ from botocore.config import Config
 from functions.upkeep.retention import forget_everybody, forget_sensitive_answers
 from shared import settings
 from shared.errors import StaleError, UnreadableEventError
-from shared.events import ALLOCATE_DUE, UPKEEP_DUE, as_event, read_event
+from shared.events import as_event, read_event
 from shared.mails import as_mail, busy_since, mails_due, mails_of, nudge, put_back, send
 from shared.models import Event, MailState, Registration, RegistrationState, moment, utc
 from shared.observability import fault, logger, metrics
 from shared.publication import PEOPLE_A_WRITE
 from shared.registrations import OFFER_DUE, as_registration, registrations_of, still_holds_a_place
-from shared.table import EVENTS_PK, ConditionFailedError, Item, Table, delete, event_pk, task_sk
+from shared.table import EVENTS_PK, ConditionFailedError, Item, Table
+from shared.tasks import ALLOCATE_DUE, UPKEEP_DUE, strike_off
 from shared.waiting_list import count_hourly, expire_offer, offer_places
 
 LOST_AFTER = timedelta(minutes=15)
@@ -219,7 +220,7 @@ def work_through(now: datetime, may_go_on: Callable[[], bool]) -> int:
     def work(item: Item) -> None:
         nonlocal done
         if _do(item, now, may_go_on):
-            _strike_off(item)
+            strike_off(table, item)
             done += 1
 
     _each("task", list(table.due(UPKEEP_DUE, utc(now))), work)
@@ -241,17 +242,14 @@ def _do(item: Item, now: datetime, may_go_on: Callable[[], bool]) -> bool:
     raise ValueError(f"nothing here knows how to do the task {item['task']!r}")
 
 
-def _strike_off(item: Item) -> None:
-    """Take a task off the list, unless it was put on it anew for another time."""
-    with suppress(ConditionFailedError):
-        table.write(delete(event_pk(item["event"]), task_sk(item["task"]), expect={"due_at": item["due_at"]}))
-
-
 def remind_everybody(event: Event, days: int, now: datetime, may_go_on: Callable[[], bool]) -> bool:
     """Write the reminders of one day, each once; whether all are written."""
     if read_event(table, event.id) is None or days not in event.reminder_days or now >= event.starts_at:
         return True  # retired, no longer wanted, or too late to be of use
-    reminded = {mail.registration for mail in mails_of(table, event.id, "reminder#") if mail.id.endswith(f"#{days}")}
+    occasion = f"{event.date:%Y%m%d}-{days}"  # a day that was moved is reminded of anew
+    reminded = {
+        mail.registration for mail in mails_of(table, event.id, "reminder#") if mail.id.endswith(f"#{occasion}")
+    }
     people = [
         one
         for one in registrations_of(table, event.id)
@@ -260,15 +258,15 @@ def remind_everybody(event: Event, days: int, now: datetime, may_go_on: Callable
     for start in range(0, len(people), PEOPLE_A_WRITE):
         if not may_go_on():
             return False
-        _remind(people[start : start + PEOPLE_A_WRITE], days, now)
+        _remind(people[start : start + PEOPLE_A_WRITE], occasion, now)
     metrics.add_metric("RemindersWritten", MetricUnit.Count, len(people))
     return True
 
 
-def _remind(people: Sequence[Registration], days: int, now: datetime) -> None:
+def _remind(people: Sequence[Registration], occasion: str, now: datetime) -> None:
     """Remind a group in one write; if somebody left or was reminded this moment, one by one."""
     writes = [
-        (still_holds_a_place(one.event, one.id), send("reminder", one.event, one.id, occasion=str(days), now=now))
+        (still_holds_a_place(one.event, one.id), send("reminder", one.event, one.id, occasion=occasion, now=now))
         for one in people
     ]
     try:

@@ -21,12 +21,12 @@ from infra.demo.attendees import make_attendees
 from infra.demo.http_client import Answer
 from infra.demo.local_stack import LocalDeployment, closing, soon
 from infra.demo.organiser import sign_in
-from shared.events import UPKEEP_DUE, task
 from shared.mails import claim, read_mail
 from shared.models import Event, Registration
 from shared.registrations import find_by_address, register, withdraw
 from shared.state import read_state
 from shared.table import event_pk
+from shared.tasks import UPKEEP_DUE, task
 from shared.tokens import Keys, sign_link
 from tests.support.factories import make_event, make_registration
 from tests.support.fake_ses import Sent, naming, queue_event, ses_event, stream_event

@@ -149,7 +149,7 @@ def every_kind(table: Table, keys: Keys, event: Event, language: str) -> dict[st
     mails["already-registered, offered"] = post.write(f"already-registered#{person.id}#{NOW:%Y%m%d%H}")
     offered = read_registration(table, event.id, person.id)
     assert offered is not None
-    accept_offer(table, offered, now=NOW)
+    accept_offer(table, event, offered, now=NOW)
     mails["confirmation"] = post.write(f"confirmation#{person.id}#offer-1")
     mails["already-registered"] = post.write(f"already-registered#{person.id}#{NOW:%Y%m%d%H}")
 

@@ -42,10 +42,10 @@ CHAPTERS: list[tuple[datetime, Callable[[Table], object], list[str]]] = [
     ),
     (
         NOW + 3 * HOUR,
-        lambda table: accept_offer(table, _person(table, "bob"), now=NOW + 3 * HOUR),
+        lambda table: accept_offer(table, EVENT, _person(table, "bob"), now=NOW + 3 * HOUR),
         ["confirmation#bob#offer-1"],
     ),
-    (REMINDING, lambda _: None, ["reminder#bob#1"]),  # the clock does it
+    (REMINDING, lambda _: None, [f"reminder#bob#{EVENT.date:%Y%m%d}-1"]),  # the clock does it
 ]
 """When, what happens, which mails it brings."""
 

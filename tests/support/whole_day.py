@@ -92,9 +92,19 @@ class Day:
         self.road.clock.now = self.event.ends_at + timedelta(minutes=1)
         self.road.run()
         self.organiser.sign_in(self.event)
+        self._import()
         for number, one in enumerate(self.ids.values()):
             change = {"organisation": f"Xylo{number:02d} Ltd"}
             assert self.organiser.patch(f"/organise/nature/people/{one}", change).status == 200
+
+    def _import(self) -> None:
+        """A list in which nothing is new, with a column that the organiser named."""
+        one = next(registrations_of(self.table, "nature"))
+        text = f"Wie,email,partner_type\n{one.name},{one.email},{one.partner_type}\n"
+        fields = {"csv": text, "columns": {"Wie": "name"}}
+        shown = self.organiser.post("/organise/nature/people/import", fields)
+        done = self.organiser.post("/organise/nature/people/import", {**fields, "expected": shown.json["expected"]})
+        assert (shown.status, done.status) == (200, 200), (shown.text, done.text)
 
     def link(self, one: str) -> str:
         return f"/r/{sign_link(self.keys, 'nature', one, 1)}"

@@ -313,7 +313,7 @@ def test_the_solver_gets_what_is_left_of_the_functions_time(
 def test_a_task_that_nothing_knows_how_to_do_is_a_fault_and_not_done(
     allocate: ModuleType, table: Table, event: Event
 ) -> None:
-    from shared.events import task
+    from shared.tasks import task
 
     table.write(task("nature", "alocation", "allocate", NOW))
 

@@ -99,7 +99,7 @@ def test_an_offer_that_runs_out_goes_to_the_next(table: Table, small: Event) -> 
     late = NOW + timedelta(days=3)
 
     with pytest.raises(ConflictError):
-        accept_offer(table, offered, now=late)
+        accept_offer(table, make_event(), offered, now=late)
     expire_offer(table, offered, now=late)
     offer_places(table, small, now=late)
 
@@ -201,7 +201,7 @@ class Life(RuleBasedStateMachine):
     def somebody_accepts(self, number: int) -> None:
         one = self.holder(number)
         if one is not None and one.state is RegistrationState.OFFERED and self.now.isoformat() < one.offer_expires_at:
-            accept_offer(self.table, one, now=self.now)
+            accept_offer(self.table, self.event, one, now=self.now)
 
     @rule(hours=st.integers(1, 60))
     def time_passes_and_offers_run_out(self, hours: int) -> None:

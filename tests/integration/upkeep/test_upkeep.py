@@ -209,7 +209,7 @@ def test_who_holds_a_place_is_reminded_once(road: Road, table: Table, enter: Cal
     for minute in range(3):
         at(road, DAY_BEFORE + minute * MINUTE)
 
-    assert reminders() == ["reminder#p1#1"]
+    assert reminders() == ["reminder#p1#20260416-1"]
     assert "TASK#reminder#1" not in personal_rows()
 
 
@@ -255,7 +255,7 @@ def test_reminders_that_outlast_the_time_go_on_the_next_minute(
         done = road.upkeep.remind_everybody(event, 1, DAY_BEFORE, lambda allowed=allowed: next(allowed, False))
         assert done == (minute >= 2)  # two, two, the last one
 
-    assert reminders() == [f"reminder#{one.id}#1" for one in people]
+    assert reminders() == [f"reminder#{one.id}#20260416-1" for one in people]
 
 
 def test_who_leaves_while_reminders_are_written_is_not_reminded(
@@ -275,7 +275,7 @@ def test_who_leaves_while_reminders_are_written_is_not_reminded(
 
     at(road, DAY_BEFORE)
 
-    assert reminders() == ["reminder#p2#1"]
+    assert reminders() == ["reminder#p2#20260416-1"]
 
 
 def test_a_task_that_was_moved_meanwhile_stays_on_the_list(
@@ -441,7 +441,7 @@ def test_one_row_that_cannot_be_read_keeps_no_other_waiting(
 
     assert rows("nature")["confirmation#p2"]["state"] == "pending"
     assert states(table)["p3"] == "offered"
-    assert reminders() == ["reminder#p2#1"]
+    assert reminders() == ["reminder#p2#20260416-1"]
     assert {"OldestUnsentMailMinutes", "MailsStuckSending", "PlacesOffered"} <= road.measured.keys()
 
 

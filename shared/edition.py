@@ -1,0 +1,71 @@
+"""What a publication makes true for people: the facts of the day that are printed with their programmes.
+
+Each published run keeps the facts as they were. A person is owed a mail when the programme, or a fact printed with it,
+differs from the one of the publication before; the number of the run is the number of the edition, and the SEQUENCE of
+the calendar entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from shared.models import DayFacts, Event, Run
+from shared.runs import read_run
+from shared.table import Table
+
+Facts = tuple[DayFacts | None, DayFacts | None]
+"""The facts that people were told, and those that a publication would tell; None: not known, so nothing differs."""
+
+UNKNOWN: Facts = (None, None)
+
+
+def day_facts(event: Event) -> DayFacts:
+    """The facts of the day as the event file has them now, in the event's own language."""
+    event = event.in_language(event.language)
+    begins, ends = event.starts_at.astimezone(event.zone), event.ends_at.astimezone(event.zone)
+    return DayFacts(
+        date=event.date.isoformat(),
+        hours=f"{begins:%H:%M}–{ends:%H:%M}",
+        venue=f"{event.venue.name}, {event.venue.address}",
+        rounds={slot.id: f"{slot.start:%H:%M}–{slot.end:%H:%M}" for slot in event.rounds},
+        titles={theme.id: theme.title for theme in event.themes},
+        rooms={
+            f"{theme.id}@{slot.id}": room
+            for theme in event.themes
+            for slot in event.rounds
+            if (room := event.room(theme.id, slot.id))
+        },
+    )
+
+
+def facts_told(table: Table, event: Event, run: Run) -> Facts:
+    """The facts that people were told by the publication before a run, and those that go with the run itself."""
+    before = read_run(table, event.id, run.compared_with) if run.compared_with else None
+    return (before.facts if before else None, run.facts or day_facts(event))
+
+
+def printed(facts: DayFacts, workshops: Mapping[str, str]) -> tuple[str, ...]:
+    """What of the facts stands in the mail of a person with these workshops, in the order of the day."""
+    own = sorted((facts.rounds.get(slot, ""), *facts.workshop(theme, slot)) for slot, theme in workshops.items())
+    return (facts.date, facts.hours, facts.venue, *(" ".join(line) for line in own))
+
+
+def told_otherwise(facts: Facts, workshops: Mapping[str, str]) -> bool:
+    """Whether a person who keeps these workshops was told other facts than those that are true now."""
+    told, now = facts
+    return told is not None and now is not None and printed(told, workshops) != printed(now, workshops)
+
+
+def differing(facts: Facts, workshops: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """What a person with these workshops was told, and what is true now, for each fact that differs."""
+    told, now = facts
+    if told is None or now is None:
+        return
+    for name in ("date", "hours", "venue"):
+        if getattr(told, name) != getattr(now, name):
+            yield getattr(told, name), getattr(now, name)
+    for slot, theme in workshops.items():
+        before = " ".join(filter(None, (told.rounds.get(slot, ""), *told.workshop(theme, slot))))
+        after = " ".join(filter(None, (now.rounds.get(slot, ""), *now.workshop(theme, slot))))
+        if before != after:
+            yield before, after

@@ -1,0 +1,187 @@
+"""What people were told: a changed room, day or place is told to exactly the people it concerns, and once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from types import ModuleType
+
+import pytest
+from icalendar import Calendar
+
+from functions.mail.compose import NothingToTellError
+from shared.errors import ConflictError
+from shared.events import put_event, read_event
+from shared.mails import mails_of
+from shared.models import Event, RegistrationState
+from shared.registrations import registrations_of
+from shared.runs import runs_of
+from shared.state import read_state
+from shared.table import Table, update
+from shared.tokens import Keys
+from tests.support.factories import NOW
+from tests.support.mail_samples import Letters, entry_of, text_of
+from tests.support.organiser_client import CONTEXT, Client, at, fill, make_crowd
+
+HOME = "/organise/nature"
+PEOPLE = 8
+
+pytestmark = pytest.mark.promise("P18")
+
+
+@pytest.fixture
+def publish(organiser: Client, allocate: ModuleType, table: Table) -> Callable[..., int]:
+    """Have a draft made and published, its mails written; how many mails there were."""
+
+    def do(mode: str) -> int:
+        number = organiser.post(f"{HOME}/allocations", {"mode": mode}).json["number"]
+        allocate.handler({"event": "nature", "run": number}, CONTEXT)
+        mails = int(organiser.get(f"{HOME}/allocations/{number}").json["mails"])
+        answer = organiser.post(f"{HOME}/allocations/{number}/publication", {"expected_mails": mails})
+        assert answer.status == 202, answer.text
+        allocate.handler({"event": "nature", "publication": number}, CONTEXT)
+        return mails
+
+    return do
+
+
+@pytest.fixture
+def told(table: Table, event: Event, organiser: Client, publish: Callable[..., int]) -> Event:
+    """Eight people who were told their programmes."""
+    fill(table, event, make_crowd(event, PEOPLE, NOW), NOW)
+    assert publish("fresh") == PEOPLE
+    return event
+
+
+def change(table: Table, event: Event, **changes: object) -> Event:
+    """Change the event file, as an organiser does."""
+    changed = Event.model_validate({**event.model_dump(), **changes})
+    put_event(table, changed, actor="o", now=NOW)
+    return changed
+
+
+def all_sent(table: Table) -> None:
+    """SES took the first programmes."""
+    for row in mails_of(table, "nature", "programme#"):
+        table.write(update("MAIL#nature", row.id, assign={"state": "sent"}, remove=["due", "due_at"]))
+
+
+def moved_to_the_auditorium(event: Event) -> list[dict[str, object]]:
+    themes = [theme.model_dump() for theme in event.themes]
+    return [{**theme, "rooms": "Auditorium"} if theme["id"] == "vision" else theme for theme in themes]
+
+
+def concerned(table: Table, theme: str) -> set[str]:
+    """The people with a workshop of this theme in the published programmes."""
+    run = read_state(table, "nature").published_run
+    rows = table.query(f"RUN#nature#{run:06}", "PROGRAMME#")
+    return {row["registration"] for row in rows if theme in row["workshops"].values()}
+
+
+def test_a_room_that_changes_is_told_to_the_people_in_it_old_and_new(
+    table: Table, told: Event, keys: Keys, organiser: Client, publish: Callable[..., int]
+) -> None:
+    """The overview counts them; a draft that keeps has exactly their mails; the calendar entry follows."""
+    event = change(table, told, themes=moved_to_the_auditorium(told))
+    there = concerned(table, "vision")
+    assert 0 < len(there) < PEOPLE
+    asked = [item["what"] for item in organiser.get(HOME).json["attention"]]
+    assert any(what.startswith(f"{len(there)} people were told other hours, rooms") for what in asked)
+
+    assert publish("keep") == len(there)
+
+    mails = list(mails_of(table, "nature", "programme-changed"))
+    assert {mail.registration for mail in mails} == there
+    all_sent(table)
+    letter = Letters(table, keys, event).write(mails[0].id)
+    assert "Auditorium" in text_of(letter)
+    assert "Before:" in text_of(letter)
+    [entry] = Calendar.from_ical(entry_of(letter) or b"").walk("VEVENT")
+    assert (entry["SEQUENCE"], "Auditorium" in str(entry["DESCRIPTION"])) == (2, True)
+    assert not any("told other" in item["what"] for item in organiser.get(HOME).json["attention"])
+    assert publish("keep") == 0
+
+
+def test_a_day_that_moves_is_told_to_everybody(
+    table: Table, told: Event, keys: Keys, publish: Callable[..., int]
+) -> None:
+    event = change(table, told, date=(told.date + timedelta(days=7)).isoformat())
+
+    assert publish("keep") == PEOPLE
+
+    all_sent(table)
+    mail = next(mails_of(table, "nature", "programme-changed"))
+    text = text_of(Letters(table, keys, event).write(mail.id))
+    assert "The date, the hours or the place of the day have changed." in text
+    assert f"{told.date.day} {told.date:%B %Y}" in text
+    assert f"{event.date.day} {event.date:%B %Y}" in text
+
+
+def test_a_change_that_no_mail_prints_is_told_to_nobody(
+    table: Table, told: Event, organiser: Client, publish: Callable[..., int]
+) -> None:
+    change(table, told, summary="Another summary.")
+
+    assert not any("told other" in item["what"] for item in organiser.get(HOME).json["attention"])
+    assert publish("keep") == 0
+
+
+def test_the_schedule_never_replaces_programmes_that_organisers_published(
+    table: Table, told: Event, allocate: ModuleType, organiser: Client
+) -> None:
+    """Published by hand before the deadline: at the deadline only newcomers are placed (findings/cases.md)."""
+    before = {row["registration"]: row["workshops"] for row in table.query("RUN#nature#000001", "PROGRAMME#")}
+    fill(table, told, make_crowd(told, PEOPLE + 2, NOW)[PEOPLE:], NOW)
+    planned = [item["what"] for item in organiser.get(HOME).json["coming"]]
+    assert "People without a programme get one; published programmes stay as they are" in planned
+
+    allocate.work_through(told.allocates_at + timedelta(minutes=1))
+
+    state = read_state(table, "nature")
+    after = {row["registration"]: row["workshops"] for row in table.query(f"RUN#nature#{state.published_run:06}")}
+    assert state.published_run == 2
+    assert {who: after[who] for who in before} == before
+    assert len(after) == PEOPLE + 2
+    assert list(mails_of(table, "nature", "programme-changed")) == []
+
+
+def test_a_person_who_is_confirmed_after_the_publication_gets_a_programme_by_itself(
+    app: ModuleType, table: Table, told: Event, allocate: ModuleType, organiser: Client
+) -> None:
+    allocate.work_through(told.allocates_at + timedelta(minutes=1))
+    at(app, told.allocates_at + timedelta(minutes=1))
+    organiser.sign_in(told)
+    person = {"name": "P", "email": "late@example.org", "partner_type": "ngo"}
+    assert organiser.post(f"{HOME}/people", person).status == 201
+    runs = len(list(runs_of(table, "nature")))
+
+    allocate.work_through(told.allocates_at + timedelta(minutes=2))
+    assert len(list(runs_of(table, "nature"))) == runs, "late people are placed together, a little later"
+    allocate.work_through(told.allocates_at + timedelta(minutes=30))
+
+    late = next(one for one in registrations_of(table, "nature") if one.email == "late@example.org")
+    assert late.state is RegistrationState.CONFIRMED
+    assert [mail.kind for mail in mails_of(table, "nature", registration=late.id)] == ["confirmation", "programme"]
+    assert list(mails_of(table, "nature", "programme-changed")) == []
+    assert list(table.due("allocate", "2027")) == []
+
+
+def test_a_theme_in_published_programmes_cannot_leave_the_file_untold(table: Table, told: Event) -> None:
+    """Otherwise the calendar of these people would answer 500."""
+    with pytest.raises(ConflictError, match=r"'vision' is gone and .* places in published programmes are in it"):
+        change(table, told, themes=[theme.model_dump() for theme in told.themes if theme.id != "vision"])
+
+
+def test_a_mail_whose_change_was_taken_back_tells_nothing(
+    table: Table, told: Event, keys: Keys, publish: Callable[..., int]
+) -> None:
+    change(table, told, themes=moved_to_the_auditorium(told))
+    publish("keep")
+    all_sent(table)
+    mail = next(mails_of(table, "nature", "programme-changed"))
+    current = read_event(table, "nature")
+    assert current is not None
+    back = change(table, current, themes=[theme.model_dump() for theme in told.themes])
+
+    with pytest.raises(NothingToTellError):
+        Letters(table, keys, back).write(mail.id)
