@@ -72,12 +72,16 @@ NOT_ASKED = {
     "door_emails": {"door_emails": ["door@example.org"]},
     "reminder_days": {"reminder_days": [1]},
     "retention_days": {"retention_days": 30},
+    "held_in": {"held_in": "Dutch"},
+    "labels": {"labels": {"partner_type": "Class"}},
+    "ranking": {"ranking": {"least": 1, "most": 3}},
+    "registration.organisation": {"registration": {**REGISTRATION, "organisation": "not_asked"}},
     "questions": {"questions": [{"id": "diet", "kind": "text", "label": "Diet"}]},
 }
 """Changes of the event file that leave the question as it is, by field."""
 
-NEVER_CHANGES = {"id", "allocation.seed"}
-"""The seed changes by replacing the commitment only."""
+NEVER_CHANGES = {"id", "draft", "allocation.seed"}
+"""The seed changes by replacing the commitment only, and nobody registers for an event that is a draft."""
 
 
 @pytest.fixture
