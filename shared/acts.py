@@ -38,6 +38,7 @@ class Act(StrEnum):
     SIGN_OUT = "sign-out", "signed out", "OrganisersSignedOut"
     PUT_EVENT = "put-event", "put the event file", "EventFilesPut"
     RETIRE_EVENT = "retire-event", "retired the event", "EventsRetired"
+    CANCEL_EVENT = "cancel-event", "cancelled the day", "DaysCancelled"
     REQUEST_ALLOCATION = "request-allocation", "asked for an allocation", "AllocationsRequested"
     PUBLISH = "publish", "published", "AllocationsPublished"
     REPLACE_COMMITMENT = "replace-commitment", "replaced the committed seed", "CommitmentsReplaced"

@@ -17,13 +17,14 @@ def calendar_file(
 ) -> bytes:
     """The day of one person: the same UID for ever, a higher `sequence` for every later truth.
 
-    The confirmation has sequence 0, a published run its number. Who has withdrawn gets the entry cancelled. No own
+    The confirmation has sequence 0, a published run its number. Who has withdrawn, and everybody once the
+    day is cancelled, gets the entry cancelled. No own
     link stands in it: people pass calendars on.
     """
     language = event.language_for(person.language)
     event = event.in_language(language)
     _ = translations(language).gettext
-    gone = person.state is RegistrationState.WITHDRAWN
+    gone = event.cancelled or person.state is RegistrationState.WITHDRAWN
     calendar = Calendar()
     calendar.add("PRODID", "-//Parcours//EN")
     calendar.add("VERSION", "2.0")

@@ -8,6 +8,8 @@ from shared.i18n import N_
 
 BUSY = N_("The service is very busy at this moment. Nothing was changed. Please try again in half a minute.")
 
+CANCELLED = N_("This day is cancelled.")
+
 UNREADABLE_EVENT = N_(
     "The description of this event cannot be read at this moment. Nothing that was stored is lost. "
     "Please try again later."

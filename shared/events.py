@@ -98,6 +98,8 @@ def put_event(
         raise StaleError(CHANGED_MEANWHILE)
     if seen is not None and seen != (stored["updated_at"] if stored else ""):
         raise StaleError(CHANGED_MEANWHILE)
+    cancelled_at = stored.get("cancelled_at", "") if stored else ""
+    event = event.marked(cancelled=bool(cancelled_at))
     if before or unreadable:
         refuse_broken_promises(table, before or event, event, state)
     document = {
@@ -106,6 +108,7 @@ def put_event(
         "type": "event",
         "document": event.model_dump_json(exclude_defaults=True),
         "updated_at": utc(now),
+        **({"cancelled_at": cancelled_at} if cancelled_at else {}),
     }
     seed = _seed(event, old, state, now, unreadable=unreadable)
     try:
@@ -227,6 +230,10 @@ def audit_lines(table: Table, event: str, *, before: str = "", about: str = "", 
 def _tasks(event: Event, state: EventState, now: datetime) -> Iterator[Write]:
     if event.draft:
         return
+    yield task(event.id, "sensitive", UPKEEP_DUE, min(event.ends_at + SENSITIVE_KEPT, event.retained_until))
+    yield task(event.id, "retention", UPKEEP_DUE, event.retained_until)
+    if event.cancelled:
+        return
     at = event.allocates_at
     if state.allocated_for != utc(at) and (not state.published_run or at > now):
         yield task(event.id, "allocation", ALLOCATE_DUE, at)
@@ -234,8 +241,6 @@ def _tasks(event: Event, state: EventState, now: datetime) -> Iterator[Write]:
         local = datetime.combine(event.date - timedelta(days=days), REMINDED_AT, tzinfo=event.zone)
         if local > now:
             yield task(event.id, f"reminder#{days}", UPKEEP_DUE, local, days=days)
-    yield task(event.id, "sensitive", UPKEEP_DUE, min(event.ends_at + SENSITIVE_KEPT, event.retained_until))
-    yield task(event.id, "retention", UPKEEP_DUE, event.retained_until)
 
 
 def refuse_broken_promises(table: Table, before: Event, after: Event, state: EventState) -> None:
@@ -291,7 +296,7 @@ def programmes_of_event(table: Table, event: str, run: int) -> list[dict[str, st
 def as_event(item: Mapping[str, Any]) -> Event:
     """The event in a stored item. Raises UnreadableEventError, whatever is wrong with the row."""
     try:
-        return Event.model_validate(json.loads(item["document"]))
+        return Event.model_validate(json.loads(item["document"])).marked(cancelled=bool(item.get("cancelled_at")))
     except (KeyError, TypeError, ValueError) as error:
         logger.error("event cannot be read", extra={"event_id": item.get("sk"), **fault(error)})
         raise UnreadableEventError from None

@@ -22,6 +22,7 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    PrivateAttr,
     StringConstraints,
     Tag,
     model_validator,
@@ -279,6 +280,7 @@ class Event(Model):
     ] = []
     retention_days: Annotated[int, Field(ge=0, le=3650, strict=True)] = 90
     questions: Annotated[list[Question], Field(max_length=50)] = []
+    _cancelled: bool = PrivateAttr(default=False)
 
     def __eq__(self, other: object) -> bool:
         """Equal in every language: a text in several languages compares as a `str` by one of them only."""
@@ -294,6 +296,17 @@ class Event(Model):
             for name in self.__class__.model_fields:
                 object.__setattr__(self, name, getattr(own, name))
         return self
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether organisers cancelled the day: the stored row says so (`shared.cancellation`), and no event file."""
+        return self._cancelled
+
+    def marked(self, *, cancelled: bool) -> Event:
+        """The same event, cancelled or not."""
+        event = self.model_copy()
+        event._cancelled = cancelled  # of a copy that nobody else has
+        return event
 
     @property
     def spoken(self) -> tuple[str, ...]:
@@ -368,8 +381,8 @@ class Event(Model):
         return self.ends_at.astimezone(UTC) + timedelta(days=self.retention_days)
 
     def is_open(self, now: datetime) -> bool:
-        """Whether people may register or change at `now`; never in a draft."""
-        return not self.draft and self.opens_at <= now < self.closes_at
+        """Whether people may register or change at `now`; never in a draft, nor once the day is cancelled."""
+        return not self.draft and not self.cancelled and self.opens_at <= now < self.closes_at
 
     def theme(self, theme_id: str) -> Theme:
         """The theme with this id. Raises KeyError when there is none."""
@@ -496,7 +509,7 @@ class Registration(Model):
 MailKind = Literal[
     "confirmation", "already-registered", "waiting-list", "place-offered", "programme", "programme-changed",
     "reminder", "withdrawn", "erased", "sign-in", "address-check", "address-changed",
-    "allocation-failed", "draft-ready",
+    "allocation-failed", "draft-ready", "day-cancelled",
 ]  # fmt: skip
 
 FailureKind = Literal["", "none-exists", "not-in-time", "bad-data", "fault", "stopped"]

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from shared.acts import Act
 from shared.commitment import breach
 from shared.edition import UNKNOWN, Facts, day_facts, facts_told, told_otherwise
-from shared.errors import ConflictError, StaleError
+from shared.errors import CANCELLED, ConflictError, StaleError
 from shared.events import as_event, audit
 from shared.mails import send
 from shared.models import Event, MailKind, Programme, Registration, RegistrationState, Run, RunState, utc
@@ -73,6 +73,8 @@ def publish(table: Table, event: Event, run: Run, people: Iterable[Registration]
         raise ConflictError(f"The mails of run {state.publishing_run} are still being written. Try again in a minute.")
     stored = table.get(EVENTS_PK, event.id)
     event = as_event(stored) if stored else event
+    if event.cancelled:
+        raise ConflictError(f"{CANCELLED} Nothing can be published any more.")
     stale = why_stale(table, event, run, people)
     if stale:
         raise StaleError(stale)

@@ -12,7 +12,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
-from shared.errors import ConflictError, StaleError, TooBusyError
+from shared.errors import CANCELLED, ConflictError, StaleError, TooBusyError
 from shared.i18n import N_
 from shared.mails import mail_id, send
 from shared.models import Event, EventState, MailKind, Registration, RegistrationState, utc
@@ -64,6 +64,7 @@ OWN_MAILS: tuple[MailKind, ...] = (
     "waiting-list",
     "place-offered",
     "reminder",
+    "day-cancelled",
     "withdrawn",
     "address-changed",
 )
@@ -131,7 +132,7 @@ def register(
     -------
     The stored registration and True, or the one that already holds the address and False.
     """
-    _refuse_draft(event)
+    _refuse_closed_event(event)
     answered = table.get(IDEMPOTENCY_PK, once) if once else None
     if answered and _still_stands(table, event.id, answered["registration"]):
         return draft, False
@@ -169,7 +170,7 @@ def admit(
     Returns None, with nothing changed and nobody told, when the address is registered already.
     Raises ConflictError when every place is taken.
     """
-    _refuse_draft(event)
+    _refuse_closed_event(event)
     stored = draft.model_copy(update={"state": RegistrationState.CONFIRMED})
     try:
         late = place_late(event, read_state(table, event.id), now)
@@ -184,8 +185,10 @@ def admit(
     return stored
 
 
-def _refuse_draft(event: Event) -> None:
-    """Raise ConflictError for an event that nobody but its organisers may see yet."""
+def _refuse_closed_event(event: Event) -> None:
+    """Raise ConflictError for an event that nobody but its organisers may see yet, or whose day is cancelled."""
+    if event.cancelled:
+        raise ConflictError(CANCELLED)
     if event.draft:
         raise ConflictError("This event is a draft, which only its organisers see. Open it first, then add people.")
 

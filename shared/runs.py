@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from shared.acts import Act
 from shared.attendees import attendees, input_digest
-from shared.errors import ConflictError, StaleError
+from shared.errors import CANCELLED, ConflictError, StaleError
 from shared.events import audit
 from shared.models import Event, EventState, Programme, Registration, RegistrationState, Run, RunState, utc
 from shared.state import read_state
@@ -136,6 +136,8 @@ def why_stale(table: Table, event: Event, run: Run, people: Iterable[Registratio
 
 def request_run(table: Table, event: Event, wish: Wish, *, actor: str, now: datetime, automatic: bool = False) -> Run:
     """Ask for a run; while one is under way, that one is the answer. The allocator takes it up within a minute."""
+    if event.cancelled:
+        raise ConflictError(f"{CANCELLED} Nobody is allocated any more.")
     for _ in range(5):
         state = read_state(table, event.id)
         active = read_run(table, event.id, state.active_run)

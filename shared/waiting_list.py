@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from datetime import datetime, timedelta
 
-from shared.errors import ConflictError
+from shared.errors import CANCELLED, ConflictError
 from shared.i18n import N_
 from shared.mails import send
 from shared.models import Event, EventState, Registration, RegistrationState, utc
@@ -26,7 +26,7 @@ def offer_places(table: Table, event: Event, *, now: datetime) -> int:
     The place is held while the offer stands. Safe to repeat and to run twice at once.
     """
     state = read_state(table, event.id)
-    if not state.waiting or state.confirmed >= event.capacity or now >= event.starts_at:
+    if event.cancelled or not state.waiting or state.confirmed >= event.capacity or now >= event.starts_at:
         return 0
     waiting = sorted(
         (one for one in registrations_of(table, event.id) if one.state is RegistrationState.WAITING),
@@ -64,6 +64,8 @@ def accept_offer(table: Table, event: Event, before: Registration, *, now: datet
     """Take an offered place. Raises ConflictError when there is no offer, or it has run out."""
     if before.state is RegistrationState.CONFIRMED:
         return before
+    if event.cancelled:
+        raise ConflictError(CANCELLED)
     if before.state is not RegistrationState.OFFERED or utc(now) >= before.offer_expires_at:
         raise ConflictError(OFFER_OVER)
     changes = {"state": RegistrationState.CONFIRMED, "offer_expires_at": ""}

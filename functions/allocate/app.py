@@ -161,7 +161,7 @@ def _do(item: Item, now: datetime, time_left: TimeLeft) -> None:
     """Do one task. Raises ValueError for a task that nothing here knows how to do."""
     event = read_event(table, item["event"])
     name = item["task"]
-    if event is None:  # retired since
+    if event is None or (event.cancelled and name != "run"):  # retired or cancelled since; a run ends as a draft
         forget_task(table, item["event"], name)
         return
     match name:

@@ -81,18 +81,29 @@ SUBJECTS: Mapping[str, str] = {
     "address-changed": N_("Your email address was changed: {title}"),
     "allocation-failed": N_("The allocation failed: {title}"),
     "draft-ready": N_("An allocation waits for you: {title}"),
+    "day-cancelled": N_("Cancelled: {title}, {day}"),
 }
 
 PROGRAMMES: tuple[MailKind, ...] = ("programme", "programme-changed")
 
-WITH_CALENDAR = ("confirmation", "withdrawn", "reminder", *PROGRAMMES)
+WITH_CALENDAR = ("confirmation", "withdrawn", "reminder", "day-cancelled", *PROGRAMMES)
 """Mails that carry the calendar entry, so that it follows what they say."""
 
-BY_NAME = ("place-offered", "reminder", *PROGRAMMES)
+BY_NAME = ("place-offered", "reminder", "day-cancelled", *PROGRAMMES)
 """Mails that no stranger's form can trigger; the others greet nobody by the name that was typed."""
 
 ABOUT_A_RUN: Mapping[str, RunState] = {"allocation-failed": RunState.FAILED, "draft-ready": RunState.DRAFT}
 """Mails to organisers about a run, and the state in which the run still is what they say."""
+
+POINTLESS_ONCE_CANCELLED = (
+    "confirmation",
+    "waiting-list",
+    "place-offered",
+    "reminder",
+    *PROGRAMMES,
+    *ABOUT_A_RUN,
+)
+"""Mails about a day that takes place."""
 
 ALWAYS_TOLD = ("erased", "sign-in", "address-changed", *ABOUT_A_RUN)
 """Mails that stand on their own: they carry their address, and do not depend on how the registration stands."""
@@ -139,7 +150,7 @@ def compose(table: Table, keys: Keys, mail: Mail, *, now: datetime) -> Letter:
     to = _deliverable(mail.to or (person.email if person else ""))
     facts = _facts(table, keys, event, mail, person, language, now)
     entry = None
-    if person and facts["kind"] in WITH_CALENDAR:
+    if person and facts["kind"] in WITH_CALENDAR and facts["has_entry"]:
         entry = _calendar(event, person, facts, now)
     sender = _sender(facts["kind"], event)
     return Letter(to, sender, _raw(event, facts, to, sender, entry, now))
@@ -149,6 +160,8 @@ def _refuse_if_pointless(event: Event, mail: Mail, person: Registration | None, 
     """Raise NothingToTellError when the moment of this mail has passed."""
     if mail.kind == "sign-in" and now >= moment(mail.created_at) + SIGN_IN_FOR:
         raise NothingToTellError("the link has run out")
+    if event.cancelled and mail.kind in POINTLESS_ONCE_CANCELLED:
+        raise NothingToTellError("the day is cancelled")
     if mail.kind in ALWAYS_TOLD:
         return
     if person is None:
@@ -166,7 +179,7 @@ def _refuse_if_pointless(event: Event, mail: Mail, person: Registration | None, 
     }.get(mail.kind)
     if needed and person.state is not needed:
         raise NothingToTellError(f"the registration is {person.state.value}")
-    if mail.kind in (*PROGRAMMES, "reminder") and now >= event.ends_at:
+    if mail.kind in (*PROGRAMMES, "reminder", "day-cancelled") and now >= event.ends_at:
         raise NothingToTellError("the day is over")
 
 
@@ -186,6 +199,7 @@ def _facts(
         "closes_at": event.closes_at.astimezone(event.zone),
         "allocates_at": event.allocates_at.astimezone(event.zone),
         "is_open": event.is_open(now),
+        "has_entry": person is not None and person.state in (RegistrationState.CONFIRMED, RegistrationState.WITHDRAWN),
         "offer_hours": OFFER // timedelta(hours=1),
         "is_allocated": now >= event.allocates_at,
         "published_run": 0,
@@ -342,7 +356,7 @@ def _is_a_name(name: str) -> bool:
 
 def _calendar(event: Event, person: Registration, facts: Mapping[str, Any], now: datetime) -> bytes:
     """The one entry of this person's calendar, as of this mail."""
-    gone = person.state is RegistrationState.WITHDRAWN
+    gone = event.cancelled or person.state is RegistrationState.WITHDRAWN
     sequence = facts["published_run"] + 1 if gone else facts["run"]
     url = settings.public_url()
     return calendar_file(event, person, facts["programme"], sequence=sequence, public_url=url, now=now)

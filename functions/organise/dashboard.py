@@ -118,7 +118,7 @@ def read_overview(table: Table, event: Event, now: datetime) -> Overview:
     statuses = list(mail_statuses(table, event.id))
     mails = outbox.mail_counts(statuses)
     lacking = outbox.waiting_for_ses(statuses)
-    otherwise = _told_otherwise(table, event, people, runs, state) if now < event.ends_at else 0
+    otherwise = _told_otherwise(table, event, people, runs, state) if now < event.ends_at and not event.cancelled else 0
     with_programme = allocated(table, event.id, state.published_run)
     return Overview(
         state=state,
@@ -203,6 +203,8 @@ def coming(event: Event, state: EventState, now: datetime, planned: datetime | N
     planned
         When the schedule allocates next, after a publication; None when it does not.
     """
+    if event.cancelled:
+        return [Coming(event.retained_until.astimezone(event.zone), "Personal data is deleted")]
     automatic = event.allocation.publish == "automatic"
     dates = [
         (event.opens_at, "Registration opens"),
@@ -249,7 +251,9 @@ def attention(
         The number of people who were told other facts of the day than the event file has.
     """
     home = f"/organise/{event.id}"
-    if runs and (told := _of_the_newest(runs[0], state)):
+    if event.cancelled:
+        yield Attention("This day is cancelled: see what became of the mails that say so", f"{home}/mails")
+    elif runs and (told := _of_the_newest(runs[0], state)):
         yield Attention(told, f"{home}/allocations/{runs[0].number}")
     if otherwise:
         were = "1 person was" if otherwise == 1 else f"{otherwise} people were"
@@ -258,7 +262,7 @@ def attention(
             "keeps what is published, read its mails, and publish it to tell them"
         )
         yield Attention(told, f"{home}/allocations")
-    if state.published_run and now < event.ends_at:
+    if state.published_run and now < event.ends_at and not event.cancelled:
         without = sum(
             person.state is RegistrationState.CONFIRMED and person.id not in with_programme for person in people
         )

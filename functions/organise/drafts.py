@@ -84,7 +84,7 @@ def read_publication(fields: Fields) -> int:
     try:
         return Publication.model_validate(fields).expected_mails
     except ValidationError as error:
-        raise invalid(error, {"missing": "Send the number of mails that this publication would write"}) from None
+        raise invalid(error, {"missing": "Send the number of mails that this would write"}) from None
 
 
 def find_run(table: Table, event: Event, number: str) -> Run:

@@ -8,11 +8,14 @@ from datetime import datetime
 from typing import Any
 
 from functions.organise.sessions import Role, role_in
+from functions.organise.words import counted
 from shared.acts import Act
+from shared.cancellation import cancel_day, reached
 from shared.errors import ConflictError, ForbiddenError, InvalidError, StaleError
 from shared.event_file import EventFileError, check_event, parse_event
 from shared.events import put_event, retire_event
 from shared.models import Event
+from shared.registrations import registrations_of
 from shared.state import read_state
 from shared.table import EVENTS_PK, Table
 
@@ -112,6 +115,21 @@ def retire(table: Table, event: Event, *, actor: str, now: datetime) -> None:
     """Take an event off the pages. Raises ConflictError while the event lies ahead and people hold a place."""
     retire_event(table, event, actor=actor, now=now)
     Act.RETIRE_EVENT.counted()
+
+
+def cancel(table: Table, event: Event, expected: int, *, actor: str, now: datetime) -> None:
+    """Cancel the day if that writes exactly the mails that the organiser agreed to.
+
+    Raises ConflictError or StaleError, with nothing changed.
+    """
+    mails = len(reached(registrations_of(table, event.id)))
+    if expected != mails:
+        raise StaleError(
+            f"Cancelling the day would write {counted(mails, 'mail')}, not {expected}. "
+            "Read this page again and confirm."
+        )
+    cancel_day(table, event, actor=actor, now=now)
+    Act.CANCEL_EVENT.counted()
 
 
 def version(event: Event) -> str:

@@ -365,7 +365,7 @@ def _act(changes: Mapping[str, Any]) -> Act:
 
 
 def send_again(table: Table, event: Event, person: Registration, *, actor: str, now: datetime) -> MailKind:
-    """Send a person again what they should have: their programme once there is one, else how they stand.
+    """Send a person again what they should have: that the day is cancelled, their programme, or how they stand.
 
     Raises ConflictError when they have withdrawn or it was sent within this minute.
     """
@@ -378,7 +378,7 @@ def send_again(table: Table, event: Event, person: Registration, *, actor: str, 
         RegistrationState.OFFERED: "place-offered",
         RegistrationState.CONFIRMED: "programme" if has_programme else "confirmation",
     }
-    mail_kind = by_state[person.state]
+    mail_kind: MailKind = "day-cancelled" if event.cancelled else by_state[person.state]
     occasion = f"again-{now:%Y%m%d%H%M}"
     try:
         table.write(

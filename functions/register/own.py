@@ -14,7 +14,15 @@ from functions.register.web import Answer, done, language_of, reply, request, sh
 from shared import settings
 from shared.address_change import Step, ask_move, carry_out, named_in, still_stands
 from shared.check_in_code import check_in_code
-from shared.errors import ClosedError, ConflictError, NotFoundError, ParcoursError, StaleError, TooManyRequestsError
+from shared.errors import (
+    CANCELLED,
+    ClosedError,
+    ConflictError,
+    NotFoundError,
+    ParcoursError,
+    StaleError,
+    TooManyRequestsError,
+)
 from shared.events import read_event
 from shared.http import Fields, answer, as_json, read_fields, refuse_other_sites, shown_again, wants_json
 from shared.i18n import N_
@@ -145,8 +153,8 @@ def withdraw_own(token: str) -> Answer:
 
     def leave() -> Registration:
         now = web.clock()
-        if now >= event.ends_at:
-            raise ClosedError(DAY_IS_OVER)
+        if event.cancelled or now >= event.ends_at:
+            raise ClosedError(CANCELLED if event.cancelled else DAY_IS_OVER)
         after = withdraw(web.table, registration, now=now)
         if registration.state is not RegistrationState.WITHDRAWN:
             web.count("Withdrawn")
@@ -177,7 +185,7 @@ def show_calendar(token: str) -> Answer:
     event, registration = find_own(token)
     state = read_state(web.table, event.id)
     programme = programme_of(web.table, event.id, state.published_run, registration.id)
-    sequence = state.published_run + (registration.state is RegistrationState.WITHDRAWN)
+    sequence = state.published_run + (event.cancelled or registration.state is RegistrationState.WITHDRAWN)
     body = calendar_file(
         event, registration, programme, sequence=sequence, public_url=settings.public_url(), now=web.clock()
     )
@@ -292,7 +300,9 @@ def own_page(
         offer_ends=views.offer_ends(event, registration),
         offer_hours=views.OFFER_HOURS,
         may_change=views.may_change(event, registration, now),
-        may_withdraw=registration.state is not RegistrationState.WITHDRAWN and now < event.ends_at,
+        may_withdraw=registration.state is not RegistrationState.WITHDRAWN
+        and not event.cancelled
+        and now < event.ends_at,
         phase=views.registration_phase(event, now),
         now=now,
         done=(request().query_string_parameters or {}).get("done", ""),
@@ -314,8 +324,8 @@ def own_facts(event: Event, registration: Registration) -> dict[str, Any]:
 
 
 def programme_for(event: Event, registration: Registration) -> Programme | None:
-    """The published programme of a person who has a place."""
-    if registration.state is not RegistrationState.CONFIRMED:
+    """The published programme of a person who has a place; none once the day is cancelled."""
+    if event.cancelled or registration.state is not RegistrationState.CONFIRMED:
         return None
     return programme_of(web.table, event.id, read_state(web.table, event.id).published_run, registration.id)
 

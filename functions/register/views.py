@@ -10,7 +10,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 
 from shared.commitment import commitment
-from shared.errors import ClosedError, ParcoursError
+from shared.errors import CANCELLED, ClosedError, ParcoursError
 from shared.http import read_cookie
 from shared.i18n import N_, language_for
 from shared.models import Event, EventState, Programme, Registration, RegistrationState, moment
@@ -61,7 +61,9 @@ def places(state: EventState) -> str:
 
 
 def registration_phase(event: Event, now: datetime) -> str:
-    """Whether registration is `ahead`, `open` or `closed`."""
+    """Whether registration is `ahead`, `open` or `closed`, or the day is `cancelled`."""
+    if event.cancelled:
+        return "cancelled"
     if now < event.opens_at:
         return "ahead"
     return "open" if event.is_open(now) else "closed"
@@ -69,6 +71,8 @@ def registration_phase(event: Event, now: datetime) -> str:
 
 def require_open(event: Event, now: datetime) -> None:
     """Raise ClosedError unless people may register and change now."""
+    if event.cancelled:
+        raise ClosedError(CANCELLED)
     if not event.is_open(now):
         raise ClosedError(NOT_YET_OPEN if now < event.opens_at else CLOSED)
 
@@ -128,6 +132,8 @@ def own_registration(
     if registration.new_email:
         facts["new_email"] = registration.new_email
     facts["changes_until"] = event.closes_at.isoformat()
+    if event.cancelled:
+        facts["cancelled"] = True
     facts["may_change"] = may_change(event, registration, now)
     if among_first:
         facts["among_first"] = among_first

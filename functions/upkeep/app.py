@@ -7,7 +7,7 @@ fault keeps no other waiting; it is raised at the end.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,14 +19,16 @@ from botocore.config import Config
 
 from functions.upkeep.retention import forget_everybody, forget_sensitive_answers
 from shared import settings
+from shared.cancellation import reached, still_reached
 from shared.errors import StaleError, UnreadableEventError
 from shared.events import as_event, read_event
 from shared.mails import as_mail, busy_since, mails_due, mails_of, nudge, put_back, send
-from shared.models import Event, MailState, Registration, RegistrationState, moment, utc
+from shared.models import Event, MailState, RegistrationState, moment, utc
 from shared.observability import fault, logger, metrics
 from shared.publication import PEOPLE_A_WRITE
 from shared.registrations import OFFER_DUE, as_registration, registrations_of, still_holds_a_place
-from shared.table import EVENTS_PK, ConditionFailedError, Item, Table
+from shared.state import read_state
+from shared.table import EVENTS_PK, ConditionFailedError, Item, Table, Write
 from shared.tasks import ALLOCATE_DUE, UPKEEP_DUE, strike_off
 from shared.waiting_list import count_hourly, expire_offer, offer_places
 
@@ -235,6 +237,8 @@ def _do(item: Item, now: datetime, may_go_on: Callable[[], bool]) -> bool:
     match item["task"].partition("#")[0]:
         case "reminder":
             return remind_everybody(event, item["days"], now, may_go_on)
+        case "cancellation":
+            return tell_of_cancellation(event, now, may_go_on)
         case "sensitive":
             return forget_sensitive_answers(table, event, now, may_go_on)
         case "retention":
@@ -244,8 +248,13 @@ def _do(item: Item, now: datetime, may_go_on: Callable[[], bool]) -> bool:
 
 def remind_everybody(event: Event, days: int, now: datetime, may_go_on: Callable[[], bool]) -> bool:
     """Write the reminders of one day, each once; whether all are written."""
-    if read_event(table, event.id) is None or days not in event.reminder_days or now >= event.starts_at:
-        return True  # retired, no longer wanted, or too late to be of use
+    if (
+        event.cancelled
+        or read_event(table, event.id) is None
+        or days not in event.reminder_days
+        or now >= event.starts_at
+    ):
+        return True  # cancelled, retired, no longer wanted, or too late to be of use
     occasion = f"{event.date:%Y%m%d}-{days}"  # a day that was moved is reminded of anew
     reminded = {
         mail.registration for mail in mails_of(table, event.id, "reminder#") if mail.id.endswith(f"#{occasion}")
@@ -258,19 +267,34 @@ def remind_everybody(event: Event, days: int, now: datetime, may_go_on: Callable
     for start in range(0, len(people), PEOPLE_A_WRITE):
         if not may_go_on():
             return False
-        _remind(people[start : start + PEOPLE_A_WRITE], occasion, now)
+        _write_group(
+            (still_holds_a_place(one.event, one.id), send("reminder", one.event, one.id, occasion=occasion, now=now))
+            for one in people[start : start + PEOPLE_A_WRITE]
+        )
     metrics.add_metric("RemindersWritten", MetricUnit.Count, len(people))
     return True
 
 
-def _remind(people: Sequence[Registration], occasion: str, now: datetime) -> None:
-    """Remind a group in one write; if somebody left or was reminded this moment, one by one."""
-    writes = [
-        (still_holds_a_place(one.event, one.id), send("reminder", one.event, one.id, occasion=occasion, now=now))
-        for one in people
-    ]
+def tell_of_cancellation(event: Event, now: datetime, may_go_on: Callable[[], bool]) -> bool:
+    """Write the mails that a cancelled day owes, each once; whether all are written."""
+    told = {mail.registration for mail in mails_of(table, event.id, "day-cancelled#")}
+    people = [one for one in reached(registrations_of(table, event.id)) if one.id not in told]
+    for start in range(0, len(people), PEOPLE_A_WRITE):
+        if not may_go_on():
+            return False
+        held = read_state(table, event.id).mail_held  # anew for each: a hold shall stop what is still to be written
+        _write_group(
+            (still_reached(one.event, one.id), send("day-cancelled", one.event, one.id, now=now, held=held))
+            for one in people[start : start + PEOPLE_A_WRITE]
+        )
+    return True
+
+
+def _write_group(mails: Iterable[tuple[Write, Write]]) -> None:
+    """Write checks and mails in one transaction; if a person left or was told this moment, one by one."""
+    writes = list(mails)
     try:
-        table.write(*(write for pair in writes for write in pair))
+        table.write(*itertools.chain.from_iterable(writes))
     except ConditionFailedError:
         for pair in writes:
             with suppress(ConditionFailedError):

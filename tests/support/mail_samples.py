@@ -162,6 +162,12 @@ def every_kind(table: Table, keys: Keys, event: Event, language: str) -> dict[st
     mails["programme-changed"] = post.tell("programme-changed", person.id, run=3)
     mails["reminder"] = post.tell("reminder", person.id)
 
+    row = table.get("EVENTS", event.id)
+    assert row is not None
+    table.put_all([{**row, "cancelled_at": "2026-03-02"}])
+    mails["day-cancelled"] = post.tell("day-cancelled", person.id)
+    table.put_all([row])
+
     post.now = NOW
     holder = find_by_address(table, event.id, person.email)
     assert holder is not None

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 from urllib.parse import quote
 
 from functions.organise import audit_list, dashboard, event_files, exports, people, sessions, web
+from functions.organise.drafts import read_publication
 from functions.organise.routes import setup
 from functions.organise.sessions import Role
 from functions.organise.uploads import read_upload
 from functions.organise.web import (
     Answer,
+    Visit,
     created,
     done,
     make_router,
@@ -22,9 +25,11 @@ from functions.organise.web import (
     signed_in,
     visit,
 )
+from shared.cancellation import REACHED, reached
 from shared.errors import ParcoursError
-from shared.http import see_other, shown_again, wants_json
+from shared.http import read_fields, see_other, shown_again, wants_json
 from shared.new_event import example
+from shared.registrations import registrations_of
 
 router = make_router()
 
@@ -117,6 +122,33 @@ def retire(event_id: str) -> Answer:
     here = visit(event_id)
     event_files.retire(here.table, here.event, **here.by)
     return done("/organise", "retired")
+
+
+@router.get("/organise/<event_id>/cancellation")
+def show_cancellation(event_id: str) -> Answer:
+    """What cancelling the day does, how many mails it writes, and what they say."""
+    here = visit(event_id)
+    facts = _cancellation(here)
+    return here.reply({"cancelled": here.event.cancelled, "mails": facts["mails"]}, "cancellation.html", **facts)
+
+
+@router.post("/organise/<event_id>/cancellation")
+def cancel(event_id: str) -> Answer:
+    """Cancel the day, if that still writes exactly the mails that were agreed to."""
+    here = visit(event_id)
+    fields = read_fields(request())
+
+    with shown_again(lambda error: here.page("cancellation.html", error=error, **_cancellation(here))):
+        expected = read_publication(fields)
+        event_files.cancel(here.table, here.event, expected, **here.by)
+    return here.done("", "day-cancelled", number=expected)
+
+
+def _cancellation(here: Visit) -> dict[str, Any]:
+    """What the page of the cancellation shows: the people who are told, by their state."""
+    counts = Counter(person.state for person in reached(registrations_of(here.table, here.event.id)))
+    told = [(state.value, counts[state]) for state in REACHED if counts[state]]
+    return {"here": "setup", "mails": counts.total(), "told": told, "linked": False}
 
 
 @router.get("/organise/<event_id>/audit")

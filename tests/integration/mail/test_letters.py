@@ -32,7 +32,15 @@ from tests.unit.test_catalogues import SLOT, pairs
 
 Mails = dict[str, EmailMessage]
 
-WITH_ENTRY = {"confirmation", "confirmation, allocated", "programme", "programme-changed", "reminder", "withdrawn"}
+WITH_ENTRY = {
+    "confirmation",
+    "confirmation, allocated",
+    "programme",
+    "programme-changed",
+    "reminder",
+    "withdrawn",
+    "day-cancelled",
+}
 LONGEST_LINE = 78
 
 
@@ -215,10 +223,12 @@ def test_one_entry_follows_a_person_through_every_mail(mails: Mails) -> None:
         "programme-changed": 3,
         "reminder": 3,
         "withdrawn": 4,
+        "day-cancelled": 4,
     }
-    assert {name for name, (calendar, _) in entries.items() if calendar["METHOD"] == "CANCEL"} == {"withdrawn"}
-    assert {str(one["STATUS"]) for name, (_, one) in entries.items() if name != "withdrawn"} == {"CONFIRMED"}
-    assert str(entries["withdrawn"][1]["STATUS"]) == "CANCELLED"
+    gone = {"withdrawn", "day-cancelled"}
+    assert {name for name, (calendar, _) in entries.items() if calendar["METHOD"] == "CANCEL"} == gone
+    assert {str(one["STATUS"]) for name, (_, one) in entries.items() if name not in gone} == {"CONFIRMED"}
+    assert {str(entries[name][1]["STATUS"]) for name in gone} == {"CANCELLED"}
 
 
 def test_an_entry_is_valid_and_holds_the_day_the_workshops_and_no_secret(mails: Mails) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from functions.mail.pace import Pacer
 from functions.upkeep.app import LOST_AFTER, MOST_NUDGES
+from shared.cancellation import cancel_day
 from shared.events import put_event, read_event, retire_event
 from shared.mails import WINDOW, claim, read_mail, send
 from shared.models import Event, RegistrationState, moment, utc
@@ -237,6 +238,42 @@ def test_nobody_is_reminded_of_what_is_off(
     assert "TASK#reminder#1" not in personal_rows()
 
 
+def test_a_cancelled_day_is_told_once_to_everybody_and_nothing_else_is(
+    road: Road, table: Table, event: Event, enter: Callable[..., None]
+) -> None:
+    """Whatever call upkeep dies at; nobody is offered a place or reminded after it."""
+    enter(4)
+    first = read_registration(table, "nature", "p1")
+    assert first is not None
+    withdraw(table, first, now=NOW)
+    at(road, NOW + MINUTE)
+    assert states(table) == {"p1": "withdrawn", "p2": "confirmed", "p3": "offered", "p4": "waiting"}
+    cancel_day(table, event, actor="organiser@example.org", now=NOW + MINUTE)
+    tasks = {row["task"] for row in table.query("EVENT#nature", "TASK#")}
+    assert tasks == {"cancellation", "sensitive", "retention"}
+    told = {f"day-cancelled#{one}" for one in ("p2", "p3", "p4")}
+
+    begin, moment_of_death, died = Snapshot(), 0, True
+    while died:
+        begin.restore()
+        with road.faults.at([moment_of_death]):
+            try:
+                road.upkeep.work_through(NOW + 2 * MINUTE, lambda: True)
+                died = False
+            except Crash:
+                moment_of_death += 1
+        road.upkeep.work_through(NOW + 3 * MINUTE, lambda: True)
+        assert {key for key in rows("nature") if "cancelled" in key} == told
+        assert "TASK#cancellation" not in personal_rows()
+    assert moment_of_death > 10
+
+    road.run()
+    at(road, NOW + MINUTE + OFFER)
+    at(road, DAY_BEFORE)
+    assert states(table) == {"p1": "withdrawn", "p2": "confirmed", "p3": "waiting", "p4": "waiting"}
+    assert sorted(road.taken) == sorted({*told, "withdrawn#p1"})
+
+
 def test_reminders_that_outlast_the_time_go_on_the_next_minute(
     road: Road, table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -263,15 +300,15 @@ def test_who_leaves_while_reminders_are_written_is_not_reminded(
 ) -> None:
     """The others of the same write are."""
     enter(2)
-    remind = road.upkeep._remind
+    write_group = road.upkeep._write_group
 
     def overtaken(*arguments: Any) -> None:
         person = read_registration(table, "nature", "p1")
         assert person is not None
         withdraw(table, person, now=DAY_BEFORE)
-        remind(*arguments)
+        write_group(*arguments)
 
-    monkeypatch.setattr(road.upkeep, "_remind", overtaken)
+    monkeypatch.setattr(road.upkeep, "_write_group", overtaken)
 
     at(road, DAY_BEFORE)
 
