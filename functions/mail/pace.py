@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit
@@ -55,6 +55,7 @@ class Pacer:
         self._table, self._ses, self._clock, self._sleep = table, ses, clock, sleep
         self._slots: deque[int] = deque()
         self._rate, self._rate_read_at = SANDBOX_RATE, float("-inf")
+        self._quota: dict[str, int] = {}
 
     def wait(self, patience: float) -> None:
         """Return when the next mail may start. Raises OutOfTimeError when that takes more than `patience` seconds."""
@@ -95,7 +96,7 @@ class Pacer:
             start = max(now, found["next"] if found else 0)
             busy_since = found["busy_since"] if found and found["next"] + BREAK >= now else now
             known = {"next": found["next"]} if found else {"pk": Absent()}
-            taken = {"next": start + gap * count, "busy_since": busy_since, "gap": gap}
+            taken = {"next": start + gap * count, "busy_since": busy_since, "gap": gap, **self._quota}
             try:
                 self._table.write(update(*_KEY, assign=taken, expect=known))
             except ConditionFailedError:
@@ -106,7 +107,9 @@ class Pacer:
         """What SES allows this account a second; the last known value when SES does not answer."""
         if self._clock() - self._rate_read_at > RATE_SECONDS:
             try:
-                told = float(self._ses.get_account()["SendQuota"]["MaxSendRate"])
+                quota = self._ses.get_account()["SendQuota"]
+                told = float(quota["MaxSendRate"])
+                self._quota = _of_a_day(quota)
             except (BotoCoreError, ClientError, KeyError) as error:
                 logger.warning("sending rate not read", extra={"why": type(error).__name__})
             else:
@@ -114,3 +117,9 @@ class Pacer:
                 metrics.add_metric("SendingRate", MetricUnit.CountPerSecond, self._rate)
             self._rate_read_at = self._clock()
         return self._rate
+
+
+def _of_a_day(quota: Mapping[str, Any]) -> dict[str, int]:
+    """Mails that SES allows in 24 hours, and how many of them are left; nothing where it sets no limit (−1)."""
+    daily, sent = int(quota.get("Max24HourSend", -1)), int(quota.get("SentLast24Hours", 0))
+    return {"daily": daily, "left": max(0, daily - sent)} if daily > 0 else {}

@@ -131,12 +131,17 @@ def waiting_for_ses(mails: Iterable[MailStatus]) -> dict[SesWait, int]:
 
 
 def last_out(table: Table, pending: int, now: datetime) -> datetime | None:
-    """When the last of the pending mails will be out, at the rate that SES allows; None without any, or unknown."""
+    """When the last of the pending mails will be out, at the rate and the daily quota that SES allows.
+
+    Beyond what is left of the quota each further quota takes a day. None without a mail, or without a known rate.
+    """
     found = table.get(LIMIT_PK, MAIL_RATE_SK)
     if not pending or found is None or "gap" not in found:
         return None
     begins = max(now, datetime.fromtimestamp(int(found["next"]) / 1000, tz=UTC))
-    return begins + timedelta(milliseconds=int(found["gap"]) * pending)
+    daily, left = int(found.get("daily", 0)), int(found.get("left", 0))
+    days = -(-max(0, pending - left) // daily) if daily else 0
+    return begins + timedelta(milliseconds=int(found["gap"]) * pending) + timedelta(days=days)
 
 
 def failed_mails(table: Table, event: Event) -> list[Mail]:

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
+from functions.organise.outbox import last_out
 from shared.event_file import parse_event
 from shared.events import audit_lines, put_event, read_event
 from shared.mails import DUE, mails_of
@@ -394,3 +395,20 @@ def test_failed_mails_are_sent_again_by_their_exact_number_and_pages_say_what_se
     again = {mail.id: (mail.state.value, mail.error) for mail in mails_of(table, "nature", "confirmation")}
     assert again[first.id] == again[second.id] == ("pending", "")
     assert [line["act"] for line in audit_lines(table, "nature")].count("send-failed-again") == 1
+
+
+@pytest.mark.parametrize(
+    ("row", "minutes"),
+    [({}, 1000 / 60), ({"daily": 500, "left": 1000}, 1000 / 60), ({"daily": 400, "left": 200}, 1000 / 60 + 2 * 1440)],
+)
+def test_the_last_mail_is_out_after_the_rate_and_the_daily_quota(
+    table: Table, row: dict[str, int], minutes: float
+) -> None:
+    """A thousand mails at one a second; beyond the quota of 24 hours the rest waits for the next days."""
+    rate = {"pk": "LIMIT", "sk": "mail-rate", "next": int(NOW.timestamp() * 1000), "gap": 1000, **row}
+    table.put_all([rate])
+
+    found = last_out(table, 1000, NOW)
+
+    assert found is not None
+    assert (found - NOW).total_seconds() / 60 == pytest.approx(minutes)
