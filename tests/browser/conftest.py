@@ -7,12 +7,17 @@ from datetime import datetime
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT  # type: ignore[import-untyped]
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from shared.models import Event
 from shared.table import Table
 from tests.browser.serving import serve
 from tests.support.factories import NOW
+
+SLOW = 60_000
+"""Milliseconds that a page may take on a slow machine before something is wrong with it."""
+
+expect.set_options(timeout=SLOW)
 
 RULES = {
     "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
@@ -44,7 +49,7 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
         context = browser.new_context(**{"reduced_motion": "reduce", **options})  # type: ignore[arg-type]
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(5000)
+        page.set_default_timeout(SLOW)
         page.goto(address)
         return page
 

@@ -36,7 +36,7 @@ def test_a_new_mail_appears_in_the_list_by_itself(open_page: Open) -> None:
 
         deliver(mailbox, "https://example.org/")
 
-        expect(page.get_by_role("link", name="Your place")).to_be_visible(timeout=30_000)
+        expect(page.get_by_role("link", name="Your place")).to_be_visible()
 
 
 def deliver(mailbox: Mailbox, link: str) -> None:

@@ -19,7 +19,7 @@ from shared.events import put_event
 from shared.runs import Wish, request_run
 from shared.table import Table
 from shared.tokens import Keys
-from tests.browser.conftest import accessibility_faults
+from tests.browser.conftest import SLOW, accessibility_faults
 from tests.browser.organising import HELPER, organised_event, organiser_site, sideways, sign_in
 from tests.support.factories import NOW, event_data
 from tests.support.organiser_client import Client, fill, make_crowd
@@ -219,7 +219,7 @@ def test_every_page_in_every_state_is_accessible_fits_and_says_in_numbers_what_i
         if who:
             sign_in(context, site, table, keys, who)
         page = context.new_page()
-        page.set_default_timeout(5000)
+        page.set_default_timeout(SLOW)
         for name, state in STATES.items():
             if state.who != who:
                 continue
