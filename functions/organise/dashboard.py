@@ -108,6 +108,7 @@ class Overview:
     runs: list[Run]
     coming: list[Coming]
     attention: list[Attention]
+    may_run_again: bool
 
 
 def read_overview(table: Table, event: Event, now: datetime) -> Overview:
@@ -132,6 +133,7 @@ def read_overview(table: Table, event: Event, now: datetime) -> Overview:
         runs=runs,
         coming=coming(event, state, now, _planned(table, event)),
         attention=list(attention(event, state, people, with_programme, mails, lacking, runs, otherwise, now)),
+        may_run_again=bool(state.published_run) and now < event.ends_at,
     )
 
 
