@@ -122,7 +122,7 @@ def ignoring_sigint() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.sweep)])
 def test_a_demo_that_is_stopped_leaves_nothing(scratch: Path, tmp_path: Path, number: signal.Signals) -> None:
     """No process, no port, no folder, also when a script started it; its addresses were told as soon as it was up."""
     out = tmp_path / "out"

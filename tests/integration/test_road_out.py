@@ -33,8 +33,8 @@ def test_two_mails_go_out(road: Road, table: Table, event: Event) -> None:
     assert [one.tags["kind"] for one in road.ses.sent] == ["confirmation", "withdrawn"]
 
 
-SHARES = 4
-"""Parts that the moments are dealt out to: `make test` takes every fourth moment, the sweep takes the others."""
+SHARES = 8
+"""Parts that the moments are dealt out to: `make test` takes every eighth moment, the sweep takes the others."""
 
 
 @pytest.mark.parametrize("share", [0, *(pytest.param(n, marks=pytest.mark.sweep) for n in range(1, SHARES))])

@@ -40,10 +40,12 @@ def deployment() -> Iterator[LocalDeployment]:
 
 @pytest.fixture
 def open_event(deployment: LocalDeployment) -> Open:
-    """Put an event whose registration is open now; its id is new."""
+    """Put an event whose registration is open now; its id and its organiser are new: mails to a mailbox are capped."""
 
     def put(**changes: Any) -> Event:
-        event = soon(make_event(id=f"journey-{next(_numbers)}", **changes), datetime.now(UTC))
+        number = next(_numbers)
+        own = {"id": f"journey-{number}", "organiser_emails": [f"organiser-{number}@example.org"]}
+        event = soon(make_event(**(own | changes)), datetime.now(UTC))
         deployment.put(event)
         return event
 

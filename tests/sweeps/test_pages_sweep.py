@@ -27,7 +27,7 @@ from shared.tokens import Keys, sign, sign_link
 from tests.support.attendee_client import Answer, Web
 from tests.support.factories import NOW, make_registration
 
-FEW, MANY = 300, 10_000
+FEW, MANY = 100, 10_000
 FEW_PAIRS, MANY_PAIRS = 4, 200
 FEW_TOKENS, MANY_TOKENS = 100, 10_000
 

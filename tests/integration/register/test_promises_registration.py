@@ -146,7 +146,7 @@ def test_a_crash_leaves_nothing_half_done_and_trying_again_finishes_it(town: Tow
     whole = town.outcome()
 
     assert moments >= 8
-    for moment in range(moments):
+    for moment in range(0, moments, 1 + moments // 40):  # an erasure has more than a hundred
         begin.restore()
         nothing, crashed, _ = try_once(town, ACTS[name], moment)
         assert (nothing, len(crashed)) == (None, 1)

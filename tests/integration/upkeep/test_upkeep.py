@@ -421,7 +421,7 @@ def test_a_retention_killed_at_any_write_is_finished_the_next_minute_with_the_sa
         assert list(registrations_of(table, "nature")) == []
         assert table.get("EVENT#nature", "SUMMARY")["states"] == {"confirmed": 1}  # type: ignore[index]
         assert "ADDRESS#" not in personal_rows()
-        moment_of_death += 1
+        moment_of_death += 3
     assert moment_of_death > 20
 
 
