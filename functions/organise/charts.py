@@ -62,7 +62,12 @@ def result_words(event: Event, run: Run) -> list[str]:
     elif len(shares) > len(first):
         worst = late[-1]
         seats = "1 seat is" if worst.seats == 1 else f"{worst.seats} seats are"
-        told.append(f"The latest choice that anybody got is the {worst.choice}: {seats} one.")
+        last = worst is shares[-1]  # themes that a person did not rank count as the last choice
+        told.append(
+            f"{seats} a {worst.choice} choice, or a theme that its person did not rank."
+            if last
+            else f"The latest choice that anybody got is the {worst.choice}: {seats} one."
+        )
     objective, weight = run.result.get("objective") or {}, run.result.get("weight")
     if weight and objective and len(event.partner_types) > 1:
         outside = objective["balance"] // weight
