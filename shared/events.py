@@ -34,10 +34,6 @@ from shared.table import (
 )
 from shared.tasks import ALLOCATE_DUE, UPKEEP_DUE, task
 
-"""Part of the index `due` that the allocator works through."""
-
-"""Part of the index `due` that upkeep works through."""
-
 SENSITIVE_KEPT = timedelta(days=7)
 """Answers to sensitive questions (diet, access needs) go this long after the event, before everything else."""
 

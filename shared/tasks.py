@@ -10,7 +10,10 @@ from shared.models import Event, EventState, utc
 from shared.table import ConditionFailedError, Item, Table, Write, delete, event_pk, put, task_sk
 
 ALLOCATE_DUE = "allocate"
+"""Part of the index `due` that the allocator works through."""
+
 UPKEEP_DUE = "upkeep"
+"""Part of the index `due` that upkeep works through."""
 
 LATE = "late"
 """The task of the schedule to place the people who were confirmed after the allocation."""

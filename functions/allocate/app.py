@@ -176,7 +176,8 @@ def _do(item: Item, now: datetime, time_left: TimeLeft) -> None:
             forget_task(table, event.id, name)
         case "late":
             run = request_run(table, event, Wish(mode="keep"), actor=SCHEDULE, now=now, automatic=True)
-            strike_off(table, item)
+            if run.automatic and run.requested_at == utc(now):  # a run under way may have read the people before
+                strike_off(table, item)
             carry_out(event, run, now, time_left)
         case "run":
             carry_out(event, _run(event, item["run"]), now, time_left)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,7 +16,7 @@ from functions.organise.words import counted
 from shared.edition import day_facts
 from shared.events import REMINDED_AT
 from shared.mails import SesWait, mail_statuses
-from shared.models import Event, EventState, Registration, RegistrationState, Run, RunState, WaitsFor
+from shared.models import Event, EventState, Registration, RegistrationState, Round, Run, RunState, Theme, WaitsFor
 from shared.models import moment as moment_of
 from shared.publication import owed_mails
 from shared.registrations import HOLDS_A_PLACE, registrations_of
@@ -133,7 +133,7 @@ def read_overview(table: Table, event: Event, now: datetime) -> Overview:
         runs=runs,
         coming=coming(event, state, now, _planned(table, event)),
         attention=list(attention(event, state, people, with_programme, mails, lacking, runs, otherwise, now)),
-        may_run_again=bool(state.published_run) and now < event.ends_at,
+        may_run_again=bool(state.published_run) and now < event.ends_at and not event.cancelled,
     )
 
 
@@ -229,8 +229,8 @@ def coming(event: Event, state: EventState, now: datetime, planned: datetime | N
 def attention(
     event: Event,
     state: EventState,
-    people: Iterable[Registration],
-    with_programme: Collection[str],
+    people: Sequence[Registration],
+    with_programme: Mapping[str, Mapping[str, str]],
     mails: Mapping[str, int],
     lacking: Mapping[SesWait, int],
     runs: Sequence[Run],
@@ -242,7 +242,7 @@ def attention(
     Parameters
     ----------
     with_programme
-        Ids of the people who have a programme in the published allocation.
+        The workshops, theme by round, of the people who have a programme in the published allocation.
     mails
         The number of mails by state.
     lacking
@@ -272,6 +272,12 @@ def attention(
             who = "1 person is" if without == 1 else f"{without} people are"
             told = f"{who} without a programme: start a draft that keeps what is published"
             yield Attention(told, f"{home}/allocations")
+        for theme, slot, heads in _too_many(event, people, with_programme):
+            told = (
+                f"{theme.title} at {slot.start:%H:%M} has {counted(event.seats(theme.id, slot.id), 'seat')} by now and "
+                f"{counted(heads, 'person', 'people')} in published programmes: start a draft that keeps what it can"
+            )
+            yield Attention(told, f"{home}/allocations")
     for wait, number in lacking.items():
         waits = counted(number, "mail waits", "mails wait")
         yield Attention(f"{waits}: {outbox.LACKING[wait]}", f"{home}/mails?state=pending")
@@ -282,6 +288,18 @@ def attention(
     if mails["held"] or state.mail_held:
         waits = "waits" if mails["held"] == 1 else "wait"
         yield Attention(f"Mail is on hold; {counted(mails['held'], 'mail')} {waits}", f"{home}/mails")
+
+
+def _too_many(
+    event: Event, people: Iterable[Registration], programmes: Mapping[str, Mapping[str, str]]
+) -> Iterator[tuple[Theme, Round, int]]:
+    """The workshops that have fewer seats by now than people in published programmes, with the number of people."""
+    here = [person.id for person in people if person.state is RegistrationState.CONFIRMED]
+    heads = Counter(place for one in here for place in programmes.get(one, {}).items())
+    for theme in event.themes:
+        for slot in event.rounds:
+            if heads[slot.id, theme.id] > event.seats(theme.id, slot.id):
+                yield theme, slot, heads[slot.id, theme.id]
 
 
 def _of_the_newest(run: Run, state: EventState) -> str:

@@ -184,7 +184,7 @@ def show_calendar(token: str) -> Answer:
 
     event, registration = find_own(token)
     state = read_state(web.table, event.id)
-    programme = programme_of(web.table, event.id, state.published_run, registration.id)
+    programme = programme_for(event, registration)
     sequence = state.published_run + (event.cancelled or registration.state is RegistrationState.WITHDRAWN)
     body = calendar_file(
         event, registration, programme, sequence=sequence, public_url=settings.public_url(), now=web.clock()

@@ -185,3 +185,37 @@ def test_a_mail_whose_change_was_taken_back_tells_nothing(
 
     with pytest.raises(NothingToTellError):
         Letters(table, keys, back).write(mail.id)
+
+
+def test_fewer_seats_than_people_in_published_programmes_stand_on_the_overview(
+    table: Table, told: Event, organiser: Client
+) -> None:
+    there = concerned(table, "vision")
+    change(table, told, themes=[{**theme.model_dump(), "capacity": 1} if theme.id == "vision" else theme.model_dump()
+                                for theme in told.themes])  # fmt: skip
+
+    said = [item["what"] for item in organiser.get(HOME).json["attention"]]
+
+    assert len(there) > 2
+    assert any("has 1 seat by now and" in what and "people in published programmes" in what for what in said)
+
+
+def test_a_late_person_is_not_forgotten_when_a_run_is_under_way_that_began_before(
+    app: ModuleType, table: Table, told: Event, allocate: ModuleType, organiser: Client
+) -> None:
+    """The draft of an organiser that began before the person came does not count as placing them."""
+    later = told.allocates_at + timedelta(minutes=1)
+    allocate.work_through(later)
+    at(app, later)
+    organiser.sign_in(told)
+    number = organiser.post(f"{HOME}/allocations", {"mode": "keep"}).json["number"]
+    person = {"name": "P", "email": "late@example.org", "partner_type": "ngo"}
+    assert organiser.post(f"{HOME}/people", person).status == 201
+
+    for minutes in (30, 31, 32):
+        allocate.work_through(told.allocates_at + timedelta(minutes=minutes))
+
+    late = next(one for one in registrations_of(table, "nature") if one.email == "late@example.org")
+    state = read_state(table, "nature")
+    assert state.published_run > number
+    assert late.id in {row["registration"] for row in table.query(f"RUN#nature#{state.published_run:06}")}
