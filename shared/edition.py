@@ -38,6 +38,11 @@ def day_facts(event: Event) -> DayFacts:
     )
 
 
+def facts_since(told: Run | None, event: Event) -> Facts:
+    """The facts that people were told by a published run, and those of the event file now."""
+    return (told.facts if told else None, day_facts(event))
+
+
 def facts_told(table: Table, event: Event, run: Run) -> Facts:
     """The facts that people were told by the publication before a run, and those that go with the run itself."""
     before = read_run(table, event.id, run.compared_with) if run.compared_with else None

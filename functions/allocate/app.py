@@ -24,7 +24,7 @@ from functions.allocate.model.result import Allocation
 from functions.allocate.solve import allocate, balance_curve
 from shared import settings
 from shared.attendees import attendees
-from shared.edition import Facts, day_facts
+from shared.edition import facts_since
 from shared.errors import ConflictError, NotFoundError, StaleError
 from shared.events import read_event
 from shared.mails import tell_organisers
@@ -224,6 +224,7 @@ def _find_and_store(
     """Allocate, store the programmes and close the run as a draft; and whether it is to be published at once."""
     state = read_state(table, event.id)
     before = programmes_of(table, event.id, state.published_run)
+    told = read_run(table, event.id, state.published_run) if state.published_run else None
     allocation = _allocate(event, run, people, before, time_budget(len(people), time_left()))
     programmes = _programmes(event, run, allocation)
     store_programmes(table, programmes, replacing=run if run.attempts > 1 else None)
@@ -233,7 +234,7 @@ def _find_and_store(
         "input_digest": allocation.input_digest,
         "people": len(people),
         "compared_with": state.published_run,
-        "mails": len(owed_mails(people, before, after, _facts(event, state.published_run))),
+        "mails": len(owed_mails(people, before, after, facts_since(told, event))),
         "waits_for": waits_for,
         "error": "",
         "result": _figures(event, run, allocation),
@@ -244,12 +245,6 @@ def _find_and_store(
     metrics.add_metric("AllocationSeconds", MetricUnit.Seconds, allocation.seconds)
     logger.info("allocated", extra={"event_id": event.id, "run": run.number, "people": len(people)})
     return draft, at_once
-
-
-def _facts(event: Event, published: int) -> Facts:
-    """The facts that people were told by the published run, and those of the event file now."""
-    told = read_run(table, event.id, published) if published else None
-    return (told.facts if told else None, day_facts(event))
 
 
 def _waits_for(event: Event, run: Run, allocation: Allocation) -> WaitsFor:

@@ -28,7 +28,7 @@ from shared import settings
 from shared.address_change import Step, sign_change
 from shared.calendar import calendar_file
 from shared.commitment import commitment
-from shared.edition import Facts, day_facts
+from shared.edition import Facts, facts_since
 from shared.events import read_event
 from shared.i18n import N_, day, translations
 from shared.mails import mail_id, read_mail
@@ -291,8 +291,7 @@ def _what_changed(table: Table, event: Event, mail: Mail, programme: Programme |
         raise NothingToTellError("there is no programme, and none was told")
     if before is None:
         return {"kind": "programme"}
-    run = read_run(table, event.id, told)
-    facts = (run.facts if run else None, day_facts(event))
+    facts = facts_since(read_run(table, event.id, told), event)
     moved = list(changes(event, before.workshops, programme.workshops if programme else {}, facts))
     day_before = _day_before(facts)
     if not moved and not day_before:

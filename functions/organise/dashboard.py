@@ -13,7 +13,7 @@ from functions.organise.charts import fill_label, percent
 from functions.organise.drafts import UNDER_WAY
 from functions.organise.search import in_tab, tab_counts
 from functions.organise.words import counted
-from shared.edition import day_facts
+from shared.edition import facts_since
 from shared.events import REMINDED_AT
 from shared.mails import SesWait, mail_statuses
 from shared.models import Event, EventState, Registration, RegistrationState, Round, Run, RunState, Theme, WaitsFor
@@ -148,7 +148,7 @@ def _told_otherwise(
 ) -> int:
     """How many people were told facts of the day that the event file has otherwise by now."""
     run = next((run for run in runs if run.number == state.published_run), None)
-    facts = (run.facts if run else None, day_facts(event))
+    facts = facts_since(run, event)
     if run is None or facts[0] in (None, facts[1]):
         return 0
     programmes = programmes_of(table, event.id, run.number)
