@@ -15,11 +15,10 @@ from shared.errors import ConflictError, StaleError, UnreadableEventError
 from shared.models import Event, EventState, RegistrationState, utc
 from shared.observability import fault, logger
 from shared.registrations import registrations_of
-from shared.state import fresh_state, read_state
+from shared.state import allocated, fresh_state, read_state
 from shared.table import (
     AUDIT,
     EVENTS_PK,
-    PROGRAMMES,
     STATE_SK,
     Absent,
     ConditionFailedError,
@@ -28,7 +27,6 @@ from shared.table import (
     Write,
     audit_sk,
     event_pk,
-    programmes_pk,
     put,
     update,
 )
@@ -272,7 +270,7 @@ def _broken_promises(table: Table, before: Event, after: Event, state: EventStat
             faults.append(f"capacities: {theme!r} has {seats} seats in round {slot!r} and {heads} are pinned to it")
     if state.confirmed > after.capacity:
         faults.append(f"registration.capacity: {after.capacity} places and {state.confirmed} people hold one")
-    published = programmes_of_event(table, after.id, state.published_run)
+    published = allocated(table, after.id, state.published_run).values()
     for theme, heads in sorted(Counter(theme for own in published for theme in own.values()).items()):
         if theme not in themes:
             faults.append(
@@ -280,13 +278,6 @@ def _broken_promises(table: Table, before: Event, after: Event, state: EventStat
                 "publish a draft that keeps the rest, then remove it"
             )
     return faults
-
-
-def programmes_of_event(table: Table, event: str, run: int) -> list[dict[str, str]]:
-    """The theme by round of every published programme."""
-    if not run:
-        return []
-    return [dict(row["workshops"]) for row in table.query(programmes_pk(event, run), PROGRAMMES, only=("workshops",))]
 
 
 def as_event(item: Mapping[str, Any]) -> Event:

@@ -85,12 +85,6 @@ def programmes_of(table: Table, event: str, number: int) -> dict[str, Programme]
     return {one["registration"]: as_programme(one) for one in items}
 
 
-def allocated(table: Table, event: str, number: int) -> dict[str, dict[str, str]]:
-    """The workshops (theme by round) of each person with a programme under a run; nobody under run 0."""
-    rows = table.query(programmes_pk(event, number), PROGRAMMES, only=("registration", "workshops")) if number else ()
-    return {row["registration"]: dict(row["workshops"]) for row in rows}
-
-
 def event_seed(event: Event, state: EventState) -> str:
     """The seed of an event's runs: the one that is committed to, from the file or drawn when it was first put."""
     return state.seed or event.allocation.seed or ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from shared.models import EventState
-from shared.table import STATE_SK, Table, event_pk
+from shared.table import PROGRAMMES, STATE_SK, Table, event_pk, programmes_pk
 
 
 def read_state(table: Table, event: str) -> EventState:
@@ -17,3 +17,9 @@ def read_state(table: Table, event: str) -> EventState:
 def fresh_state(event: str) -> dict[str, Any]:
     """The row of a new event. Counters start as numbers, so that every condition on them compares numbers."""
     return {"pk": event_pk(event), "sk": STATE_SK, "type": "state", **EventState(event=event).model_dump(mode="json")}
+
+
+def allocated(table: Table, event: str, number: int) -> dict[str, dict[str, str]]:
+    """The workshops (theme by round) of each person with a programme under a run; nobody under run 0."""
+    rows = table.query(programmes_pk(event, number), PROGRAMMES, only=("registration", "workshops")) if number else ()
+    return {row["registration"]: dict(row["workshops"]) for row in rows}

@@ -20,8 +20,8 @@ from shared.models import Event, EventState, Registration, RegistrationState, Ro
 from shared.models import moment as moment_of
 from shared.publication import owed_mails
 from shared.registrations import HOLDS_A_PLACE, registrations_of
-from shared.runs import allocated, programmes_of, runs_of
-from shared.state import read_state
+from shared.runs import programmes_of, runs_of
+from shared.state import allocated, read_state
 from shared.table import Table, event_pk, task_sk
 from shared.tasks import LATE
 
