@@ -67,7 +67,7 @@ class Wishes:
 class WishReader:
     """Reads rankings in the one way that the allocator, the reports, the drafts and the verifier use.
 
-    A theme that is not open to somebody's partner type, or that organisers ruled out for them, has no place in their
+    A theme that is not open to a person's partner type, or that organisers ruled out for them, has no place in their
     ranking: the next one moves up. Themes that are not ranked stand last and cost what `unranked_cost` says.
     """
 
@@ -78,7 +78,7 @@ class WishReader:
         }
 
     def possible(self, partner_type: str, excluded: Collection[str] = ()) -> list[str]:
-        """The themes that somebody may join, in the order of the event; none for an unknown partner type."""
+        """The themes that a person may join, in the order of the event; none for an unknown partner type."""
         return [theme for theme in self._open.get(partner_type, ()) if theme not in excluded]
 
     def __call__(self, partner_type: str, ranking: Sequence[str], excluded: Collection[str] = ()) -> Wishes:
@@ -97,7 +97,7 @@ class WishReader:
 
 
 def unranked_cost(rank_costs: Sequence[int], ranked: int, possible: int) -> int:
-    """What a theme costs that somebody may join and did not rank: the first of the places they left empty.
+    """What a theme costs that a person may join and did not rank: the first of the places they left empty.
 
     Leaving a theme out says nothing against it, so it counts as the next choice. A dearer rule lets a short ranking
     claim that everything else would be a disaster: with the last place, ranking two of eight helped 56 % of those who

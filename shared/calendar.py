@@ -17,7 +17,7 @@ def calendar_file(
 ) -> bytes:
     """The day of one person: the same UID for ever, a higher `sequence` for every later truth.
 
-    The confirmation has sequence 0, a published run its number. Who has withdrawn, and everybody once the
+    The confirmation has sequence 0, a published run its number. People who have withdrawn, and everybody once the
     day is cancelled, gets the entry cancelled. No own
     link stands in it: people pass calendars on.
     """

@@ -48,7 +48,7 @@ def replace_commitment(table: Table, event: str, *, actor: str, now: datetime, s
     ConflictError
         It is the seed committed to already, or there is no such event.
     StaleError
-        Somebody changed the event file or the commitment at the same moment.
+        Another organiser changed the event file or the commitment at the same moment.
     """
     stored, state = table.get(EVENTS_PK, event), read_state(table, event)
     new = seed or secrets.token_hex(16)
@@ -72,5 +72,5 @@ def replace_commitment(table: Table, event: str, *, actor: str, now: datetime, s
             audit(event, actor, Act.REPLACE_COMMITMENT, now=now, what=f"{digest_of(state.seed)} by {digest_of(new)}"),
         )
     except ConditionFailedError:
-        raise StaleError("Somebody changed the event at the same moment. Reload the page.") from None
+        raise StaleError("Another organiser changed the event at the same moment. Reload the page.") from None
     return read_state(table, event)

@@ -59,7 +59,7 @@ class NotFoundError(ParcoursError):
 
 
 class ConflictError(ParcoursError):
-    """The state of things does not allow it now: somebody was faster, or it would break what exists."""
+    """The state of things does not allow it now: another request was faster, or it would break what exists."""
 
     code = "conflict"
     status = 409

@@ -37,7 +37,7 @@ SENSITIVE_KEPT = timedelta(days=7)
 
 REMINDED_AT = time(9, 0)
 
-CHANGED_MEANWHILE = "The event file was changed by somebody else meanwhile. Reload it and make the change again."
+CHANGED_MEANWHILE = "The event file was changed by another organiser meanwhile. Reload it and make the change again."
 
 
 def read_event(table: Table, event: str, *, retired_too: bool = False) -> Event | None:

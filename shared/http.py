@@ -361,7 +361,7 @@ def retry_header(error: ParcoursError) -> dict[str, str]:
 def log_refusal(error: ParcoursError) -> None:
     """Log that a request was refused and why.
 
-    The number of fields is logged and not their names: the name of an unknown field is whatever somebody sent, which
+    The number of fields is logged and not their names: the name of an unknown field is whatever a person sent, which
     may be a mail address.
     """
     logger.info("refused", extra={"code": error.code, "status": error.status, "fields": len(error.fields)})

@@ -134,7 +134,7 @@ def mail_item(mail: Mail, *, due_at: str) -> dict[str, Any]:
 
 
 def claim(table: Table, mail: Mail, *, now: datetime) -> Mail | None:
-    """Take a pending mail up for one attempt to send it; None when somebody else did, or it waits no longer."""
+    """Take a pending mail up for one attempt to send it; None when another invocation did, or it waits no longer."""
     fields = {"state": MailState.SENDING, "attempt": mail.attempt + 1, "updated_at": utc(now)}
     taken = _moved(
         table,

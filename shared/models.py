@@ -647,7 +647,7 @@ class Says(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement of a reason: a theme somebody got, or a choice they missed and what stood between.
+    """One statement of a reason: a theme a person got, or a choice they missed and what stood between.
 
     `rank` counts from 1. `round` and `instead` say where a missed choice still had a seat and what the person does
     there. `others` counts who ranked it at least as high, `seats` its seats in all rounds, `heads` how many more

@@ -28,6 +28,6 @@ def send_metrics() -> None:
 
 
 def fault(error: BaseException) -> dict[str, str]:
-    """What a log may hold of a fault: its class and its place, not its message, which may quote what somebody typed."""
+    """What a log may hold of a fault: its class and its place, not its message, which may quote what a person typed."""
     where = traceback.extract_tb(error.__traceback__)[-1]
     return {"why": type(error).__name__, "where": f"{where.filename}:{where.lineno}"}

@@ -115,7 +115,7 @@ def publish(table: Table, event: Event, run: Run, people: Iterable[Registration]
     except ConditionFailedError as error:
         if "event" in error.refused:
             raise StaleError("The event file changed at this moment. Start a new draft.") from None
-        raise StaleError("Somebody else published at the same moment. Reload the page.") from None
+        raise StaleError("Another organiser published at the same moment. Reload the page.") from None
     return run.model_copy(update={**published, "facts": facts})
 
 

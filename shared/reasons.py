@@ -1,4 +1,4 @@
-"""Why somebody got these workshops, in words: what the allocator found, in the reader's language."""
+"""Why a person got these workshops, in words: what the allocator found, in the reader's language."""
 
 from __future__ import annotations
 

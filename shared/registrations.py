@@ -165,7 +165,7 @@ def register(
 def admit(
     table: Table, event: Event, draft: Registration, *, now: datetime, extra: Sequence[Write] = ()
 ) -> Registration | None:
-    """Store somebody whom an organiser adds: confirmed at once, ahead of who waits, if a place is free.
+    """Store a person whom an organiser adds: confirmed at once, ahead of the waiting list, if a place is free.
 
     Returns None, with nothing changed and nobody told, when the address is registered already.
     Raises ConflictError when every place is taken.
@@ -180,7 +180,7 @@ def admit(
             return None
         raise ConflictError(
             f"All {event.capacity} places are taken. "
-            "Raise registration.capacity in the event file, or withdraw somebody."
+            "Raise registration.capacity in the event file, or withdraw a person."
         ) from None
     return stored
 

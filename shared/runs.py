@@ -164,13 +164,13 @@ def request_run(table: Table, event: Event, wish: Wish, *, actor: str, now: date
                 audit(event.id, actor, Act.REQUEST_ALLOCATION, now=now, what=f"run {run.number}, {run.mode}"),
             )
         except ConditionFailedError:
-            continue  # somebody else asked at the same moment: theirs is the answer
+            continue  # another request came at the same moment: its run is the answer
         return run
     raise ConflictError("Several people are asking for an allocation at once. Please try again.")
 
 
 def claim_run(table: Table, run: Run, *, owner: str, lease: timedelta, now: datetime) -> Run | None:
-    """Take up a run that waits, or one whose owner went silent; None when somebody else is at work on it.
+    """Take up a run that waits, or one whose owner went silent; None when another invocation works on it.
 
     None also while the wait before its next attempt is not over.
 

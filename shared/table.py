@@ -318,7 +318,7 @@ class Table:
         where
             What attributes must be equal to. What differs is read by the table all the same, but not carried here.
         size
-            Items a call, for who stops early; 0 means as many as one megabyte holds.
+            Items a call, for callers that stop early; 0 means as many as one megabyte holds.
         """
         start: Mapping[str, Any] | None = {"pk": _serialize(pk), "sk": _serialize(after)} if after else None
         condition = "pk = :pk" + (" AND begins_with(sk, :prefix)" if prefix else "")

@@ -55,7 +55,7 @@ def offer_places(table: Table, event: Event, *, now: datetime) -> int:
                 send("place-offered", event.id, one.id, now=now, occasion=str(after.offers)),
             )
         except ConditionFailedError:
-            continue  # somebody else offered it, or the person just left
+            continue  # another invocation offered it, or the person just left
         offered += 1
     return offered
 

@@ -197,7 +197,7 @@ def _run(event: Event, number: int) -> Run:
 
 
 def carry_out(event: Event, asked: Run, now: datetime, time_left: TimeLeft = whole_time) -> Run:
-    """Take a run up and bring it to its end; a run that somebody else is at work on is left to them.
+    """Take a run up and bring it to its end; a run that another invocation works on is left to it.
 
     Whatever stops it, the run says why: it is tried again after a wait, or it has failed and the organisers are told.
     """
@@ -281,7 +281,7 @@ def _failed(event: Event, run: Run, error: Exception, now: datetime) -> Run:
 
 
 def _fail(event: Event, run: Run, failure: Failure, now: datetime) -> Run:
-    """Close a run as failed, and tell the organisers and whoever watches the alarms."""
+    """Close a run as failed, and tell the organisers and those who watch the alarms."""
     closed = finish_run(
         table,
         event,
@@ -368,7 +368,7 @@ def publish_draft(event: Event, draft: Run, now: datetime, time_left: TimeLeft =
     """Publish a draft and write its mails, if it still answers what is stored at this moment.
 
     Where people or the event file changed since the schedule made its draft, that is set aside and another run is made:
-    the draft might seat more people than there are seats by now, or leave out somebody. A draft that an organiser's
+    the draft might seat more people than there are seats by now, or leave a person out. A draft that an organiser's
     publication has overtaken stays a draft.
     """
     people = list(registrations_of(table, event.id))

@@ -58,7 +58,7 @@ def failure_of(error: Exception, attempts: int) -> Failure:
         case BadInputError():
             todo = "Correct the event file or these registrations. Then " + _AGAIN
             return Failure("bad-data", f"What is stored does not fit the event file: {_first(error)} {todo}")
-        case ValidationError():  # its words may quote what somebody typed
+        case ValidationError():  # its words may quote what a person typed
             return Failure(
                 "bad-data",
                 "A stored registration or programme cannot be read; the log of the allocator says where. Correct it, "

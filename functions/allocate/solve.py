@@ -231,7 +231,7 @@ def _compared_with(previous: Mapping[str, Mapping[str, str]] | None, mode: Mode)
 def _with_closed_themes(
     event: Event, attendees: Sequence[Attendee], grounds: Mapping[str, Reason]
 ) -> dict[str, Reason]:
-    """The reasons, with a statement for each theme that somebody ranked and that is not possible for them."""
+    """The reasons, with a statement for each theme that a person ranked and that is not possible for them."""
     wishes, told = WishReader(event), dict(grounds)
     if all(theme.is_open_to(kind.id) for theme in event.themes for kind in event.partner_types):
         attendees = [one for one in attendees if one.excluded]

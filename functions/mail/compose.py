@@ -261,7 +261,7 @@ def _address_url(keys: Keys, person: Registration, step: Step, mail: Mail) -> st
 
 
 def _kind(kind: MailKind, person: Registration | None) -> str:
-    """What a mail is by now: somebody who moved to another address may be waiting, not confirmed."""
+    """What a mail is by now: a person who moved to another address may be waiting, not confirmed."""
     if kind == "confirmation" and person is not None:
         turned = {RegistrationState.WAITING: "waiting-list", RegistrationState.OFFERED: "place-offered"}
         return turned.get(person.state, kind)

@@ -80,7 +80,7 @@ def changes(
 
 
 def own_workshop(event: Event, chosen: Mapping[str, str], slot: Round) -> Line | None:
-    """The line of somebody's workshop in one round; None when they have none, or its theme left the event file."""
+    """The line of a person's workshop in one round; None when they have none, or its theme left the event file."""
     theme = next((theme for theme in event.themes if theme.id == chosen.get(slot.id)), None)
     if theme is None:
         return None

@@ -39,7 +39,7 @@ for routes in (sign_in, events, setup, people, allocations, mails, day, exports)
 def handler(payload: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one request.
 
-    A fault of our own is logged without its message, which may quote what somebody typed, and raised: an alarm rings.
+    A fault of our own is logged without its message, which may quote what a person typed, and raised: an alarm rings.
     """
     to_wake = Allocator(allocator, settings.required("ALLOCATE_FUNCTION"))
     table.begin(context.get_remaining_time_in_millis() / 1000)

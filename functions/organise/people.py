@@ -122,7 +122,7 @@ def read_correction(event: Event, fields: Fields) -> Correction:
     """A correction from a form or JSON. Raises InvalidError with every fault."""
     wanted = _read(Correction, event, fields)
     if wanted.withdrawn and wanted.model_fields_set - {"withdrawn", "revision"}:
-        raise InvalidError("Withdraw somebody, or change them, one at a time.", {"withdrawn": "Send this alone"})
+        raise InvalidError("Withdraw a person, or change them, one at a time.", {"withdrawn": "Send this alone"})
     return wanted
 
 
@@ -304,7 +304,8 @@ def change_person(
     moved = change_address(table, before, changes, now=now, extra=[line])
     if moved is None:
         raise ConflictError(
-            "Somebody else is registered with this address.", {"email": "Somebody else is registered with this address"}
+            "Another person is registered with this address.",
+            {"email": "Another person is registered with this address"},
         )
     act.counted()
     return moved

@@ -120,7 +120,7 @@ def ask_link(table: Table, address: str, *, source: str, now: datetime) -> None:
 def _make_first_event(table: Table, now: datetime) -> None:
     """A draft for the deployment's first organiser, who can then sign in as the organiser of any event does.
 
-    It is made while there is no event at all, whoever asks for a link, so that the answer tells nothing of an address.
+    It is made while there is no event at all, for any address, so that the answer tells nothing of an address.
     """
     first = settings.optional("FIRST_ORGANISER", "")
     if not first or next(table.query(EVENTS_PK, size=1), None):

@@ -24,7 +24,7 @@ app.include_router(own.router)
 def handler(payload: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one request.
 
-    A fault of our own is logged without its words, which may quote what somebody typed, and raised: it alarms.
+    A fault of our own is logged without its words, which may quote what a person typed, and raised: it alarms.
     """
     web.table.begin(context.get_remaining_time_in_millis() / 1000)
     try:

@@ -19,7 +19,7 @@ LEAST_SHOWN = 5
 """Fewer people than this in a cell are not told: they could be recognised."""
 
 MOST_KEPT = 8
-"""Published runs that are kept in memory; they change only when somebody is erased."""
+"""Published runs that are kept in memory; they change only when a person is erased."""
 
 Heads = Counter[tuple[str, str, str]]
 
@@ -87,7 +87,7 @@ def public_allocation(event: Event, run: Run, found: Counted) -> dict[str, Any]:
 
 
 def own_lot(table: Table, event: Event, programme: Programme | None) -> dict[str, Any]:
-    """What somebody needs to check their lot: number, lot, its place among all, seed. Empty without a programme."""
+    """What a person needs to check their lot: number, lot, its place among all, seed. Empty without a programme."""
     run = read_run(table, event.id, programme.run) if programme else None
     if programme is None or run is None or not run.seed:
         return {}

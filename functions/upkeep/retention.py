@@ -36,7 +36,7 @@ from shared.table import (
     update,
 )
 
-SOMEBODY = "an organiser"
+AN_ORGANISER = "an organiser"
 """Who did it, once addresses may no longer be kept."""
 
 
@@ -53,7 +53,7 @@ def forget_sensitive_answers(table: Table, event: Event, now: datetime, may_go_o
         try:
             save(table, person, {"answers": kept}, now=now)
         except StaleError:
-            gone = False  # somebody was faster; the next minute sees what they left
+            gone = False  # another writer was faster; the next minute sees what it left
     return gone
 
 
@@ -111,7 +111,7 @@ def _forget_organisers(table: Table, event: Event) -> None:
 
 
 def _nameless(actor: str) -> str:
-    return SOMEBODY if "@" in actor else actor
+    return AN_ORGANISER if "@" in actor else actor
 
 
 def _groups(items: Iterator[Item], size: int = 500) -> Iterator[list[Item]]:

@@ -1,4 +1,4 @@
-"""The embedded cloud: MiniStack on loopback, started and stopped by whoever uses it.
+"""The embedded cloud: MiniStack on loopback, started and stopped by the process that uses it.
 
 MiniStack runs in an interpreter of its own (`.tools/cloud`), with a temporary folder of its own, and holds a pipe
 to its parent: when the parent goes, however it goes, the pipe closes and MiniStack goes too.

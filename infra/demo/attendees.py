@@ -36,7 +36,7 @@ _SUBJECTS = ("Forests", "Green Infrastructure", "Landscape", "Nature", "Roads", 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who wants to come."""
+    """A person who wants to come."""
 
     name: str
     email: str

@@ -265,7 +265,7 @@ def _write_json(out: Path | None, content: Mapping[str, Any]) -> None:
         out.mkdir(parents=True, exist_ok=True)
         draft = out / "demo.json.new"
         draft.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        draft.replace(out / "demo.json")  # whoever waits for the file never reads half of it
+        draft.replace(out / "demo.json")  # a process that waits for the file never reads half of it
 
 
 def _stay(deployment: LocalDeployment, clock: Clock, hints: str) -> int:

@@ -1,6 +1,6 @@
 """The demo after publication: withdrawals, late registrations, a pin, and a run that keeps the rest.
 
-Only those whose programme changed are told. The pin makes sure that somebody's does.
+Only those whose programme changed are told. The pin makes sure that at least one programme changes.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ KEYS: dict[str, tuple[str, str]] = {
     "organisers[].name": ("Name of the partner.", "Life B4B"),
     "organisers[].about": ("One sentence on the partner.", "Surveys nature connectivity."),
     "organisers[].url": ("The partner's site.", "https://example.org"),
-    "contact": ("A mailbox that somebody reads: replies to mails go there.", "day@example.org"),
+    "contact": ("A mailbox that a person reads: replies to mails go there.", "day@example.org"),
     "held_in": ("Language of the day itself, in words.", "English, with questions in any language"),
     "labels": ("What the event calls things, in place of the words of Parcours.", ""),
     "labels.partner_type": ("What partner types are called in the form.", "Class"),

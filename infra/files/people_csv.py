@@ -187,7 +187,7 @@ class _PeopleReader:
             faults.append(f"choice_{len(ranking) + 1} is empty and a later choice is not")
         absent, excluded = frozenset(special[0].split()), frozenset(special[2].split())
         pinned, pin_faults = _pins(special[1])
-        attendee = Attendee("somebody", partner_type, ranking, absent, pinned, excluded)
+        attendee = Attendee("unnamed", partner_type, ranking, absent, pinned, excluded)
         faults += [*pin_faults, *attendee_faults(attendee, self.themes, self.rounds, self.types, self.closed)]
         return (partner_type, ranking, absent, pinned, excluded), faults
 

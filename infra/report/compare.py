@@ -35,7 +35,7 @@ class Comparison:
 
 
 def compare(before: Programmes, after: Programmes, attendees: Sequence[Attendee], event: Event) -> Comparison:
-    """Compare two allocations by attendee and round; a theme that somebody did not rank counts as their last."""
+    """Compare two allocations by attendee and round; a theme that a person did not rank counts as their last."""
     wishes = WishReader(event)
 
     def ranks(attendee: Attendee, programmes: Programmes) -> int:

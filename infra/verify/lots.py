@@ -1,10 +1,10 @@
 """Whether lots decided every tie, proven from the result alone.
 
 Where rounds are alike, the claim is exact: in the order of lots, and choice by choice, nobody could have a better theme
-in any allocation of the same total. Any other allocation of least total differs by exchanges: somebody takes one theme
-for another, somebody else must adapt, and so on in a ring. At prices that prove the optimum every step of such a ring
+in any allocation of the same total. Any other allocation of least total differs by exchanges: a person takes one theme
+for another, another person must adapt, and so on in a ring. At prices that prove the optimum every step of such a ring
 costs nothing, so it is enough to look for rings among steps that cost nothing: between two themes that are equally dear
-to somebody, and between a workshop and the people it may take more or fewer of.
+to a person, and between a workshop and the people it may take more or fewer of.
 
 Where rounds differ, the claim is weaker: no two people of one type can exchange workshops of one round, at the same
 total, so that the squares of what both pay get less, or so that only who pays more changes, to the better lot's good.
@@ -45,7 +45,7 @@ def _alike(case: Case) -> bool:
 
 @dataclass
 class _Person:
-    """Somebody who is tied: what they may give and take, as sets of theme numbers, and what they hold, best first."""
+    """A person who is tied: what they may give and take, as sets of theme numbers, and what they hold, best first."""
 
     number: int
     partner_type: int
@@ -148,7 +148,7 @@ class _Rings:
         return steps
 
     def faults(self) -> Iterator[str]:
-        """Whom a ring serves better, choice by choice and in the order of lots; whoever had a turn keeps that."""
+        """Whom a ring serves better, choice by choice and in the order of lots; people who had a turn keep that."""
         for choice in range(self.rounds):
             self.steps = {}
             for person in self.people:

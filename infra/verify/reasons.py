@@ -71,7 +71,7 @@ def _lost_to_equals(case: Case, missed: Ints) -> Bools:
 
 
 def _closed(case: Case, a: int) -> str:
-    """What is said of themes that somebody ranked and may not join."""
+    """What is said of themes that a person ranked and may not join."""
     ranking = case.attendees[a].ranking
     if len(ranking) <= len(case.wishes[a].ranked) and case.possible[a].all():
         return ""
@@ -111,7 +111,7 @@ class _Explainer:
         return " ".join(said)
 
     def _place(self, a: int, t: int) -> int:
-        """Where a theme stands in somebody's ranking; themes not ranked come last."""
+        """Where a theme stands in a person's ranking; themes not ranked come last."""
         case = self.case
         return int(case.choice[a, t]) if case.ranked[a, t] else len(case.themes) + 1
 
@@ -124,7 +124,7 @@ class _Explainer:
         return Statement(Says.GOT, case.themes[t], int(case.choice[a, t]))
 
     def _why(self, a: int, t: int, equal: bool) -> Statement:
-        """Why somebody missed a theme, by the first of these that is true."""
+        """Why a person missed a theme, by the first of these that is true."""
         case, choice = self.case, int(self.case.choice[a, t])
         key = (t, choice, equal, case.present[a].tobytes())
         if key in self._full_reasons:
@@ -178,7 +178,7 @@ class _Explainer:
         return Statement(says, *names, heads=heads)
 
     def _heads_outside_after(self, g: int, leave: int, join: int, r: int) -> int:
-        """How many more heads were outside the bands if somebody of a type went from one workshop to another."""
+        """How many more heads were outside the bands if a person of a type went from one workshop to another."""
         found, (lower, upper) = 0, self.case.band
         for t, step in ((leave, -1), (join, 1)):
             low, high, heads = (int(counts[t, r, g]) for counts in (lower, upper, self.case.heads))

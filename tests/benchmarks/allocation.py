@@ -271,7 +271,7 @@ def _push_relabel(people: People, network: Network, size: Ints) -> Found:
         raise SystemExit(f"OR-Tools: {status}")
     given = flow.flows(arcs[: people.rank.size]).reshape(people.rank.shape)
     if (given.sum(axis=1) != people.rounds * size).any():
-        raise SystemExit("OR-Tools: somebody has not one theme a round")
+        raise SystemExit("OR-Tools: a person has not one theme a round")
     total = int(flow.optimal_cost()) + network.constant
     return Found(total, total)
 

@@ -67,7 +67,7 @@ def prepare(deployment: LocalDeployment, count: int) -> tuple[Event, str]:
 
 
 def measure(deployment: LocalDeployment, event: Event, person: str, repeat: int) -> list[tuple[str, float, float, int]]:
-    """Path, median and worst seconds, bytes of every page, as who is signed in meets it on a warm function.
+    """Path, median and worst seconds, bytes of every page, as a signed-in organiser gets it from a warm function.
 
     The pages are asked for in turns, so that a moment in which the machine is busy elsewhere hits them all alike; the
     first turn warms up and does not count.

@@ -65,7 +65,7 @@ def true_costs(crowd: Crowd, handed_in: Sequence[Attendee]) -> dict[str, int]:
 
 
 def lies(person: Attendee, wanted: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
-    """Rankings that somebody may try instead of the honest one."""
+    """Rankings that a person may try instead of the honest one."""
     best = person.ranking[:2]
     others = [theme for theme in wanted if theme not in best]
     return {

@@ -323,7 +323,7 @@ def test_the_language_is_switched_and_stays(site: str, table: Table, open_page: 
 def test_the_themes_that_are_not_open_to_a_partner_type_are_not_there_to_rank(
     site: str, table: Table, event: Event, open_page: Open
 ) -> None:
-    """One theme is open to the government only; who comes from an association ranks the other three."""
+    """One theme is open to the government only; a person from an association ranks the other three."""
     themes = [
         theme.model_copy(update={"open_to": ["government"]} if n == 0 else {}) for n, theme in enumerate(event.themes)
     ]

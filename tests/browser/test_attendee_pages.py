@@ -33,7 +33,7 @@ BEFORE, DURING, AFTER = NOW - timedelta(days=2), NOW, NOW + timedelta(days=40)
 
 @dataclass
 class State:
-    """A page as somebody finds it: its path, when, and what they press on it first."""
+    """A page as a person finds it: its path, when, and what they press on it first."""
 
     path: str
     when: datetime = DURING

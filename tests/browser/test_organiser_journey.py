@@ -89,9 +89,9 @@ def test_an_organisers_day_from_the_mailed_link_to_signing_out(
     assert "6 6 6 6 0 12 14" in row(page, "Building a shared vision")
     assert row(page, "Came back").split()[-1] == "1"
 
-    # Somebody walks in; the search finds people by mail domain.
+    # A person walks in; the search finds people by mail domain.
     tab(page, "People")
-    follow(page, "Add somebody")
+    follow(page, "Add a person")
     page.get_by_label("Full name").fill("Person 77")
     page.get_by_label("Email").fill("walk-in@late.example.org")
     page.get_by_label("Kind of organisation").select_option(label="Ngo")
@@ -103,7 +103,7 @@ def test_an_organisers_day_from_the_mailed_link_to_signing_out(
     press(page, "Search")
     assert page.locator("tbody th").all_inner_texts() == ["Person 77"]
 
-    # A facilitator is pinned, somebody misses a round.
+    # A facilitator is pinned, a person misses a round.
     page.goto(f"{site}/organise/nature/people/{FACILITATOR}")
     page.get_by_label("Pinned at 13:00").select_option(label="Wildlife crossings & connected habitats")
     press(page, "Save the changes")
@@ -138,12 +138,12 @@ def test_an_organisers_day_from_the_mailed_link_to_signing_out(
     assert accessibility_faults(page) == []
     assert {mail.state for mail in mails_of(table, "nature", "programme")} == {MailState.PENDING}
 
-    # Somebody leaves, somebody comes: a draft that keeps and a fresh one, side by side.
+    # One person leaves, another comes: a draft that keeps and a fresh one, side by side.
     page.goto(f"{site}/organise/nature/people/{LEAVING}")
     page.locator("summary", has_text="Withdraw").click()
     press(page, "Withdraw Person 5")
     tab(page, "People")
-    follow(page, "Add somebody")
+    follow(page, "Add a person")
     page.get_by_label("Full name").fill("Person 78")
     page.get_by_label("Email").fill("person78@example.org")
     page.get_by_label("Kind of organisation").select_option(label="Research")
@@ -214,7 +214,7 @@ def test_an_organisers_day_from_the_mailed_link_to_signing_out(
 def test_a_helper_at_the_door_works_from_a_phone_without_a_script(
     site: str, event: Event, table: Table, keys: Keys, open_page: Callable[..., Page]
 ) -> None:
-    """Only the day is theirs: no other tab, no address, no way to somebody's page."""
+    """Only the day is theirs: no other tab, no address, no way to a person's page."""
     page = open_page(f"{site}/organise", viewport={"width": 360, "height": 740}, java_script_enabled=False)
     page.get_by_label("Email").fill(HELPER)
     page.get_by_role("button", name="Mail me a link").click()

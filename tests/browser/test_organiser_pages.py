@@ -37,7 +37,7 @@ WITHDRAWN, PINNED, COMING = f"{49:020x}", f"{3:020x}", f"{5:020x}"
 
 @dataclass(frozen=True)
 class State:
-    """A page as somebody finds it: where, as whom, and what they fill in and press on it first."""
+    """A page as a person finds it: where, as whom, and what they fill in and press on it first."""
 
     path: str
     who: str = "organiser@example.org"
@@ -87,8 +87,8 @@ STATES = {
         press="Save the changes",
     ),
     "no such person": State(f"{HOME}/people/{'f' * 20}", status=404),
-    "add somebody": State(f"{HOME}/people/new"),
-    "add somebody, errors": State(
+    "add a person": State(f"{HOME}/people/new"),
+    "add a person, errors": State(
         f"{HOME}/people/new", type_in={"#name": "Person", "#email": "x"}, press="Add this person"
     ),
     "import": State(f"{HOME}/people/import"),

@@ -25,7 +25,7 @@ DEMO = [sys.executable, "-m", "infra.cli", "demo", "--people", "0"]
 
 
 def listens(port: int) -> bool:
-    """Whether somebody listens on loopback."""
+    """Whether a server listens on loopback."""
     with socket.socket() as probe:
         return probe.connect_ex((LOOPBACK, port)) == 0
 
@@ -87,7 +87,7 @@ def test_a_start_that_fails_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_taken_port_is_passed_over() -> None:
-    """Somebody else's server keeps its port."""
+    """A server that another process started keeps its port."""
     with socket.socket() as other:
         other.bind((LOOPBACK, 0))
         other.listen()
@@ -97,7 +97,7 @@ def test_a_taken_port_is_passed_over() -> None:
 
 
 def test_it_goes_when_its_user_is_killed(scratch: Path) -> None:
-    """Whoever gets SIGKILL cannot tidy up; the closed pipe tells MiniStack, which takes its folder with it."""
+    """A process that gets SIGKILL cannot tidy up; the closed pipe tells MiniStack, which takes its folder with it."""
     port = free_port()
     user = subprocess.Popen(
         [

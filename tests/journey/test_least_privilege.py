@@ -96,7 +96,7 @@ class Bench:
         return event
 
     def enter(self, event: Event) -> Registration:
-        """Somebody is registered, as by another function."""
+        """A person is registered, as by another function."""
         self.number += 1
         draft = make_registration(event=event.id, number=self.number)
         return register(self.deployment.table, event, draft, now=datetime.now(UTC))[0]
@@ -166,7 +166,7 @@ class Bench:
         )
 
     def organise(self) -> bool:
-        """The dashboard, adding and withdrawing somebody, an allocation that starts at once."""
+        """The dashboard, adding and withdrawing a person, an allocation that starts at once."""
         event = self.new_event()
         site, base = self.deployment.http, f"/organise/{event.id}"
         self.enter(event)

@@ -44,7 +44,7 @@ def press(page: Page, name: str) -> None:
 def test_from_the_mailed_link_over_a_draft_to_the_last_mail(
     deployment: LocalDeployment, open_event: Open, page: Page
 ) -> None:
-    """Sign in, add somebody, pin them, make a draft, publish it, see the mails arrive, check in, sign out."""
+    """Sign in, add a person, pin them, make a draft, publish it, see the mails arrive, check in, sign out."""
     event = open_event(organiser_emails=["organising@example.org"])  # of no other event: the sign-in stands here
     register_crowd(deployment, event, PEOPLE)
     organiser, home = event.organiser_emails[0], f"{deployment.http.public_url}/organise/{event.id}"

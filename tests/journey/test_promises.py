@@ -33,7 +33,7 @@ TURNS = int(os.environ.get("PARCOURS_TURNS", "1"))
 
 @pytest.fixture
 def few_workers(deployment: LocalDeployment) -> Iterator[None]:
-    """As the template reserves on AWS, but fewer: each is a process here. Who comes beyond them gets a 429."""
+    """As the template reserves on AWS, but fewer: each is a process here. Requests beyond them get a 429."""
     functions = client("lambda", deployment.cloud.endpoint_url)
     name = deployment.stack.outputs["RegisterFunction"]
     functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=WORKERS)

@@ -56,7 +56,7 @@ def test_the_same_address_twice_is_one_registration(deployment: LocalDeployment,
     (person,) = register_crowd(deployment, event, 1)
     address = f"/events/{event.id}/registrations"
 
-    again = deployment.http.post(address, {**person.form(), "name": "Somebody Else"})
+    again = deployment.http.post(address, {**person.form(), "name": "Another Person"})
     settle(deployment, event, 2)
     new = deployment.http.post(address, {**person.form(), "email": f"new.{person.email}"})
 

@@ -1,7 +1,8 @@
 """DynamoDB under load, in virtual time: transactions hold rows, meet, and are cancelled; partitions throttle.
 
-moto and the embedded cloud do neither. Every actor is a thread, and exactly one runs at a time: whoever sleeps hands
-over to the actor that wakes next, so that a minute of rush takes no minute, and the same seed gives the same course.
+moto and the embedded cloud do neither. Every actor is a thread, and exactly one runs at a time: a thread that sleeps
+hands over to the actor that wakes next, so that a minute of rush takes no minute, and the same seed gives the same
+course.
 
 What is modelled, from the AWS documentation: a transaction whose row is in another one is cancelled with
 `TransactionConflict`, at once; a partition key takes 1,000 write units a second, of which a write of a transaction

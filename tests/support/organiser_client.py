@@ -49,7 +49,7 @@ class Answer:
 
 @dataclass
 class Client:
-    """Somebody in front of `functions.organise.app`, signed in or not."""
+    """A person in front of `functions.organise.app`, signed in or not."""
 
     app: ModuleType
     table: Table

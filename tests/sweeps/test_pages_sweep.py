@@ -1,4 +1,4 @@
-"""Whatever a visitor sends: never a fault of ours, never a bad row, never a look at somebody else's registration.
+"""Whatever a visitor sends: never a fault of ours, never a bad row, never a look at another person's registration.
 
 The few runs of the default suite and the many of `-m sweep` are the same code.
 """
@@ -79,7 +79,7 @@ def web(event: Event, monkeypatch: pytest.MonkeyPatch) -> Web:
 
 @pytest.fixture
 def person(event: Event, table: Table) -> Registration:
-    """Somebody who is registered."""
+    """A person who is registered."""
     return register(table, event, make_registration(number=1), now=NOW)[0]
 
 
@@ -146,7 +146,7 @@ ROUTES = [
 
 
 def forged(keys: Keys, person: Registration) -> Iterator[str]:
-    """Tokens that come close: cut, bent, of somebody else, of another time, signed for something else."""
+    """Tokens that come close: cut, bent, of another person, of another time, signed for something else."""
     token = sign_link(keys, "nature", person.id, 1)
     payload, _, signature = token.rpartition(".")
     yield from ("", "x", "None", "..", "%2e%2e", token[:-1], token[1:], token + "A", token.swapcase())

@@ -102,3 +102,24 @@ def promised() -> dict[str, set[str]]:
 
 def test_every_promise_has_its_tests_and_every_such_test_its_promise() -> None:
     assert promised() == marked()
+
+
+PROSE = ("*.py", "*.md", "*.html", "*.txt", "*.js", "*.yaml", "*.pot")
+AVOIDED = re.compile(r"\b(whoever|somebody)\b", re.IGNORECASE)
+
+
+def test_sentences_name_their_subject() -> None:
+    """An attendee, an organiser, another invocation: readers should not have to guess (words in CONTRIBUTING.md)."""
+    rooms = ["functions", "shared", "infra", "tests", "docs"]
+    paths = [path for room in rooms for kind in PROSE for path in (ROOT / room).rglob(kind)]
+    paths += ROOT.glob("*.md")
+    vague = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in paths
+        if path != Path(__file__)
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if AVOIDED.search(line)
+    ]
+
+    assert len(paths) > 300
+    assert vague == []

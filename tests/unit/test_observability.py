@@ -35,7 +35,7 @@ def test_a_log_line_that_names_a_person_fails_the_test_that_wrote_it(message: st
 
 @pytest.mark.promise("P11")
 def test_what_is_logged_of_a_fault_quotes_nobody() -> None:
-    """Its class and its place; its message may quote what somebody typed."""
+    """Its class and its place; its message may quote what a person typed."""
     try:
         raise ValueError("ann@example.org is no number")
     except ValueError as error:

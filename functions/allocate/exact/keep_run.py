@@ -22,7 +22,7 @@ Solve = Callable[[Problem, float], Solution]
 def solve_keeping(problem: Problem, solve: Solve, deadline: float) -> Solution:
     """Solve a keep run whose change cost is decisive. `solve(problem, deadline)` solves any problem.
 
-    Raises NoAllocationError when newcomers could come only by taking a published place from somebody.
+    Raises NoAllocationError when newcomers could come only by taking a published place from a person.
     """
     keepable = keepable_places(problem)
     held = np.where(keepable, problem.held, problem.pinned)
@@ -76,7 +76,7 @@ def _with_changes(problem: Problem, settled: Solution, unavoidable: int) -> Solu
 
 
 def _refuse_at_holders_cost(problem: Problem, solve: Solve, deadline: float, changes: int) -> None:
-    """Raise NoAllocationError if the holders alone, and whoever is pinned, would have to change less.
+    """Raise NoAllocationError if the holders alone, and the people pinned, would have to change less.
 
     Minima count for holders only as far as they can fill them: newcomers may help there.
     """

@@ -148,7 +148,7 @@ class _Draw:
         return np.asarray(self.by_lot[turn[self.by_lot]])
 
     def _take(self, who: Ints, pick: Ints) -> None:
-        """Let each have their pick for good; who does not hold it gives up the least wanted of what is open."""
+        """Let each have their pick for good; a person without it gives up the least wanted of what is open."""
         lacking = ~self.holds[pick, who]
         poor, gain = who[lacking], pick[lacking]
         held = np.where(self.holds[:, poor] & self.open[:, poor], self.preference[:, poor].astype(np.int64), -1)
@@ -172,7 +172,7 @@ class _Draw:
         return int(adding[len(adding) - excess])
 
     def _close(self, cut: Bools) -> None:
-        """Nobody gets into a full cut who could stay out; who cannot takes all that is open outside."""
+        """No person enters a full cut who could stay out; one who must enter takes all that is open outside."""
         inside = cut[:, self.partner_type]
         outside = np.count_nonzero(self.open & ~inside, axis=0)
         wants = np.count_nonzero(self.open & self.holds, axis=0)

@@ -126,7 +126,7 @@ class Outcome:
         return (*got, *missed)
 
     def _standing(self, a: int, r: int, theme: int) -> Statement:
-        """How a place that somebody got stands in their wishes."""
+        """How a place that a person got stands in their wishes."""
         problem, name = self.problem, self.problem.themes[theme]
         if problem.pinned[a, r] != NOWHERE:
             return Statement(Says.EXPECTED, name)

@@ -7,8 +7,8 @@ only, and L♮-concave: it is at its largest where no set of prices can be raise
 
 1. A sample with seats scaled down gives a first guess, theme by theme.
 2. At these prices everyone has themes they are *sure* of, clearly among the cheapest, and themes that are *out*.
-   Whoever has several as dear as the dearest they want is *contested*. People of one type with the same contested
-   themes and as many seats open are one group, so there are few, whatever the crowd.
+   People for whom several themes are as dear as the dearest they want are *contested*. People of one type with the
+   same contested themes and as many seats open are one group, so there are few, whatever the crowd.
 3. A maximum flow (NetworkX) seats what is contested. If seats and bands hold for all, primal equals dual and the answer
    is exact. If not, its minimum cut names the prices to move: those gain most. Go on at 2. A step gains at least 1, so
    the end is reached; there are about as many steps as the guess was wrong by (Murota and Shioura, 2014).

@@ -59,7 +59,7 @@ def _clearing_prices(market: Market) -> Prices:
     """The lowest price of each theme, not below 0, at which its seats suffice if all other prices stay.
 
     A type with more heads than its upper bound then pays up to the weight more, one with fewer than its lower bound up
-    to the weight less. Whoever would pay just the price does not insist.
+    to the weight less. Ties at the price do not count as demand.
     """
     crowd, supply, weight = market.crowd, market.supply, market.supply.weight
     ends, blocks = crowd.ends, []

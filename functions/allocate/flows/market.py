@@ -59,7 +59,7 @@ class Market:
         self.demand_value = demand_value
         self.low, self.high = heads_range(supply, prices)
         self.value = -ENDLESS << 30 if beyond else demand_value + self._supply_value()
-        """D; far below any other at prices that only somebody without a seat would pay."""
+        """D; far below any other at prices that only a person without a seat would pay."""
 
     def moved(self, step: Ints) -> Market:
         """The market at other prices: heads by theme and type, seats in the last column.

@@ -122,7 +122,7 @@ class _RoundFlow:
         way = self.cost[a] + self.head[self.kind[a]]
         t = int(way.argmin())
         if way[t] >= _FAR >> 1:
-            raise NoAllocationError("a round has no seat left for somebody")
+            raise NoAllocationError("a round has no seat left for a person")
         who, g = a, int(self.kind[a])
         same = True
         while True:

@@ -12,7 +12,7 @@ from functions.allocate.model.problem import FAR, Ints
 
 @dataclass(frozen=True)
 class Prices:
-    """Prices of network 1: of a head by theme and type, and of a seat, whoever takes it, by theme."""
+    """Prices of network 1: of a head by theme and type, and of a seat, the same for all types, by theme."""
 
     heads: Ints
     seats: Ints

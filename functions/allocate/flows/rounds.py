@@ -35,7 +35,7 @@ class Rounds:
         """What a head of each type pays in each workshop, from the flows as they were solved last."""
 
     def start(self) -> Places | None:
-        """An allocation from nothing, None if somebody is left with a theme twice.
+        """An allocation from nothing, None if a person is left with a theme twice.
 
         Raises NotFoundInTimeError at the deadline, NoAllocationError when a round has no seats or people enough.
         """
@@ -71,7 +71,7 @@ class Rounds:
     def guided(self, prices: Ints, scale: int, order: Sequence[int], places: Places | None = None) -> Places | None:
         """Solve the rounds of `order` again, each with a look at those to come, at `prices / scale`.
 
-        Places in other rounds are kept. None if somebody is left with a theme twice.
+        Places in other rounds are kept. None if a person is left with a theme twice.
 
         Raises NotFoundInTimeError at the deadline, NoAllocationError when a round has no seats or people enough.
         """
@@ -90,7 +90,7 @@ class Rounds:
         return None if self.repeated(found) else found
 
     def repeated(self, places: Places) -> bool:
-        """Whether somebody has a theme twice."""
+        """Whether a person has a theme twice."""
         ordered = np.sort(places, axis=1)
         return bool(((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] != NOWHERE)).any())
 

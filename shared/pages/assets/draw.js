@@ -41,7 +41,7 @@ async function verify(bytes, run) {
     const places = rounds.map((r) => (r in programme ? themes.indexOf(programme[r]) : null));
     return { id, g, may, choice, costs, absent, pinned, before, places };
   });
-  claim(Object.keys(run.programmes).length === people.length, "somebody is missing, or nobody's programme is there");
+  claim(Object.keys(run.programmes).length === people.length, "a person is missing, or has no programme");
 
   // Seats, minima, bands and the objective.
   const heads = each(T).map(() => each(R).map(() => each(G).map(() => 0)));

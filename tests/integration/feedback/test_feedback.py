@@ -203,7 +203,7 @@ def test_an_event_of_a_mail_that_was_erased_brings_nothing_back(road: Road) -> N
 
 @pytest.mark.parametrize("tags", [{}, {"event": ["nature"]}, {"mail": ["confirmation_p1"]}, {"event": [], "mail": []}])
 def test_an_event_without_our_tags_is_none_of_ours(road: Road, tags: dict[str, list[str]]) -> None:
-    """Somebody else may send with the same configuration set."""
+    """Another application may send with the same configuration set."""
     event = ses_event("Bounce", road.ses.sent[0], **GONE)
     event["detail"]["mail"]["tags"] = tags
     before = row()

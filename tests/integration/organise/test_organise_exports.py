@@ -155,7 +155,7 @@ def test_the_lists_for_helpers_name_nobody_more_than_they_need(organiser: Client
 
 
 def test_an_export_that_comes_back_unedited_changes_nothing(organiser: Client, table: Table) -> None:
-    """Every state, hostile names, answers, and data of an older event file; somebody who withdrew registered anew."""
+    """Every state, hostile names, answers, and data of an older event file; a person who withdrew registered anew."""
     questions = [
         {"id": "diet", "kind": "text", "label": "Diet"},
         {"id": "photo", "kind": "consent", "label": "Photo"},

@@ -151,7 +151,7 @@ def test_a_form_with_faults_comes_back_with_all_that_was_typed(browser: Client) 
     assert "There is a problem" in answer.text
     assert 'value="Person 1"' in answer.text
     assert 'value="broken"' in answer.text
-    assert "<title>Error: Add somebody" in answer.text
+    assert "<title>Error: Add a person" in answer.text
 
 
 def test_a_correction_by_form_pins_marks_absent_and_guards_against_lost_updates(

@@ -1,4 +1,4 @@
-"""P1: a registration exists whole or not at all, whatever dies in between; who tries again ends where they wanted.
+"""P1: a registration exists whole or not at all, whatever dies in between; a second try ends where it should.
 
 Each thing a person can do over HTTP is done with a crash before or after one of its AWS calls, looked at, and done
 again as a browser does that got no answer. The sweep lets the second try die, too.
@@ -45,7 +45,7 @@ PAIRS = 2_500
 
 
 def form(number: int, **changes: object) -> dict[str, object]:
-    return {**NEW, "name": f"Somebody {number}", "email": f"person{number}@example.org", **changes}
+    return {**NEW, "name": f"Person {number}", "email": f"person{number}@example.org", **changes}
 
 
 @dataclass

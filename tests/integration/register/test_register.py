@@ -65,7 +65,7 @@ def web(event: Event, clock: object) -> Web:
 
 @pytest.fixture
 def person(event: Event, table: Table) -> Registration:
-    """Somebody who is registered."""
+    """A person who is registered."""
     return register(table, event, make_registration(number=1), now=NOW)[0]
 
 
@@ -124,7 +124,7 @@ def test_registering_twice_changes_nothing_and_sends_the_own_link(web: Web, tabl
     web.post(AT, wish())
     before = people(table)
 
-    answer = web.post(AT, wish(name="Somebody else", email="PERSON1@example.org", partner_type="research"))
+    answer = web.post(AT, wish(name="Another person", email="PERSON1@example.org", partner_type="research"))
 
     assert answer.status == 202
     assert people(table) == before

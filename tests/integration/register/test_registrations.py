@@ -57,7 +57,7 @@ def enter(table: Table, event: Event, number: int) -> Registration:
 
 def test_a_known_address_changes_nothing_and_its_holder_gets_the_link(table: Table, small: Event) -> None:
     enter(table, small, 1)
-    twin = make_registration(number=1, name="Somebody else", email="PERSON1@example.org")
+    twin = make_registration(number=1, name="Another person", email="PERSON1@example.org")
 
     _, is_new = register(table, small, twin, now=NOW)
 

@@ -98,7 +98,7 @@ def test_the_rule_is_said_before_one_joins_and_while_one_waits(visitors: Visitor
     full = visitors.web.visit("/events/nature").text
 
     assert "All places are taken." not in before
-    assert "offered to whoever has waited longest, and kept for 48 hours" in full
+    assert "offered to the person who has waited longest, and kept for 48 hours" in full
     assert "Register for the waiting list" in full
     for number in (3, 4):
         assert "You are among about the first 10." in visitors.page(number)
@@ -161,7 +161,7 @@ def test_an_offer_that_is_declined_goes_to_the_next_at_once(visitors: Visitors) 
 
 
 def test_nobody_who_comes_later_overtakes_who_waits(visitors: Visitors, table: Table) -> None:
-    """A place that is free and not offered yet is not for a newcomer while somebody waits."""
+    """A place that is free and not offered yet is not for a newcomer while a person waits."""
     for number in (1, 2, 3):
         visitors.register(number)
     withdraw(table, visitors.holder(1), now=visitors.now)  # and the function died before it offered the place
@@ -176,7 +176,7 @@ def test_nobody_who_comes_later_overtakes_who_waits(visitors: Visitors, table: T
 
 @pytest.mark.parametrize("seed", range(2))
 def test_never_are_more_people_confirmed_than_there_are_seats(visitors: Visitors, table: Table, seed: int) -> None:
-    """Whatever people press in whatever order; and no seat stays empty while somebody waits."""
+    """Whatever people press in whatever order; and no seat stays empty while a person waits."""
     chance = random.Random(seed)
     acts: dict[str, Callable[[int], object]] = {
         "register": visitors.register,

@@ -84,7 +84,7 @@ def reminders() -> list[str]:
 def test_a_mail_nobody_heard_of_is_tried_again_after_the_window_and_no_sooner(
     road: Road, enter: Callable[..., None]
 ) -> None:
-    """And somebody is told, for it may go out twice."""
+    """And the operator is told, for it may go out twice."""
     enter(1)
     mail = read_mail(road.table, "nature", MAIL)
     assert mail is not None

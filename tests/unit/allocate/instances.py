@@ -308,7 +308,7 @@ def allocated(instance: Instance, **options: Any) -> Allocation:
 def newcomers_would_take_places(instance: Instance, best: Optimum) -> bool:
     """Whether more published places change than if the newcomers stayed away.
 
-    Only where the event leaves the cost of a change to the allocator. Who is pinned comes by the organiser's will and
+    Only where the event leaves the cost of a change to the allocator. A pinned person comes by the organiser's will and
     counts as no newcomer. Minima count as far as the holders can meet them.
     """
     if instance.previous is None or instance.event.allocation.change_cost is not None:

@@ -40,7 +40,7 @@ def lots_decided(instance: Instance, allocation: Allocation) -> bool:
     ],
 )
 def test_a_seat_given_to_the_worse_lot_is_found(types: int, other: str, ranking: tuple[str, ...]) -> None:
-    """Two people tie for one seat, and somebody exchanges what they drew, at the same total."""
+    """Two people tie for one seat, and a person exchanges what they drew, at the same total."""
     event = event_of(3, 1, types, 1, weight=0, seed="a seed")
     instance = Instance(event, [Attendee("p1", "type-0", ABC), Attendee("p2", other, ranking)])
     drawn = allocated(instance)
@@ -55,7 +55,7 @@ def test_a_seat_given_to_the_worse_lot_is_found(types: int, other: str, ranking:
 
 @pytest.mark.parametrize("seed", range(30))
 def test_of_all_allocations_of_least_total_only_the_drawn_one_passes(seed: int) -> None:
-    """Whatever types, rankings and rounds somebody exchanges; what is not ranked is the same to everybody."""
+    """Whatever types, rankings and rounds a person exchanges; what is not ranked is the same to everybody."""
     instance = tiny_even_instance(seed)
     options = [personal_programmes(instance.event, one) for one in instance.attendees]
     if prod(map(len, options)) > 3_000:

@@ -39,7 +39,7 @@ def hard_faults(problem: Problem, places: Places) -> list[str]:
         "over capacity": (heads > problem.seats).any(),
         "under a minimum": (heads < problem.minimum).any(),
         "a theme twice": ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] != NOWHERE)).any(),
-        "somebody without a place": ((places == NOWHERE) & problem.present).any(),
+        "a person without a place": ((places == NOWHERE) & problem.present).any(),
     }
     return [rule for rule, broken in rules.items() if broken]
 

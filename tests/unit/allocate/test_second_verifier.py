@@ -97,7 +97,7 @@ def test_both_verifiers_say_the_same_of_a_thousand_events(tmp_path: Path) -> Non
 
 
 def test_the_script_is_short_and_needs_nothing() -> None:
-    """Two hundred lines that somebody can read, without a package."""
+    """Two hundred lines that a person can read, without a package."""
     text = SCRIPT.read_text(encoding="utf-8")
 
     assert len(text.splitlines()) <= 200

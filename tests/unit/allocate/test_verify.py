@@ -127,7 +127,7 @@ def drop(*path: str) -> Alter:
 
 
 def claim_no_move(document: dict[str, Any]) -> None:
-    """Somebody is said to have moved from where they are."""
+    """A person is said to have moved from where they are."""
     document["moved"] = {"person-0004": dict(document["programmes"]["person-0004"])}
 
 
