@@ -27,9 +27,9 @@ from botocore.exceptions import (
 )
 from pydantic import ValidationError
 
-from functions.mail.compose import BadAddressError, Letter, NothingToTellError, compose
 from functions.mail.pace import Pacer
 from shared import settings
+from shared.letters.compose import BadAddressError, Letter, NothingToTellError, compose
 from shared.mails import SesWait, claim, give_up, mail_tag, mark_sent, put_back, read_mail
 from shared.models import Mail, MailState, Model
 from shared.observability import fault, logger, metrics

@@ -9,7 +9,7 @@ from email.policy import default
 
 from playwright.sync_api import Page
 
-from functions.mail.compose import compose
+from shared.letters.compose import compose
 from shared.mails import mails_of
 from shared.models import Event, MailKind
 from shared.settings import public_url

@@ -15,9 +15,9 @@ from unittest.mock import patch
 from playwright.sync_api import BrowserContext, Page
 
 from functions.allocate import app as allocate
-from functions.mail.compose import compose
 from functions.organise import app as organise
 from functions.register import app as register
+from shared.letters.compose import compose
 from shared.models import Event
 from shared.settings import public_url
 from shared.table import Table

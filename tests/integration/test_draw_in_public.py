@@ -10,13 +10,13 @@ from types import ModuleType
 
 import pytest
 
-from functions.mail.compose import compose
 from functions.register import outcome
 from functions.register import web as register_web
 from functions.register.app import handler as register_handler
 from shared.commitment import digest_of, replace_commitment
 from shared.errors import ConflictError
 from shared.events import audit_lines, put_event, read_event
+from shared.letters.compose import compose
 from shared.mails import mails_of
 from shared.models import Event, Registration, Run
 from shared.publication import publish

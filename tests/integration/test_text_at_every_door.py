@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from functions.mail.compose import BadAddressError, _deliverable, _is_a_name
 from functions.organise import imports, people, sessions
 from functions.register import forms
 from shared.errors import InvalidError
 from shared.event_file import EventFileError
+from shared.letters.compose import BadAddressError, _deliverable, _is_a_name
 from shared.models import Event
 from shared.table import Table, address_sk
 from shared.text import TextError, address_key, clean_address, clean_line

@@ -9,9 +9,9 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Any
 
-from functions.mail.compose import compose
 from shared.address_change import ask_move, carry_out
 from shared.events import put_event
+from shared.letters.compose import compose
 from shared.mails import mails_of, send
 from shared.models import Event, MailKind, MailState, Run, RunState, utc
 from shared.registrations import erase, find_by_address, read_registration, register, remind, withdraw

@@ -425,7 +425,7 @@ def a_run_is_not_taken_over_while_its_owner_lives(template: Template) -> Iterato
 
 @rule
 def a_function_sees_only_what_it_reads(template: Template) -> Iterator[str]:
-    shared = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "shared").glob("*.py")))
+    shared = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "shared").rglob("*.py")))
     for name, function in _functions(template):
         room = ROOT / "functions" / name.removesuffix("Function").lower()
         code = shared + "".join(path.read_text(encoding="utf-8") for path in sorted(room.glob("**/*.py")))

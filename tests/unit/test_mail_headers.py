@@ -7,7 +7,7 @@ from email.header import decode_header, make_header
 from email.message import EmailMessage
 from email.utils import parseaddr
 
-from functions.mail.compose import POLICY
+from shared.letters.compose import POLICY
 
 TITLES = (
     "Plain words",

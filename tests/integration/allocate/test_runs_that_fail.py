@@ -11,8 +11,8 @@ import pytest
 
 from functions.allocate.failures import MOST_ATTEMPTS
 from functions.allocate.model.problem import NoAllocationError, NotFoundInTimeError
-from functions.mail.compose import NothingToTellError, compose
 from shared.events import put_event
+from shared.letters.compose import NothingToTellError, compose
 from shared.mails import mails_of
 from shared.models import Event, Mail, Run, RunState
 from shared.registrations import register, withdraw

@@ -13,11 +13,11 @@ import moto
 import pytest
 from icalendar import Calendar
 
-from functions.mail.compose import ALWAYS_TOLD, NothingToTellError
 from functions.organise import app as organise
 from functions.register import app
 from shared.events import put_event
 from shared.i18n import LANGUAGES, translations
+from shared.letters.compose import ALWAYS_TOLD, NothingToTellError
 from shared.mails import mails_of
 from shared.models import Event, MailKind
 from shared.registrations import read_registration, register, withdraw

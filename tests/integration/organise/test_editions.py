@@ -9,9 +9,9 @@ from types import ModuleType
 import pytest
 from icalendar import Calendar
 
-from functions.mail.compose import NothingToTellError
 from shared.errors import ConflictError
 from shared.events import put_event, read_event
+from shared.letters.compose import NothingToTellError
 from shared.mails import mails_of
 from shared.models import Event, RegistrationState
 from shared.registrations import registrations_of

@@ -12,10 +12,10 @@ import botocore.client
 import pytest
 from icalendar import Calendar
 
-from functions.mail.compose import compose
 from functions.register import app
 from shared.check_in_code import check_in_code
 from shared.events import put_event
+from shared.letters.compose import compose
 from shared.mails import mails_of
 from shared.models import Event, Registration, RegistrationState, utc
 from shared.registrations import find_by_address, register, registrations_of, save

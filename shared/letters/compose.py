@@ -23,7 +23,6 @@ from typing import Any
 
 from jinja2 import Environment
 
-from functions.mail.day import changes, the_day, workshops
 from shared import settings
 from shared.address_change import Step, sign_change
 from shared.calendar import calendar_file
@@ -31,6 +30,7 @@ from shared.commitment import commitment
 from shared.edition import Facts, facts_since
 from shared.events import read_event
 from shared.i18n import N_, day, translations
+from shared.letters.day import changes, the_day, workshops
 from shared.mails import mail_id, read_mail
 from shared.models import Event, Mail, MailKind, MailState, Programme, Registration, RegistrationState, RunState, moment
 from shared.pages import environment
