@@ -36,8 +36,8 @@ _WHY = {
         "of this event."
     ),
     Says.LOTTERY: N_(
-        "Your %(rank)s choice, %(theme)s, was full: the lottery gave its last seats to people with the same wishes as "
-        "yours."
+        "Your %(rank)s choice, %(theme)s, was decided by lot: other allocations with the same total give it to you, "
+        "and the lots chose this one."
     ),
     Says.DEMAND: N_(
         "Your %(rank)s choice, %(theme)s, was full: %(others)s others ranked it as high or higher, for %(seats)s seats."

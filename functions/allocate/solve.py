@@ -174,7 +174,7 @@ def allocate(
     places = solution.found
     programmes = programmes_of(problem, places)
     report(f"explaining {problem.people} programmes")
-    grounds, told = _explained(problem, places, event, attendees, on_fault, optimal=solution.optimal)
+    grounds, told = _explained(problem, solution, event, attendees, on_fault)
     return Allocation(
         event=event.id,
         mode=mode,
@@ -204,16 +204,15 @@ def allocate(
 
 def _explained(
     problem: Problem,
-    places: Places,
+    solution: Solution,
     event: Event,
     attendees: Sequence[Attendee],
     on_fault: OnFault | None,
-    *,
-    optimal: bool,
 ) -> tuple[dict[str, Reason], dict[str, str]]:
     """Every reason, as statements and in words. Reasons only describe: their fault costs nobody the programme."""
     try:
-        grounds = _with_closed_themes(event, attendees, reasons(problem, places, optimal=optimal))
+        facts = reasons(problem, solution.found, optimal=solution.optimal, attainable=solution.attainable)
+        grounds = _with_closed_themes(event, attendees, facts)
         return grounds, _told(grounds, event)
     except Exception as error:
         if on_fault is None:

@@ -26,17 +26,17 @@ def lot_faults(case: Case) -> Iterator[str]:
     seed = case.allocation.seed.encode()
     lots = [hmac.digest(seed, who.encode(), "sha256") for who in case.ids]
     by_lot = sorted(range(len(lots)), key=lots.__getitem__)
-    alike = _alike(case)
+    alike = rounds_alike(case)
     if (case.allocation.draw == "exact") != alike:
         yield f"the draw is {case.allocation.draw!r}, and rounds are {'alike' if alike else 'not alike'} to everybody"
     if alike:
         if case.allocation.optimal and case.ids:
-            yield from _Rings(case, by_lot).faults()
+            yield from Rings(case, by_lot).faults()
     else:
         yield from _exchanges(case, by_lot)
 
 
-def _alike(case: Case) -> bool:
+def rounds_alike(case: Case) -> bool:
     """Whether all rounds are alike to everybody."""
     nobody_held = not case.change_cost or bool((case.held == NONE).all())
     same_seats = bool((case.seats == case.seats[:, :1]).all())
@@ -79,7 +79,7 @@ class _Person:
 UNRANKED = 1 << 20
 
 
-class _Rings:
+class Rings:
     """Exchanges of equal total between everybody who is tied."""
 
     def __init__(self, case: Case, by_lot: list[int]) -> None:
@@ -165,6 +165,17 @@ class _Rings:
                         break
                 self._count(person, choice, -1)
                 self._count(person, choice + 1, 1)
+
+    def attainable(self, numbers: set[int]) -> Iterator[tuple[int, set[int]]]:
+        """Of each of these people who is tied, the themes that a ring gives them, whatever their lot."""
+        self.steps, self.known = {}, {}
+        for person in self.people:
+            self._count(person, 0, 1)
+        for person in self.people:
+            if person.number in numbers:
+                g, gives = person.partner_type, person.gives(0)
+                found = {t for t in person.takes(0) if any((give, g) in self._reached(t, g) for give in gives)}
+                yield person.number, found
 
     def _count(self, person: _Person, choices: int, by: int) -> None:
         for give in person.gives(choices):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from infra.verify.case import NONE, Bools, Case, Ints, distinct
+from infra.verify.lots import Rings, rounds_alike
 from shared.models import Says, Statement
 from shared.reasons import Teller
 
@@ -30,7 +31,7 @@ def reason_faults(case: Case) -> Iterator[str]:
 def _expected(case: Case) -> tuple[list[str], Ints]:
     """The reasons that differ, and which of them is whose."""
     missed = _missed(case)
-    lost = _lost_to_equals(case, missed)
+    lost = _lost_to_equals(case, missed) | _decided_by_lot(case, missed)
     rows = np.arange(len(case.ids))[:, None]
     places, safe = case.places, np.maximum(case.places, 0)
     choice = np.where(places >= 0, case.choice[rows, safe], 0)
@@ -67,6 +68,17 @@ def _lost_to_equals(case: Case, missed: Ints) -> Bools:
     who, _, theme = case.seated
     np.minimum.at(best, (of[who], theme), case.personal_cost[who])
     lost: Bools = (missed >= 0) & (best[of[:, None], np.maximum(missed, 0)] < case.personal_cost[:, None])
+    return lost
+
+
+def _decided_by_lot(case: Case, missed: Ints) -> Bools:
+    """Whether a ring of exchanges that costs nothing gives the missed theme, where lots chose among all such rings."""
+    lost = np.zeros(missed.shape, dtype=np.bool_)
+    if not (case.allocation.optimal and case.allocation.draw == "exact" and rounds_alike(case)):
+        return lost
+    missing = {int(a): missed[a].tolist() for a in np.flatnonzero((missed >= 0).any(axis=1))}
+    for a, attainable in Rings(case, list(range(len(case.ids)))).attainable(set(missing)):
+        lost[a] = [t != NONE and t in attainable for t in missing[a]]
     return lost
 
 
@@ -107,7 +119,7 @@ class _Explainer:
         if case.change_cost and all(case.held[a, r] == t for r, t in got):
             said.append(self.say(Statement(Says.AS_PUBLISHED)))
         else:
-            said += [self.say(self._why(a, t, equal)) for t, equal in zip(missed, lost, strict=True) if t != NONE]
+            said += [self.say(self._why(a, t, by_lot)) for t, by_lot in zip(missed, lost, strict=True) if t != NONE]
         return " ".join(said)
 
     def _place(self, a: int, t: int) -> int:
@@ -123,10 +135,12 @@ class _Explainer:
             return Statement(Says.UNRANKED, case.themes[t])
         return Statement(Says.GOT, case.themes[t], int(case.choice[a, t]))
 
-    def _why(self, a: int, t: int, equal: bool) -> Statement:
+    def _why(self, a: int, t: int, by_lot: bool) -> Statement:
         """Why a person missed a theme, by the first of these that is true."""
         case, choice = self.case, int(self.case.choice[a, t])
-        key = (t, choice, equal, case.present[a].tobytes())
+        if by_lot:
+            return Statement(Says.LOTTERY, case.themes[t], choice)
+        key = (t, choice, case.present[a].tobytes())
         if key in self._full_reasons:
             return self._full_reasons[key]
         attended = np.flatnonzero(case.present[a] & (case.seats[t] > 0))
@@ -136,15 +150,13 @@ class _Explainer:
         seats = int(case.seats[t, attended].sum())
         if not open_rounds:
             others = self._ranked_as_high(t, choice, attended) - 1
-            says = self._full(equal, others, seats)
+            says = self._full(others, seats)
             self._full_reasons[key] = Statement(says, case.themes[t], choice, others=others, seats=seats)
             return self._full_reasons[key]
         found = [self._beside(a, t, r) for r in open_rounds]
         return min(found, key=lambda statement: statement.says in {Says.PINNED, Says.CLASH})
 
-    def _full(self, equal: bool, others: int, seats: int) -> Says:
-        if equal:
-            return Says.LOTTERY
+    def _full(self, others: int, seats: int) -> Says:
         if others >= seats:
             return Says.DEMAND
         return Says.NO_SWAP if self.case.allocation.optimal else Says.FULL

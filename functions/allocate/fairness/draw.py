@@ -47,6 +47,17 @@ class Leeway:
     most: Ints
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """What lots decided: `sets` by tied person, and by theme and tied person what some allocation of least cost gives.
+
+    Of what is `attainable` to a person the lots decided what they have.
+    """
+
+    sets: Places
+    attainable: Bools
+
+
 def draw_themes(
     sets: Places,
     preference: Ranks,
@@ -55,8 +66,8 @@ def draw_themes(
     partner_type: Ints,
     everyones_heads: Ints,
     leeway: Leeway,
-) -> Places:
-    """The sets of themes that the lots give to people who are tied.
+) -> Drawn:
+    """The sets of themes that the lots give to people who are tied, and what lots could have given them.
 
     Parameters
     ----------
@@ -73,13 +84,14 @@ def draw_themes(
         By theme and type, of all people, tied or not.
     """
     draw = _Draw(sets, preference, ranked, open_, partner_type, everyones_heads, leeway)
+    attainable = draw.attainable()
     for choice in range(sets.shape[1]):
         draw.have_turn(choice)
     if not ranked.all():
         draw.wished[:] = True
         for choice in range(sets.shape[1]):
             draw.have_turn(choice)
-    return draw.sets()
+    return Drawn(draw.sets(), attainable)
 
 
 class _Draw:
@@ -117,6 +129,20 @@ class _Draw:
         """Everybody's themes, a person a row, as they came."""
         held = np.nonzero(self.holds.T)[1].astype(np.int16).reshape(-1, self.width)
         return held[self.by_lot]
+
+    def attainable(self) -> Bools:
+        """By theme and person, as they came: whether an allocation of least cost gives it to them, if it is open.
+
+        A person can take a theme if the head that is then too many can be led on to a theme that they give up.
+        """
+        self._count_swaps()
+        reached = self.network.closure()
+        mine = self.open & self.holds
+        found = mine.copy()
+        for g, (begin, end) in enumerate(pairwise(self.ends.tolist())):
+            for give in range(len(mine)):
+                found[:, begin:end] |= reached[g][:, give, None] & mine[give, begin:end]
+        return (found & self.open)[:, self.by_lot]
 
     def have_turn(self, choice: int) -> None:
         """Give everybody, in the order of lots, the best that is still possible as their choice of this number."""
@@ -320,6 +346,21 @@ class _Condensed:
         for t, g in self.before:
             if g >= 0:
                 found[t, g] = True
+        return found
+
+    def closure(self) -> Bools:
+        """By type, theme and theme: whether a head more in the first can be led on to the second, of the same type."""
+        heads = [(t, g) for g in range(self.types) for t in range(self.themes)]
+        nodes = [*heads, *((t, THEME) for t in range(self.themes)), ROOM]
+        number = {node: n for n, node in enumerate(nodes)}
+        nothing_closed = [0] * self.types
+        ways = [sum(1 << number[after] for after in {node, *self._next(node, nothing_closed)}) for node in nodes]
+        for middle in range(len(nodes)):  # Warshall's closure, a row of it in the bits of one integer
+            bit, onward = 1 << middle, ways[middle]
+            ways = [way | onward if way & bit else way for way in ways]
+        found = np.zeros((self.types, self.themes, self.themes), dtype=bool)
+        for (t, g), way in zip(heads, ways, strict=False):
+            found[g, t] = [way >> number[u, g] & 1 for u in range(self.themes)]
         return found
 
     def bottleneck(self, path: list[Node]) -> int:

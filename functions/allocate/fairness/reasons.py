@@ -56,10 +56,12 @@ class Outcome:
             rank[np.arange(len(people)), best] = themes
         return found
 
-    def explain(self, a: int, theme: int, equals: bool) -> Statement:
-        """Why attendee `a` missed a theme; `equals`: someone with the same wishes and a better programme got it."""
+    def explain(self, a: int, theme: int, by_lot: bool) -> Statement:
+        """Why attendee `a` missed a theme; `by_lot`: another allocation of the same total gives it to them."""
         problem = self.problem
         rank = int(problem.rank[a, theme])
+        if by_lot:
+            return Statement(Says.LOTTERY, problem.themes[theme], rank + 1)
         missed = Statement(Says.NOT_OFFERED, problem.themes[theme], rank + 1)
         attended = np.array(
             [r for r in self.rounds_by_time if problem.present[a, r] and problem.seats[theme, r]], dtype=np.int64
@@ -70,7 +72,7 @@ class Outcome:
         open_ = attended[self.fill[theme, attended] < problem.seats[theme, attended]]
         if not len(open_):
             others = self._ranked_as_high(theme, rank, attended) - 1
-            return replace(missed, says=self._full(others, seats, equals), others=others, seats=seats)
+            return replace(missed, says=self._full(others, seats), others=others, seats=seats)
         found = [self._beside(a, theme, int(r)) for r in open_]
         # A round in which the person could really have moved tells more than one in which they could not.
         says, r, heads = min(found, key=lambda one: one[0] in {Says.PINNED, Says.CLASH})
@@ -86,10 +88,8 @@ class Outcome:
             self._as_high[key] = np.cumsum(counts)
         return int(self._as_high[key][rank])
 
-    def _full(self, others: int, seats: int, equals: bool) -> Says:
+    def _full(self, others: int, seats: int) -> Says:
         """Who has the seats of a theme that is full in every round attended."""
-        if equals:
-            return Says.LOTTERY
         if others >= seats:
             return Says.DEMAND
         return Says.NO_SWAP if self.optimal else Says.FULL
@@ -149,11 +149,16 @@ class Outcome:
         return outside(leave, left - 1) + outside(join, joined + 1) - before
 
 
-def reasons(problem: Problem, places: Places, *, optimal: bool) -> dict[str, Reason]:
-    """The reason for each attendee's programme, by id; people of whom all is the same share one object."""
+def reasons(problem: Problem, places: Places, *, optimal: bool, attainable: Bools | None = None) -> dict[str, Reason]:
+    """The reason for each attendee's programme, by id; people of whom all is the same share one object.
+
+    `attainable` is the solution's: by attendee and theme, whether another allocation of least cost gives it.
+    """
     outcome = Outcome(problem, places, optimal=optimal)
     missed = outcome.missed()
-    equals = _lost_to_equals(problem, places, group_attendees(problem), missed)
+    by_lot = _lost_to_equals(problem, places, group_attendees(problem), missed)
+    if attainable is not None and optimal:
+        by_lot |= np.take_along_axis(attainable, np.maximum(missed, 0), axis=1) & (missed != NOWHERE)
     ranks = np.full(places.shape, NOWHERE, dtype=np.int64)
     for r in range(places.shape[1]):
         here = np.flatnonzero(places[:, r] != NOWHERE)
@@ -161,13 +166,13 @@ def reasons(problem: Problem, places: Places, *, optimal: bool) -> dict[str, Rea
     missed_ranks = np.take_along_axis(problem.rank.astype(np.int64), np.maximum(missed, 0), axis=1)
     held = problem.held if problem.change_cost else np.full_like(places, NOWHERE)
     kind = problem.partner_type[:, None]
-    facts: list[NDArray[Any]] = [kind, places, ranks, problem.pinned, held, missed, missed_ranks, equals]
+    facts: list[NDArray[Any]] = [kind, places, ranks, problem.pinned, held, missed, missed_ranks, by_lot]
     facts.append(outcome.partial[:, None])
     alike = group_rows(np.concatenate([fact.astype(np.int64) for fact in facts], axis=1))
     found = []
     for a in alike.first.tolist():
         told = [
-            outcome.explain(a, t, bool(equals[a, column]))
+            outcome.explain(a, t, bool(by_lot[a, column]))
             for column, t in enumerate(missed[a].tolist())
             if t != NOWHERE
         ]
@@ -176,7 +181,7 @@ def reasons(problem: Problem, places: Places, *, optimal: bool) -> dict[str, Rea
 
 
 def _lost_to_equals(problem: Problem, places: Places, groups: Groups, missed: Ints) -> Bools:
-    """Whether someone of the same group got the missed theme and a better programme: then the lottery decided."""
+    """Whether someone of the same group got the missed theme and a better programme: then lots decided who of them."""
     lost = np.zeros(missed.shape, dtype=bool)
     several = groups.size > 1
     people = np.flatnonzero(several[groups.of])

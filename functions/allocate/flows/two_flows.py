@@ -48,9 +48,11 @@ def solve_flow(problem: Problem, groups: Groups, deadline: float) -> Solution:
     tied = np.flatnonzero(np.asarray(margin.any(axis=1))[groups.of])
     table = in_all_rounds(problem, prices.heads)
     bound = lower_bound(problem, table, rows=groups.first, size=groups.size)
+    solution = Solution(None, 0, bound, table, 1, "flow")
     if problem.even:
-        _draw(problem, sets, tied, margin[groups.of[tied]].T, _leeway(supply, prices))
-    return _make_timetable(problem, sets, Solution(None, 0, bound, table, 1, "flow"))
+        attainable = _draw(problem, sets, tied, margin[groups.of[tied]].T, _leeway(supply, prices))
+        solution = replace(solution, attainable=attainable)
+    return _make_timetable(problem, sets, solution)
 
 
 def _solve_crowd(problem: Problem, deadline: float) -> Solution:
@@ -67,9 +69,11 @@ def _solve_crowd(problem: Problem, deadline: float) -> Solution:
     bound = lower_bound(problem, table) if cheapest is None else cheapest
     sets = np.full((problem.people, len(problem.rounds)), NOWHERE, dtype=np.int16)
     sets[:, : settled.sets.shape[1]] = settled.sets
+    solution = Solution(None, 0, bound, table, 1, "contested-flow")
     if problem.even:
-        _draw(problem, sets, settled.tied, settled.margin, _leeway(supply, settled.prices))
-    return _make_timetable(problem, sets, Solution(None, 0, bound, table, 1, "contested-flow"))
+        attainable = _draw(problem, sets, settled.tied, settled.margin, _leeway(supply, settled.prices))
+        solution = replace(solution, attainable=attainable)
+    return _make_timetable(problem, sets, solution)
 
 
 def _crowd(problem: Problem) -> Crowd:
@@ -113,11 +117,15 @@ def _leeway(supply: ThemeSupply, prices: Prices) -> Leeway:
     )
 
 
-def _draw(problem: Problem, sets: Places, tied: Ints, margin: Bools, leeway: Leeway) -> None:
-    """Let the lots decide among all sets of least cost; in place. `margin` by theme and tied person."""
-    if not len(tied):
-        return
+def _draw(problem: Problem, sets: Places, tied: Ints, margin: Bools, leeway: Leeway) -> Bools:
+    """Let the lots decide among all sets of least cost; in place. `margin` by theme and tied person.
+
+    Returns, by person and theme, which themes of those that lots decided some allocation of least cost gives.
+    """
     themes, _, types = problem.shape
+    attainable = np.zeros((problem.people, themes), dtype=bool)
+    if not len(tied):
+        return attainable
     heads = np.zeros((themes, types), dtype=np.int64)
     for column in sets.T:
         code = column.astype(np.int64) * types + problem.partner_type
@@ -128,7 +136,9 @@ def _draw(problem: Problem, sets: Places, tied: Ints, margin: Bools, leeway: Lee
     ranked = rank < themes
     if not ranked.all():  # the order of the themes, itself drawn, decides between two that are not ranked
         rank = rank.argsort(axis=1, kind="stable").argsort(axis=1).astype(rank.dtype)
-    sets[who] = draw_themes(sets[who], rank.T, ranked.T, margin[:, order], problem.partner_type[who], heads, leeway)
+    drawn = draw_themes(sets[who], rank.T, ranked.T, margin[:, order], problem.partner_type[who], heads, leeway)
+    sets[who], attainable[who] = drawn.sets, drawn.attainable.T
+    return attainable
 
 
 def _make_timetable(problem: Problem, sets: Places, solution: Solution) -> Solution:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from functions.allocate.model.problem import NOWHERE, Ints, NotFoundInTimeError, Places, Problem
+from functions.allocate.model.problem import NOWHERE, Bools, Ints, NotFoundInTimeError, Places, Problem
 from functions.allocate.model.result import Engine, Objective
 
 
@@ -14,7 +14,8 @@ from functions.allocate.model.result import Engine, Objective
 class Solution:
     """Places by attendee and round (None: none found), and the bound with the prices that prove it.
 
-    `prices / scale` are by theme, round and type; `why` tells what kept the bound below the total.
+    `prices / scale` are by theme, round and type; `why` tells what kept the bound below the total. `attainable`, by
+    attendee and theme, where lots decided between all allocations of least cost: whether one of these gives it.
     """
 
     places: Places | None
@@ -24,6 +25,7 @@ class Solution:
     scale: int
     engine: Engine
     why: str = ""
+    attainable: Bools | None = None
 
     @property
     def optimal(self) -> bool:

@@ -6,14 +6,16 @@ import hashlib
 import hmac
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 from itertools import product
 from math import prod
 from typing import Any, TypeVar
 
+from functions.allocate.model.result import Allocation
 from shared.attendees import Attendee
-from shared.models import Event
+from shared.models import Event, Says, Statement
 from tests.unit.allocate.instances import (
     Instance,
     allocated,
@@ -22,6 +24,7 @@ from tests.unit.allocate.instances import (
     objective,
     personal_programmes,
     random_instance,
+    rank_cost,
     seat_faults,
 )
 
@@ -47,23 +50,32 @@ def choices(event: Event, attendees: Sequence[Attendee], programmes: dict[str, d
     }
 
 
-def drawn_by_trying(instance: Instance, seed: str, most: int = 20_000) -> Choices | None:
-    """What the lots decide, by listing every allocation; None when there are none, or more than `most` to try."""
-    event, people = instance.event, instance.attendees
-    options = [personal_programmes(event, one) for one in people]
+def of_least_cost(instance: Instance, most: int = 20_000) -> list[dict[str, dict[str, str]]] | None:
+    """Every allocation of least cost; None when there are more than `most` allocations to try."""
+    options = [personal_programmes(instance.event, one) for one in instance.attendees]
     if prod(map(len, options)) > most:
         return None
     least: int | None = None
-    found: list[Choices] = []
+    found: list[dict[str, dict[str, str]]] = []
     for combination in product(*options):
-        programmes = {one.id: programme for one, programme in zip(people, combination, strict=True)}
-        if seat_faults(event, programmes):
+        programmes = {one.id: programme for one, programme in zip(instance.attendees, combination, strict=True)}
+        if seat_faults(instance.event, programmes):
             continue
         total = objective(instance, programmes).total
         if least is None or total < least:
             least, found = total, []
         if total == least:
-            found.append(choices(event, people, programmes))
+            found.append(programmes)
+    return found
+
+
+def drawn_by_trying(instance: Instance, seed: str, most: int = 20_000) -> Choices | None:
+    """What the lots decide, by listing every allocation; None when there are none, or more than `most` to try."""
+    event, people = instance.event, instance.attendees
+    best_of_all = of_least_cost(instance, most)
+    if best_of_all is None:
+        return None
+    found = [choices(event, people, programmes) for programmes in best_of_all]
     for choice in range(len(event.rounds)):
         for one in sorted(people, key=lambda person: lot(seed, person.id)):
             best = min((outcome[one.id][choice] for outcome in found), default=0)
@@ -170,3 +182,55 @@ def tied_pair(seed: int) -> Instance:
 def chi_squared(counts: Sequence[int], expected: Sequence[float]) -> float:
     """Σ (seen − expected)² / expected."""
     return sum((seen - wanted) ** 2 / wanted for seen, wanted in zip(counts, expected, strict=True))
+
+
+def claims(seed: int) -> Iterator[tuple[Says, str | None]]:
+    """What the reasons of a tiny event say of missed choices, and what refutes it when all best allocations are listed.
+
+    A choice that some other allocation of least cost gives was decided by lot, and no other choice was.
+    """
+    instance, best_of_all = _listed(seed)
+    if not best_of_all:
+        return
+    found = allocated(instance, seed=str(seed))
+    for who, reason in found.grounds.items():
+        attainable = {theme for programmes in best_of_all for theme in programmes[who].values()}
+        for said in reason:
+            if said.says in STANDINGS:
+                continue
+            by_lot = said.says is Says.LOTTERY
+            lie = f"seed {seed}: {who} is told {said}; another allocation of least cost gives it: {not by_lot}"
+            yield said.says, lie if by_lot != (said.theme in attainable) else _refuted(instance, found, who, said)
+
+
+@cache
+def _listed(seed: int) -> tuple[Instance, list[dict[str, dict[str, str]]] | None]:
+    instance = tiny_even_instance(seed)
+    return instance, of_least_cost(instance)
+
+
+STANDINGS = {Says.GOT, Says.UNRANKED, Says.EXPECTED, Says.ABSENT, Says.AS_PUBLISHED, Says.NOT_OPEN}
+"""What is no claim about a missed choice."""
+
+
+def _refuted(instance: Instance, found: Allocation, who: str, said: Statement) -> str | None:
+    """What a second look at the whole allocation says against a claim about a seat that stayed free."""
+    if said.says not in {Says.MIX, Says.MINIMUM, Says.CLASH, Says.EQUAL}:
+        return None
+    programme = dict(found.programmes[who])
+    was_there = programme.get(said.round) == said.instead
+    programme[said.round] = said.theme
+    otherwise = {**found.programmes, who: programme}
+    person = next(one for one in instance.attendees if one.id == who)
+    more = objective(instance, otherwise).total - objective(instance, found.programmes).total
+    pays = rank_cost(instance.event, person, programme) - rank_cost(instance.event, person, found.programmes[who])
+    full = instance.event.seats(said.theme, said.round) < sum(
+        one.get(said.round) == said.theme for one in otherwise.values()
+    )
+    true = {
+        Says.MIX: more > 0 and more - pays == said.heads * found.weight,
+        Says.MINIMUM: bool(seat_faults(instance.event, otherwise)),
+        Says.CLASH: pays >= 0,
+        Says.EQUAL: more == pays == 0,
+    }
+    return None if was_there and not full and true[said.says] else f"{who} is told {said}, and it is not so"
