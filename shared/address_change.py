@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from shared.confirmation import as_confirmed
 from shared.errors import ConflictError
 from shared.i18n import N_
 from shared.mails import send
@@ -63,7 +64,8 @@ def carry_out(table: Table, before: Registration, step: Step, *, now: datetime) 
     if before.state is RegistrationState.WITHDRAWN:
         raise ConflictError(WITHDRAWN_MEANWHILE)
     email, previous = (before.new_email, before.email) if step == "move" else (before.previous_email, "")
-    after = change_address(table, before, {"email": email, "previous_email": previous}, now=now)
+    changes = {"email": email, "previous_email": previous}
+    after = change_address(table, as_confirmed(before, now), changes, now=now)
     if after is None:
         raise ConflictError(TAKEN)
     return after

@@ -476,7 +476,9 @@ class Registration(Model):
     """One person for one event. `revision` grows with every write and guards against lost updates.
 
     `new_email` is an address that its holder asked to move to and has not confirmed; `previous_email` is the address
-    before the last move that its holder made, which may undo the move.
+    before the last move that its holder made, which may undo the move. `confirmed_at` is the moment that showed the
+    address to be the attendee's own (see `shared.confirmation`), None while nothing has; rows that were stored before
+    it was kept are without it and count as confirmed.
     """
 
     event: str
@@ -501,9 +503,20 @@ class Registration(Model):
     new_email: str = ""
     previous_email: str = ""
     checked_in_at: str = ""
+    confirmed_at: str | None = ""
     created_at: str
     updated_at: str
     revision: int = 1
+
+    @property
+    def unconfirmed(self) -> bool:
+        """Whether nothing has shown yet that the address is the attendee's own."""
+        return self.confirmed_at is None
+
+    @property
+    def takes_part(self) -> bool:
+        """Whether the allocator places this person: every confirmed place, unless its mail only ever came back."""
+        return self.state is RegistrationState.CONFIRMED and not (self.bounced and self.unconfirmed)
 
 
 MailKind = Literal[

@@ -14,7 +14,7 @@ from shared.edition import UNKNOWN, Facts, day_facts, facts_told, told_otherwise
 from shared.errors import CANCELLED, ConflictError, StaleError
 from shared.events import as_event, audit
 from shared.mails import send
-from shared.models import Event, MailKind, Programme, Registration, RegistrationState, Run, RunState, utc
+from shared.models import Event, MailKind, Programme, Registration, Run, RunState, utc
 from shared.registrations import still_holds_a_place
 from shared.runs import programmes_of, why_stale
 from shared.state import read_state
@@ -135,7 +135,7 @@ def owed_mails(
     owed: list[Owing] = []
     for one in sorted(people, key=lambda person: person.id):
         old, new = before.get(one.id), after.get(one.id)
-        if one.state is not RegistrationState.CONFIRMED:
+        if not one.takes_part:
             continue
         if new and not old:
             owed.append((one, "programme"))

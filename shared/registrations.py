@@ -324,10 +324,25 @@ def mark_bounced(table: Table, before: Registration, *, now: datetime) -> None:
         raise StaleError(CHANGED_MEANWHILE) from None
 
 
-def withdraw(table: Table, before: Registration, *, now: datetime, extra: Sequence[Write] = ()) -> Registration:
+def withdraw(
+    table: Table,
+    before: Registration,
+    *,
+    now: datetime,
+    extra: Sequence[Write] = (),
+    mail: MailKind | None = "withdrawn",
+    bounced: bool = False,
+) -> Registration:
     """Give a registration back: its place is free at once and its address may register anew.
 
     Withdrawing twice is withdrawing once. Raises StaleError when the registration changed meanwhile.
+
+    Parameters
+    ----------
+    mail
+        The mail that tells the person, if any.
+    bounced
+        Whether to note in the same write that mail to the person comes back.
     """
     if before.state is RegistrationState.WITHDRAWN:
         return before
@@ -335,12 +350,17 @@ def withdraw(table: Table, before: Registration, *, now: datetime, extra: Sequen
     return save(
         table,
         before,
-        {"state": RegistrationState.WITHDRAWN, "offer_expires_at": "", "checked_in_at": ""},
+        {
+            "state": RegistrationState.WITHDRAWN,
+            "offer_expires_at": "",
+            "checked_in_at": "",
+            "bounced": before.bounced or bounced,
+        },
         now=now,
         extra=[
             delete(event_pk(before.event), address_sk(before.email)),
             update(event_pk(before.event), STATE_SK, add={counter: -1}),
-            send("withdrawn", before.event, before.id, now=now),
+            *([send(mail, before.event, before.id, now=now)] if mail else []),
             *extra,
         ],
     )

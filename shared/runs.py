@@ -16,7 +16,7 @@ from shared.acts import Act
 from shared.attendees import attendees, input_digest
 from shared.errors import CANCELLED, ConflictError, StaleError
 from shared.events import audit
-from shared.models import Event, EventState, Programme, Registration, RegistrationState, Run, RunState, utc
+from shared.models import Event, EventState, Programme, Registration, Run, RunState, utc
 from shared.state import read_state
 from shared.table import (
     PROGRAMMES,
@@ -98,11 +98,11 @@ def input_now(
     Parameters
     ----------
     people
-        Every registration of the event; only the confirmed are asked about.
+        Every registration of the event; only those who take part are asked about.
     before
         The programmes of `run.compared_with`, by registration; they count in `keep` runs only.
     """
-    present = [person for person in people if person.state is RegistrationState.CONFIRMED]
+    present = [person for person in people if person.takes_part]
     return input_digest(
         event,
         attendees(present),

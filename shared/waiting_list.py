@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from datetime import datetime, timedelta
 
+from shared.confirmation import as_confirmed
 from shared.errors import CANCELLED, ConflictError
 from shared.i18n import N_
 from shared.mails import send
@@ -71,7 +72,7 @@ def accept_offer(table: Table, event: Event, before: Registration, *, now: datet
     changes = {"state": RegistrationState.CONFIRMED, "offer_expires_at": ""}
     mail = send("confirmation", before.event, before.id, now=now, occasion=f"offer-{before.offers}")
     late = place_late(event, read_state(table, event.id), now)
-    return save(table, before, changes, now=now, extra=[mail, *late])
+    return save(table, as_confirmed(before, now), changes, now=now, extra=[mail, *late])
 
 
 def expire_offer(table: Table, before: Registration, *, now: datetime) -> None:

@@ -28,7 +28,7 @@ from shared.edition import facts_since
 from shared.errors import ConflictError, NotFoundError, StaleError
 from shared.events import read_event
 from shared.mails import tell_organisers
-from shared.models import Event, Model, Programme, Registration, RegistrationState, Run, RunState, WaitsFor, utc
+from shared.models import Event, Model, Programme, Registration, Run, RunState, WaitsFor, utc
 from shared.observability import fault, logger, metrics
 from shared.publication import owed_mails, publish, write_programme_mails
 from shared.registrations import registrations_of
@@ -207,7 +207,7 @@ def carry_out(event: Event, asked: Run, now: datetime, time_left: TimeLeft = who
     if run is None:
         return read_run(table, event.id, asked.number) or asked
     try:
-        people = [one for one in registrations_of(table, event.id) if one.state is RegistrationState.CONFIRMED]
+        people = [one for one in registrations_of(table, event.id) if one.takes_part]
         finished, at_once = _find_and_store(event, run, people, now, time_left)
     except StaleError:
         raise  # another owner has it

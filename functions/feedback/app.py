@@ -18,10 +18,10 @@ from pydantic import BaseModel, Field, ValidationError
 from shared import settings
 from shared.errors import StaleError
 from shared.mails import UNSETTLED, give_up, mark_bounced, mark_sent, read_mail, tagged_mail
-from shared.models import Mail, MailState
+from shared.models import Mail, MailState, RegistrationState
 from shared.observability import logger, metrics
 from shared.registrations import mark_bounced as mark_person_bounced
-from shared.registrations import read_registration
+from shared.registrations import read_registration, withdraw
 from shared.table import Table
 from shared.text import address_key
 
@@ -125,6 +125,7 @@ def _settle_sent(mail: Mail, event: SesEvent) -> None:
 
 
 def _bounce(mail: Mail, event: SesEvent) -> None:
+    """Note that an address cannot be reached; one that nobody ever confirmed gives its place back at once."""
     kind = event.bounce
     mark_bounced(table, mail, f"bounce: {kind.type} {kind.subtype}".strip(), now=clock())
     metrics.add_metric("MailsBounced", MetricUnit.Count, 1)
@@ -136,7 +137,11 @@ def _bounce(mail: Mail, event: SesEvent) -> None:
         if person is None or address_key(person.email) not in map(address_key, event.mail.destination):
             return
         try:
-            mark_person_bounced(table, person, now=clock())
+            if kind.type == "Permanent" and person.unconfirmed and person.state is not RegistrationState.WITHDRAWN:
+                withdraw(table, person, now=clock(), mail=None, bounced=True)
+                metrics.add_metric("PlacesFreedByBounces", MetricUnit.Count, 1)
+            else:
+                mark_person_bounced(table, person, now=clock())
         except StaleError:
             if attempt + 1 == TRIES:
                 raise

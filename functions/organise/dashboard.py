@@ -265,9 +265,7 @@ def attention(
         )
         yield Attention(told, f"{home}/allocations")
     if state.published_run and now < event.ends_at and not event.cancelled:
-        without = sum(
-            person.state is RegistrationState.CONFIRMED and person.id not in with_programme for person in people
-        )
+        without = sum(person.takes_part and person.id not in with_programme for person in people)
         if without:
             who = "1 person is" if without == 1 else f"{without} people are"
             told = f"{who} without a programme: start a draft that keeps what is published"

@@ -351,7 +351,7 @@ def short(run: Run) -> dict[str, Any]:
 
 def inputs(event: Event, people: Sequence[Registration]) -> dict[str, int]:
     """What a draft would be made from now, in numbers."""
-    confirmed = [person for person in people if person.state is RegistrationState.CONFIRMED]
+    confirmed = [person for person in people if person.takes_part]
     return {
         "people": len(confirmed),
         "seats": min(sum(event.seats(theme.id, slot.id) for theme in event.themes) for slot in event.rounds),

@@ -255,6 +255,7 @@ def add_person(
             "state": RegistrationState.CONFIRMED,
             "language": wanted.language or event.language,
             "source": source,
+            "confirmed_at": utc(now),
             "created_at": utc(now),
             "updated_at": utc(now),
         }
@@ -354,11 +355,13 @@ def _changes(event: Event, before: Registration, wanted: Correction, now: dateti
         if wanted.checked_in and before.state is not RegistrationState.CONFIRMED:
             raise ConflictError(f"This person is {before.state.value}, not confirmed, and cannot be checked in.")
         changes["checked_in_at"] = utc(now) if wanted.checked_in else ""
+        if wanted.checked_in and before.unconfirmed:
+            changes["confirmed_at"] = utc(now)
     return changes
 
 
 def _act(changes: Mapping[str, Any]) -> Act:
-    if set(changes) == {"checked_in_at"}:
+    if set(changes) <= {"checked_in_at", "confirmed_at"}:
         return Act.CHECK_IN if changes["checked_in_at"] else Act.UNDO_CHECK_IN
     if set(changes) == {"pinned"}:
         return Act.PIN

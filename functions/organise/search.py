@@ -107,7 +107,8 @@ def in_tab(person: Registration, tab: str) -> bool:
         case "withdrawn":
             return person.state is RegistrationState.WITHDRAWN
         case "bounced":
-            return person.bounced and person.state is not RegistrationState.WITHDRAWN
+            # Of those who withdrew only the people whom a bounce withdrew: a mistyped address may be among them.
+            return person.bounced and (person.unconfirmed or person.state is not RegistrationState.WITHDRAWN)
         case "checked-in":
             return bool(person.checked_in_at)
     return True

@@ -268,6 +268,7 @@ def new_registration(event: Event, details: Details, *, language: str, now: date
         **details.changes(),
         shown_order=details.shown_order,
         language=details.language or language,
+        confirmed_at=None,
         created_at=utc(now),
         updated_at=utc(now),
     )

@@ -14,6 +14,7 @@ from functions.register.web import Answer, done, language_of, reply, request, sh
 from shared import settings
 from shared.address_change import Step, ask_move, carry_out, named_in, still_stands
 from shared.check_in_code import check_in_code
+from shared.confirmation import confirm
 from shared.errors import (
     CANCELLED,
     ClosedError,
@@ -67,7 +68,7 @@ def show_own(token: str) -> Answer:
 @router.put("/r/<token>")
 def replace_own(token: str) -> Answer:
     """Change details and ranking; the answer is JSON."""
-    event, registration = find_own(token)
+    event, registration = find_own_acting(token)
     return as_json(200, own_facts(event, change(event, registration, read_fields(request()), web.clock())))
 
 
@@ -75,7 +76,7 @@ def replace_own(token: str) -> Answer:
 def change_own(token: str) -> Answer:
     """Change details and ranking, by form or JSON."""
     refuse_other_sites(request())
-    event, registration = find_own(token)
+    event, registration = find_own_acting(token)
     sent = read_sent(event, request())
 
     def show_again(error: ParcoursError) -> Answer:
@@ -133,11 +134,19 @@ def address_page(
     )
 
 
+@router.post("/r/<token>/confirmation")
+def confirm_own(token: str) -> Answer:
+    """Say that the address is one's own; every other change behind the link says so too."""
+    refuse_other_sites(request())
+    event, registration = find_own_acting(token)
+    return act(token, event, registration, "confirmed", lambda: registration)
+
+
 @router.post("/r/<token>/place")
 def take_place(token: str) -> Answer:
     """Accept an offered place."""
     refuse_other_sites(request())
-    event, registration = find_own(token)
+    event, registration = find_own_acting(token)
     return act(
         token, event, registration, "place", lambda: accept_offer(web.table, event, registration, now=web.clock())
     )
@@ -147,7 +156,7 @@ def take_place(token: str) -> Answer:
 def withdraw_own(token: str) -> Answer:
     """Withdraw; the place goes to the person who has waited longest."""
     refuse_other_sites(request())
-    event, registration = find_own(token)
+    event, registration = find_own_acting(token)
     if not is_confirmed():
         return ask_first(token, event, registration, "withdrawal")
 
@@ -168,7 +177,7 @@ def withdraw_own(token: str) -> Answer:
 def erase_own(token: str) -> Answer:
     """Delete everything kept of a person, at once."""
     refuse_other_sites(request())
-    event, registration = find_own(token)
+    event, registration = find_own_acting(token)
     if not is_confirmed():
         return ask_first(token, event, registration, "erasure")
     erase(web.table, registration, now=web.clock())
@@ -222,6 +231,18 @@ def find_own(token: str) -> tuple[Event, Registration]:
     registration = read_registration(web.table, named[0], named[1]) if named and event else None
     if named is None or event is None or registration is None or registration.link_version != named[2]:
         raise NotFoundError(NO_LINK)
+    return event, registration
+
+
+def find_own_acting(token: str) -> tuple[Event, Registration]:
+    """The same for a request that changes something: only a reader of the mailbox sends it, so it confirms the address.
+
+    A GET confirms nothing, for mail scanners follow links.
+    """
+    event, registration = find_own(token)
+    if registration.unconfirmed and registration.state is not RegistrationState.WITHDRAWN:
+        web.count("AddressConfirmed")
+        registration = confirm(web.table, registration, now=web.clock())
     return event, registration
 
 

@@ -131,6 +131,7 @@ def own_registration(
     facts = registration.model_dump(mode="json", include=shown | {"revision"})
     if registration.new_email:
         facts["new_email"] = registration.new_email
+    facts["address_confirmed"] = not registration.unconfirmed
     facts["changes_until"] = event.closes_at.isoformat()
     if event.cancelled:
         facts["cancelled"] = True

@@ -75,6 +75,8 @@ class Day:
         self.road.run()
         self.ids = {one.email: one.id for one in registrations_of(self.table, "nature")}
         assert len(self.ids) == self.people
+        for one in self.ids.values():
+            assert self.web.post(f"{self.link(one)}/confirmation").status == 200
 
     def _allocate(self) -> None:
         self.road.clock.now = self.event.allocates_at + timedelta(minutes=1)
