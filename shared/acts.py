@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from shared.i18n import Told, told
 from shared.observability import count
 
 
@@ -21,31 +22,31 @@ class Act(StrEnum):
         The name of the metric in the namespace Parcours; its unit is Count.
     """
 
-    words: str
+    words: Told
     metric: str
 
-    ADD_PERSON = "add-person", "added", "PeopleAdded"
-    CORRECT = "correct", "corrected", "PeopleCorrected"
-    PIN = "pin", "changed the pins of", "PeoplePinned"
-    MARK_ABSENT = "mark-absent", "changed the absences of", "PeopleMarkedAbsent"
-    CHECK_IN = "check-in", "checked in", "PeopleCheckedIn"
-    UNDO_CHECK_IN = "undo-check-in", "undid the check-in of", "CheckInsUndone"
-    WITHDRAW = "withdraw", "withdrew", "PeopleWithdrawnByOrganisers"
-    ERASE = "erase", "erased", "PeopleErasedByOrganisers"
-    SEND_AGAIN = "send-again", "sent mail again to", "MailsSentAgain"
-    SEND_FAILED_AGAIN = "send-failed-again", "sent all failed mails again", "FailedMailsSentAgain"
-    SIGN_IN = "sign-in", "signed in", "OrganisersSignedIn"
-    SIGN_OUT = "sign-out", "signed out", "OrganisersSignedOut"
-    PUT_EVENT = "put-event", "put the event file", "EventFilesPut"
-    RETIRE_EVENT = "retire-event", "retired the event", "EventsRetired"
-    CANCEL_EVENT = "cancel-event", "cancelled the day", "DaysCancelled"
-    REQUEST_ALLOCATION = "request-allocation", "asked for an allocation", "AllocationsRequested"
-    PUBLISH = "publish", "published", "AllocationsPublished"
-    REPLACE_COMMITMENT = "replace-commitment", "replaced the committed seed", "CommitmentsReplaced"
-    HOLD_MAIL = "hold-mail", "put mail on hold", "MailHolds"
-    RELEASE_MAIL = "release-mail", "let mail go", "MailReleases"
+    ADD_PERSON = "add-person", told("added"), "PeopleAdded"
+    CORRECT = "correct", told("corrected"), "PeopleCorrected"
+    PIN = "pin", told("changed the pins of"), "PeoplePinned"
+    MARK_ABSENT = "mark-absent", told("changed the absences of"), "PeopleMarkedAbsent"
+    CHECK_IN = "check-in", told("checked in"), "PeopleCheckedIn"
+    UNDO_CHECK_IN = "undo-check-in", told("undid the check-in of"), "CheckInsUndone"
+    WITHDRAW = "withdraw", told("withdrew"), "PeopleWithdrawnByOrganisers"
+    ERASE = "erase", told("erased"), "PeopleErasedByOrganisers"
+    SEND_AGAIN = "send-again", told("sent mail again to"), "MailsSentAgain"
+    SEND_FAILED_AGAIN = "send-failed-again", told("sent all failed mails again"), "FailedMailsSentAgain"
+    SIGN_IN = "sign-in", told("signed in"), "OrganisersSignedIn"
+    SIGN_OUT = "sign-out", told("signed out"), "OrganisersSignedOut"
+    PUT_EVENT = "put-event", told("put the event file"), "EventFilesPut"
+    RETIRE_EVENT = "retire-event", told("retired the event"), "EventsRetired"
+    CANCEL_EVENT = "cancel-event", told("cancelled the day"), "DaysCancelled"
+    REQUEST_ALLOCATION = "request-allocation", told("asked for an allocation"), "AllocationsRequested"
+    PUBLISH = "publish", told("published"), "AllocationsPublished"
+    REPLACE_COMMITMENT = "replace-commitment", told("replaced the committed seed"), "CommitmentsReplaced"
+    HOLD_MAIL = "hold-mail", told("put mail on hold"), "MailHolds"
+    RELEASE_MAIL = "release-mail", told("let mail go"), "MailReleases"
 
-    def __new__(cls, stored: str, words: str, metric: str) -> Act:
+    def __new__(cls, stored: str, words: Told, metric: str) -> Act:
         """A member whose value is what the audit list stores."""
         act = str.__new__(cls, stored)
         act._value_ = stored

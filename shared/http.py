@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError as RouteNotFoundError
 from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
+from aws_lambda_powertools.shared.cookies import Cookie, SameSite
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 from pydantic import ValidationError
 
@@ -175,6 +176,29 @@ def read_cookie(request: APIGatewayProxyEventV2, name: str) -> str:
     sent = [*(request.raw_event.get("cookies") or []), *request.headers.get("cookie", "").split(";")]
     pairs = (one.strip().partition("=") for one in sent)
     return next((value for key, _, value in pairs if key == name), "")
+
+
+LANGUAGE_COOKIE = "lang"
+"""Holds the language that a visitor switched to, on attendees' and organisers' pages alike."""
+
+
+def wished_language(request: APIGatewayProxyEventV2) -> str:
+    """What `?lang=` asks for, "" when it asks for nothing."""
+    return (request.query_string_parameters or {}).get("lang", "")
+
+
+def languages_wished(request: APIGatewayProxyEventV2, *known: str) -> list[str]:
+    """Languages to answer in, best first: just switched to, switched to before, `known`, asked by the browser."""
+    asked = re.findall(r"(?:^|,)\s*([a-z]{2})\b", request.headers.get("accept-language", "")[:200].lower())
+    return [wished_language(request), read_cookie(request, LANGUAGE_COOKIE), *known, *asked]
+
+
+def language_cookies(request: APIGatewayProxyEventV2, language: str) -> list[Cookie]:
+    """The cookie that keeps the language of an answer, if the visitor has just switched to it."""
+    if wished_language(request) != language:
+        return []
+    year = 365 * 24 * 3600
+    return [Cookie(LANGUAGE_COOKIE, language, path="/", max_age=year, same_site=SameSite.STRICT_MODE)]
 
 
 def refuse_other_sites(request: APIGatewayProxyEventV2) -> None:

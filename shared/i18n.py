@@ -1,16 +1,26 @@
-"""Words, dates and times in the visitor's language. English is what the code says; the catalogues translate it."""
+"""Words, dates and times in the visitor's language. English is what the code says; the catalogues translate it.
+
+There are two catalogues in each language, so that an attendee's page does not load the words of organisers. `N_("…")`
+marks a message for attendees. `told("…")` is a message for organisers: it reads as English, which is what programs,
+logs and the table get, and a page shows it in the reader's language.
+"""
 
 from __future__ import annotations
 
 import gettext
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time
 from functools import cache
 from pathlib import Path
+from typing import Self
 
 LANGUAGES = {"en": "English", "nl": "Nederlands", "fr": "Français"}
 """Languages there is a catalogue for, by their own names."""
 
 CATALOGUES = Path(__file__).parent / "locale"
+
+ATTENDEES, ORGANISERS = "parcours", "organisers"
+"""The catalogues. What the second lacks is looked up in the first."""
 
 
 def N_(message: str) -> str:  # noqa: N802
@@ -52,9 +62,87 @@ N_("%(weekday)s %(day)s %(month)s %(year)s")
 
 
 @cache
-def translations(language: str) -> gettext.NullTranslations:
-    """The catalogue of a language; what it lacks stays English."""
-    return gettext.translation("parcours", CATALOGUES, languages=[language], fallback=True)
+def translations(language: str, catalogue: str = ATTENDEES) -> gettext.NullTranslations:
+    """A catalogue of a language, read when it is first asked for; what it lacks stays English."""
+    found = gettext.translation(catalogue, CATALOGUES, languages=[language], fallback=True)
+    if catalogue != ATTENDEES:
+        found.add_fallback(translations(language))
+    return found
+
+
+class Told(str):
+    """A message for organisers with its facts: English as a `str`, another language by `in_language`.
+
+    Attributes
+    ----------
+    singular, plural
+        The message as the catalogue has it; `plural` is "" for one that does not depend on `number`.
+    facts
+        What stands in its slots; a fact that is itself a message is translated with it.
+    context
+        What tells one message from another of the same English words, "" for most.
+    """
+
+    context: str = ""
+    singular: str
+    plural: str
+    number: int
+    facts: Mapping[str, object]
+
+    def __new__(cls, singular: str, facts: Mapping[str, object], plural: str = "", number: int = 0) -> Self:
+        """The message in English."""
+        words = plural if plural and number != 1 else singular
+        made = super().__new__(cls, words % facts if facts else words)
+        made.singular, made.plural, made.number, made.facts = singular, plural, number, facts
+        return made
+
+    def __deepcopy__(self, _: object) -> Self:
+        return self
+
+    def in_language(self, language: str) -> str:
+        """The message in a language; English where the catalogue lacks it."""
+        known = translations(language, ORGANISERS)
+        if self.context:
+            words = known.pgettext(self.context, self.singular)
+        elif self.plural:
+            words = known.ngettext(self.singular, self.plural, self.number)
+        else:
+            words = known.gettext(self.singular)
+        return words % {name: in_language(fact, language) for name, fact in self.facts.items()} if self.facts else words
+
+
+def told(message: str, **facts: object) -> Told:
+    """A message for organisers, which pages show in the reader's language. Slots: `%(name)s`; with facts, `%` is `%%`.
+
+    A message without facts stands as it is.
+    """
+    return Told(message, facts)
+
+
+def told_as(context: str, message: str) -> Told:
+    """A message for organisers whose English words mean several things, each with a context of its own."""
+    made = Told(message, {})
+    made.context = context
+    return made
+
+
+def told_many(singular: str, plural: str, number: int, **facts: object) -> Told:
+    """A message for organisers about a number of things; both forms may say `%(num)s`."""
+    return Told(singular, {"num": number, **facts}, plural, number)
+
+
+def told_together(parts: Iterable[str], between: str = "; ") -> Told:
+    """Several messages as one."""
+    facts = {f"part{number}": part for number, part in enumerate(parts)}
+    return Told(between.replace("%", "%%").join(f"%({name})s" for name in facts), facts)
+
+
+def in_language(value: object, language: str) -> object:
+    """A message, or a text of the event file, in a language; anything else as it is."""
+    if isinstance(value, Told):
+        return value.in_language(language)
+    texts = getattr(value, "by_language", None) if isinstance(value, str) else None
+    return texts.get(language, value) if texts else value
 
 
 def day(when: date | datetime, language: str) -> str:

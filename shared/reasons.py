@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Self
 
-from shared.i18n import N_, translations
+from shared.i18n import N_, Told, translations
 from shared.models import Event, Says, Statement
 
 _GOT = {
@@ -114,6 +115,37 @@ def ordinal(number: int, language: str = "en") -> str:
         ending = "th" if 10 <= number % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
         return f"{number}{ending}"
     return f"{number}er" if language == "fr" and number == 1 else f"{number}e"
+
+
+class ToldOrdinal(Told):
+    """An ordinal number: 1st, as a `str`, and 1er or 1e in its language."""
+
+    def __new__(cls, number: int) -> Self:
+        """The ordinal in English."""
+        made = super().__new__(cls, ordinal(number), {})
+        made.number = number
+        return made
+
+    def in_language(self, language: str) -> str:
+        """The ordinal in a language."""
+        return ordinal(self.number, language)
+
+
+class ToldReason(Told):
+    """A reason in English, as a `str`, and in the reader's language."""
+
+    reason: Sequence[Statement]
+    event: Event
+
+    def __new__(cls, reason: Sequence[Statement], event: Event) -> Self:
+        """The reason in English."""
+        made = super().__new__(cls, in_words(reason, event), {})
+        made.reason, made.event = reason, event
+        return made
+
+    def in_language(self, language: str) -> str:
+        """The reason in a language."""
+        return in_words(self.reason, self.event, language)
 
 
 def _words(one: Statement) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from shared.errors import NotFoundError
 from shared.events import audit_lines
+from shared.i18n import told
 from shared.models import Event
 from shared.table import AUDIT, Item, Table, audit_sk
 
@@ -33,7 +34,7 @@ class AuditPage:
 def read_page(table: Table, event: Event, before: str, size: int) -> AuditPage:
     """The newest lines, or the lines older than the one whose key is `before`. Raises NotFoundError for no such key."""
     if before and not _LINE.fullmatch(before):
-        raise NotFoundError("There is no such line in the audit list. Start again at its newest.")
+        raise NotFoundError(told("There is no such line in the audit list. Start again at its newest."))
     read = audit_lines(table, event.id, before=audit_sk(before) if before else "", most_wanted=size + 1)
     lines = list(islice(read, size + 1))
     shown = lines[:size]

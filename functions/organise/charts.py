@@ -9,18 +9,19 @@ from typing import Any
 
 from markupsafe import Markup
 
+from shared.i18n import Told, told, told_many, told_together
 from shared.models import Event, Run
-from shared.reasons import ordinal
+from shared.reasons import ToldOrdinal
 
 FILLING, FULL = 75, 100
 """Percent from which an event or a workshop is labelled as filling, and as full."""
 
 
-def fill_label(taken: int, places: int) -> str:
+def fill_label(taken: int, places: int) -> Told:
     """How full an event or a workshop is, in words."""
     if taken * 100 >= places * FULL:
-        return "Full"
-    return "Filling" if taken * 100 >= places * FILLING else "Places free"
+        return told("Full")
+    return told("Filling") if taken * 100 >= places * FILLING else told("Places free")
 
 
 def percent(part: int, whole: int) -> int:
@@ -32,7 +33,7 @@ def percent(part: int, whole: int) -> int:
 class Share:
     """Seats that went to people's first, second, … choice, and their share of all seats in percent."""
 
-    choice: str
+    choice: Told
     seats: int
     percent: int
 
@@ -42,10 +43,10 @@ def satisfaction(event: Event, run: Run) -> list[Share]:
     counts: Mapping[str, int] = run.result.get("satisfaction") or {}
     total = sum(counts.values())
     ranked = ((rank, counts.get(str(rank), 0)) for rank in range(1, len(event.themes) + 1))
-    return [Share(ordinal(rank), seats, percent(seats, total)) for rank, seats in ranked]
+    return [Share(ToldOrdinal(rank), seats, percent(seats, total)) for rank, seats in ranked]
 
 
-def result_words(event: Event, run: Run) -> list[str]:
+def result_words(event: Event, run: Run) -> list[Told]:
     """What came out of an allocation, in sentences: how many seats are early choices, the latest choice, the mix.
 
     The first choices are as many as there are rounds: more of them nobody can have.
@@ -55,34 +56,49 @@ def result_words(event: Event, run: Run) -> list[str]:
     if not total:
         return []
     first = shares[: len(event.rounds)]
-    told = [f"{percent(sum(share.seats for share in first), total)} % of seats are a {_or(first)} choice."]
+    early = percent(sum(share.seats for share in first), total)
+    words = [told("%(percent)s %% of seats are a %(choices)s choice.", percent=early, choices=_or(first))]
     late = [share for share in shares[len(first) :] if share.seats]
     if not late:
-        told.append("Nobody got a later choice.")
+        words.append(told("Nobody got a later choice."))
     elif len(shares) > len(first):
         worst = late[-1]
-        seats = "1 seat is" if worst.seats == 1 else f"{worst.seats} seats are"
         last = worst is shares[-1]  # themes that a person did not rank count as the last choice
-        told.append(
-            f"{seats} a {worst.choice} choice, or a theme that its person did not rank."
+        words.append(
+            told_many(
+                "%(num)s seat is a %(choice)s choice, or a theme that its person did not rank.",
+                "%(num)s seats are a %(choice)s choice, or a theme that its person did not rank.",
+                worst.seats,
+                choice=worst.choice,
+            )
             if last
-            else f"The latest choice that anybody got is the {worst.choice}: {seats} one."
+            else told_many(
+                "The latest choice that anybody got is the %(choice)s: %(num)s seat is one.",
+                "The latest choice that anybody got is the %(choice)s: %(num)s seats are one.",
+                worst.seats,
+                choice=worst.choice,
+            )
         )
     objective, weight = run.result.get("objective") or {}, run.result.get("weight")
     if weight and objective and len(event.partner_types) > 1:
         outside = objective["balance"] // weight
-        many = "1 head is" if outside == 1 else f"{outside} heads are"
-        told.append(
-            f"Over all workshops {many} too many or too few of a kind."
+        words.append(
+            told_many(
+                "Over all workshops %(num)s head is too many or too few of a kind.",
+                "Over all workshops %(num)s heads are too many or too few of a kind.",
+                outside,
+            )
             if outside
-            else "Every workshop mirrors the mix of the room."
+            else told("Every workshop mirrors the mix of the room.")
         )
-    return told
+    return words
 
 
-def _or(shares: Sequence[Share]) -> str:
+def _or(shares: Sequence[Share]) -> Told:
     names = [share.choice for share in shares]
-    return " or ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+    if len(names) == 1:
+        return names[0]
+    return told("%(some)s or %(last)s", some=told_together(names[:-1], ", "), last=names[-1])
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,10 @@ from functions.organise import outbox
 from functions.organise.charts import fill_label, percent
 from functions.organise.drafts import UNDER_WAY
 from functions.organise.search import in_tab, tab_counts
-from functions.organise.words import counted
+from functions.organise.stored import run_error
 from shared.edition import facts_since
 from shared.events import REMINDED_AT
+from shared.i18n import Told, told, told_many
 from shared.mails import SesWait, mail_statuses
 from shared.models import Event, EventState, Registration, RegistrationState, Round, Run, RunState, Theme, WaitsFor
 from shared.models import moment as moment_of
@@ -25,13 +26,19 @@ from shared.state import allocated, read_state
 from shared.table import Table, event_pk, task_sk
 from shared.tasks import LATE
 
-WAITING: Mapping[WaitsFor, str] = {
-    "": "Draft {} waits for you",
-    "review": "Draft {} waits for you: look at it and publish it; nobody is mailed before",
-    "gap": "Draft {} waits for you: it is not proven good enough to be published by itself. "
-    "Publish it, or start another draft; nobody is mailed before",
-}
-"""What is said of a draft that is open, by what it waits for."""
+
+def _waiting(waits_for: WaitsFor, number: int) -> Told:
+    """What is said of a draft that is open, by what it waits for."""
+    if waits_for == "review":
+        return told("Draft %(number)s waits for you: look at it and publish it; nobody is mailed before", number=number)
+    if waits_for == "gap":
+        return told(
+            "Draft %(number)s waits for you: it is not proven good enough to be published by itself. "
+            "Publish it, or start another draft; nobody is mailed before",
+            number=number,
+        )
+    return told("Draft %(number)s waits for you", number=number)
+
 
 PACE = timedelta(days=7)
 """How far back the forecast looks."""
@@ -206,22 +213,26 @@ def coming(event: Event, state: EventState, now: datetime, planned: datetime | N
         When the schedule allocates next, after a publication; None when it does not.
     """
     if event.cancelled:
-        return [Coming(event.retained_until.astimezone(event.zone), "Personal data is deleted")]
+        return [Coming(event.retained_until.astimezone(event.zone), told("Personal data is deleted"))]
     automatic = event.allocation.publish == "automatic"
     dates = [
-        (event.opens_at, "Registration opens"),
-        (event.closes_at, "Registration closes"),
-        (event.starts_at, "The day begins"),
-        (event.retained_until, "Personal data is deleted"),
+        (event.opens_at, told("Registration opens")),
+        (event.closes_at, told("Registration closes")),
+        (event.starts_at, told("The day begins")),
+        (event.retained_until, told("Personal data is deleted")),
     ]
-    after = "and everybody is mailed their programme" if automatic else "as a draft, for you to look at and publish"
     if not state.published_run:
-        dates.append((event.allocates_at, f"Everybody is allocated to workshops, {after}"))
+        after = (
+            told("Everybody is allocated to workshops, and everybody is mailed their programme")
+            if automatic
+            else told("Everybody is allocated to workshops, as a draft, for you to look at and publish")
+        )
+        dates.append((event.allocates_at, after))
     elif planned:
-        dates.append((planned, "People without a programme get one; published programmes stay as they are"))
+        dates.append((planned, told("People without a programme get one; published programmes stay as they are")))
     for days in event.reminder_days:
         morning = datetime.combine(event.date - timedelta(days=days), REMINDED_AT, tzinfo=event.zone)
-        dates.append((morning, "A reminder is mailed"))
+        dates.append((morning, told("A reminder is mailed")))
     ahead = sorted((date for date in dates if date[0] > now), key=lambda date: date[0])
     return [Coming(when.astimezone(event.zone), what) for when, what in ahead]
 
@@ -254,38 +265,51 @@ def attention(
     """
     home = f"/organise/{event.id}"
     if event.cancelled:
-        yield Attention("This day is cancelled: see what became of the mails that say so", f"{home}/mails")
-    elif runs and (told := _of_the_newest(runs[0], state)):
-        yield Attention(told, f"{home}/allocations/{runs[0].number}")
+        yield Attention(told("This day is cancelled: see what became of the mails that say so"), f"{home}/mails")
+    elif runs and (newest := _of_the_newest(runs[0], state)):
+        yield Attention(newest, f"{home}/allocations/{runs[0].number}")
     if otherwise:
-        were = "1 person was" if otherwise == 1 else f"{otherwise} people were"
-        told = (
-            f"{were} told other hours, rooms, titles or another place than the event file has now: start a draft that "
-            "keeps what is published, read its mails, and publish it to tell them"
+        words = told_many(
+            "%(num)s person was told other hours, rooms, titles or another place than the event file has now: start a "
+            "draft that keeps what is published, read its mails, and publish it to tell them",
+            "%(num)s people were told other hours, rooms, titles or another place than the event file has now: start a "
+            "draft that keeps what is published, read its mails, and publish it to tell them",
+            otherwise,
         )
-        yield Attention(told, f"{home}/allocations")
+        yield Attention(words, f"{home}/allocations")
     if state.published_run and now < event.ends_at and not event.cancelled:
         without = sum(person.takes_part and person.id not in with_programme for person in people)
         if without:
-            who = "1 person is" if without == 1 else f"{without} people are"
-            told = f"{who} without a programme: start a draft that keeps what is published"
-            yield Attention(told, f"{home}/allocations")
-        for theme, slot, heads in _too_many(event, people, with_programme):
-            told = (
-                f"{theme.title} at {slot.start:%H:%M} has {counted(event.seats(theme.id, slot.id), 'seat')} by now and "
-                f"{counted(heads, 'person', 'people')} in published programmes: start a draft that keeps what it can"
+            words = told_many(
+                "%(num)s person is without a programme: start a draft that keeps what is published",
+                "%(num)s people are without a programme: start a draft that keeps what is published",
+                without,
             )
-            yield Attention(told, f"{home}/allocations")
+            yield Attention(words, f"{home}/allocations")
+        for theme, slot, heads in _too_many(event, people, with_programme):
+            seats = event.seats(theme.id, slot.id)
+            words = told(
+                "%(theme)s at %(time)s has %(seats)s by now and %(people)s in published programmes: "
+                "start a draft that keeps what it can",
+                theme=theme.title,
+                time=f"{slot.start:%H:%M}",
+                seats=told_many("%(num)s seat", "%(num)s seats", seats),
+                people=told_many("%(num)s person", "%(num)s people", heads),
+            )
+            yield Attention(words, f"{home}/allocations")
     for wait, number in lacking.items():
-        waits = counted(number, "mail waits", "mails wait")
-        yield Attention(f"{waits}: {outbox.LACKING[wait]}", f"{home}/mails?state=pending")
+        waits = told_many("%(num)s mail waits", "%(num)s mails wait", number)
+        words = told("%(name)s: %(words)s", name=waits, words=outbox.LACKING[wait])
+        yield Attention(words, f"{home}/mails?state=pending")
     if mails["bounced"]:
-        yield Attention(f"{counted(mails['bounced'], 'mail')} came back", f"{home}/people?state=bounced")
+        words = told_many("%(num)s mail came back", "%(num)s mails came back", mails["bounced"])
+        yield Attention(words, f"{home}/people?state=bounced")
     if mails["failed"]:
-        yield Attention(f"{counted(mails['failed'], 'mail')} could not be sent", f"{home}/mails?state=failed")
+        words = told_many("%(num)s mail could not be sent", "%(num)s mails could not be sent", mails["failed"])
+        yield Attention(words, f"{home}/mails?state=failed")
     if mails["held"] or state.mail_held:
-        waits = "waits" if mails["held"] == 1 else "wait"
-        yield Attention(f"Mail is on hold; {counted(mails['held'], 'mail')} {waits}", f"{home}/mails")
+        words = told_many("Mail is on hold; %(num)s mail waits", "Mail is on hold; %(num)s mails wait", mails["held"])
+        yield Attention(words, f"{home}/mails")
 
 
 def _too_many(
@@ -300,16 +324,21 @@ def _too_many(
                 yield theme, slot, heads[slot.id, theme.id]
 
 
-def _of_the_newest(run: Run, state: EventState) -> str:
-    """What an organiser should know of the newest run, "" if nothing."""
+def _of_the_newest(run: Run, state: EventState) -> Told | None:
+    """What an organiser should know of the newest run, None if nothing."""
     if run.state is RunState.FAILED:
-        return f"Allocation {run.number} failed. {run.error}".strip()
+        return told("Allocation %(number)s failed. %(why)s", number=run.number, why=run_error(run))
+    if run.state in UNDER_WAY and run.error:
+        return told(
+            "Allocation %(number)s is under way. It is tried again after a fault: %(why)s",
+            number=run.number,
+            why=run_error(run),
+        )
     if run.state in UNDER_WAY:
-        again = f". It is tried again after a fault: {run.error}" if run.error else ""
-        return f"Allocation {run.number} is under way{again}"
+        return told("Allocation %(number)s is under way", number=run.number)
     if run.state is RunState.DRAFT and run.compared_with == state.published_run:
-        return WAITING[run.waits_for].format(run.number)
-    return ""
+        return _waiting(run.waits_for, run.number)
+    return None
 
 
 def as_shown(event: Event, overview: Overview) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from functions.organise.people import Correction
 from functions.organise.search import matches
 from functions.organise.sessions import Role
 from shared.errors import ForbiddenError, NotFoundError
+from shared.i18n import told
 from shared.models import Event, Registration, RegistrationState, Round, Theme
 from shared.registrations import registrations_of
 from shared.runs import programmes_of
@@ -73,7 +74,7 @@ def workshop(event: Event, expected: list[Guest], theme_id: str, round_id: str) 
     themes = {theme.id: theme for theme in event.themes}
     rounds = {slot.id: slot for slot in event.rounds}
     if theme_id not in themes or round_id not in rounds:
-        raise NotFoundError("There is no such workshop at this event.")
+        raise NotFoundError(told("There is no such workshop at this event."))
     there = [guest for guest in expected if guest.workshops.get(round_id) == theme_id]
     room, seats = event.room(theme_id, round_id), event.seats(theme_id, round_id)
     return DoorList(themes[theme_id], rounds[round_id], room, seats, there)
@@ -107,4 +108,4 @@ def person_shown(person: Registration) -> dict[str, Any]:
 def refuse_beyond_check_in(role: Role, wanted: Correction) -> None:
     """Raise ForbiddenError when a helper at the door asks for more than checking in and undoing it."""
     if role is Role.DOOR and wanted.model_fields_set - {"checked_in", "revision"}:
-        raise ForbiddenError("You help at the door of this event: you may check people in and undo it.")
+        raise ForbiddenError(told("You help at the door of this event: you may check people in and undo it."))

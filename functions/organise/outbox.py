@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from functions.organise.words import counted
 from shared.acts import Act
 from shared.errors import ConflictError
 from shared.events import audit
+from shared.i18n import Told, told, told_many
 from shared.mails import MailStatus, SesWait, can_go_again, due_part, mails_of
 from shared.models import Event, Mail, MailState, utc
 from shared.table import (
@@ -26,13 +26,19 @@ from shared.table import (
     update,
 )
 
-LACKING: Mapping[SesWait, str] = {
-    SesWait.NOT_VERIFIED: "Amazon SES has not verified the sender yet, or its sandbox takes verified recipients only. "
-    "Ask the operator to verify the sender and to ask for production access; the mails then leave by themselves",
-    SesWait.PAUSED: "Amazon has paused sending for this account. Ask the operator to look at the SES console; the "
-    "mails leave by themselves once sending is allowed again",
-    SesWait.DAILY_QUOTA: "the mails that Amazon SES allows in 24 hours are used up. They leave by themselves as the "
-    "quota comes free; the operator can ask for a higher one",
+LACKING: Mapping[SesWait, Told] = {
+    SesWait.NOT_VERIFIED: told(
+        "Amazon SES has not verified the sender yet, or its sandbox takes verified recipients only. "
+        "Ask the operator to verify the sender and to ask for production access; the mails then leave by themselves"
+    ),
+    SesWait.PAUSED: told(
+        "Amazon has paused sending for this account. Ask the operator to look at the SES console; the "
+        "mails leave by themselves once sending is allowed again"
+    ),
+    SesWait.DAILY_QUOTA: told(
+        "the mails that Amazon SES allows in 24 hours are used up. They leave by themselves as the "
+        "quota comes free; the operator can ask for a higher one"
+    ),
 }
 """What is said of mails that wait for SES."""
 
@@ -161,7 +167,13 @@ def send_again(table: Table, event: Event, expected: str | int, *, actor: str, n
     """
     failed = failed_mails(table, event)
     if str(expected) != str(len(failed)):
-        raise ConflictError(f"{counted(len(failed), 'mail')} can be sent again by now. Look at the number once more.")
+        raise ConflictError(
+            told_many(
+                "%(num)s mail can be sent again by now. Look at the number once more.",
+                "%(num)s mails can be sent again by now. Look at the number once more.",
+                len(failed),
+            )
+        )
     if not failed:
         return 0
     table.write(audit(event.id, actor, Act.SEND_FAILED_AGAIN, now=now))

@@ -11,10 +11,12 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 
+from functions.organise.words import STATES
 from shared.acts import Act
 from shared.errors import ConflictError, InvalidError, NotFoundError, StaleError
 from shared.events import audit
 from shared.http import Fields, invalid
+from shared.i18n import told
 from shared.mails import send
 from shared.models import Address, Event, MailKind, Model, Programme, Registration, RegistrationState, utc
 from shared.reasons import in_words
@@ -46,13 +48,13 @@ Answers = dict[
 ]
 
 WORDS = {
-    "literal_error": "Write en, nl or fr",
-    "missing": "Fill this in",
-    "extra_forbidden": "There is no such field",
-    "string_too_short": "Fill this in",
-    "too_short": "Fill this in",
-    "too_long": "This is too long",
-    "string_too_long": "This is too long",
+    "literal_error": told("Write en, nl or fr"),
+    "missing": told("Fill this in"),
+    "extra_forbidden": told("There is no such field"),
+    "string_too_short": told("Fill this in"),
+    "too_short": told("Fill this in"),
+    "too_long": told("This is too long"),
+    "string_too_long": told("This is too long"),
     "mail_address": NOT_AN_ADDRESS,
 }
 
@@ -103,7 +105,7 @@ def find_person(table: Table, event: Event, registration: str) -> Registration:
     """One person of an event. Raises NotFoundError."""
     found = read_registration(table, event.id, registration) if _REGISTRATION_ID.fullmatch(registration) else None
     if found is None:
-        raise NotFoundError("There is no such person at this event. They may have been erased.")
+        raise NotFoundError(told("There is no such person at this event. They may have been erased."))
     return found
 
 
@@ -122,7 +124,9 @@ def read_correction(event: Event, fields: Fields) -> Correction:
     """A correction from a form or JSON. Raises InvalidError with every fault."""
     wanted = _read(Correction, event, fields)
     if wanted.withdrawn and wanted.model_fields_set - {"withdrawn", "revision"}:
-        raise InvalidError("Withdraw a person, or change them, one at a time.", {"withdrawn": "Send this alone"})
+        raise InvalidError(
+            told("Withdraw a person, or change them, one at a time."), {"withdrawn": told("Send this alone")}
+        )
     return wanted
 
 
@@ -157,7 +161,7 @@ def _read(model: type[_Read], event: Event, fields: Fields) -> _Read:
         raise invalid(error, WORDS) from None
     faults = faults_of(event, found)
     if faults:
-        raise InvalidError("Some fields need another look.", faults)
+        raise InvalidError(told("Some fields need another look."), faults)
     return found
 
 
@@ -168,25 +172,25 @@ def faults_of(event: Event, person: NewPerson | Correction) -> dict[str, str]:
     rounds = [slot.id for slot in event.rounds]
     types = [known.id for known in event.partner_types]
     if person.partner_type is not None and person.partner_type not in types:
-        faults["partner_type"] = f"Choose one of: {', '.join(types)}"
+        faults["partner_type"] = told("Choose one of: %(choices)s", choices=", ".join(types))
     choices = person.choices or []
     if any(choice not in themes for choice in choices):
-        faults["choices"] = f"Rank only themes of this event: {', '.join(themes)}"
+        faults["choices"] = told("Rank only themes of this event: %(choices)s", choices=", ".join(themes))
     elif len(set(choices)) != len(choices):
-        faults["choices"] = "Rank each theme once"
+        faults["choices"] = told("Rank each theme once")
     if any(slot not in rounds for slot in person.absent or []):
-        faults["absent"] = f"Choose among the rounds: {', '.join(rounds)}"
+        faults["absent"] = told("Choose among the rounds: %(choices)s", choices=", ".join(rounds))
     if any(theme not in themes for theme in person.excluded or []):
-        faults["excluded"] = f"Choose among the themes: {', '.join(themes)}"
+        faults["excluded"] = told("Choose among the themes: %(choices)s", choices=", ".join(themes))
     questions = {question.id: question for question in event.questions}
     for key, value in (person.answers or {}).items():
         question = questions.get(key)
         if question is None:
-            faults["answers"] = "There is no such question"
+            faults["answers"] = told("There is no such question")
         elif (question.kind == "consent") != isinstance(value, bool) or (
             isinstance(value, str) and question.kind == "choice" and value not in ("", *question.options)
         ):
-            faults["answers"] = f"The answer to {question.label!r} does not fit"
+            faults["answers"] = told("The answer to “%(question)s” does not fit", question=question.label)
     faults |= _pin_faults(event, person.pinned or {}, person.absent or [], person.excluded or [], person.partner_type)
     return faults
 
@@ -203,17 +207,34 @@ def _pin_faults(
     rounds = {slot.id for slot in event.rounds}
     for slot, theme in pinned.items():
         if slot not in rounds or theme not in themes:
-            return {"pinned": "Pin to a theme and a round of this event"}
+            return {"pinned": told("Pin to a theme and a round of this event")}
         if not event.seats(theme, slot):
-            return {"pinned": f"{event.theme(theme).title} is not offered in round {slot}"}
+            return {
+                "pinned": told(
+                    "%(theme)s is not offered in round %(round)s", theme=event.theme(theme).title, round=slot
+                )
+            }
         if slot in absent:
-            return {"pinned": f"They are absent from round {slot}; take the pin or the absence away"}
+            return {
+                "pinned": told("They are absent from round %(round)s; take the pin or the absence away", round=slot)
+            }
         if theme in excluded:
-            return {"pinned": f"{event.theme(theme).title} is ruled out for them; take the pin or the exclusion away"}
+            return {
+                "pinned": told(
+                    "%(theme)s is ruled out for them; take the pin or the exclusion away",
+                    theme=event.theme(theme).title,
+                )
+            }
         if partner_type is not None and not event.theme(theme).is_open_to(partner_type):
-            return {"pinned": f"{event.theme(theme).title} is not open to {event.partner_type_title(partner_type)}"}
+            return {
+                "pinned": told(
+                    "%(theme)s is not open to %(kind)s",
+                    theme=event.theme(theme).title,
+                    kind=event.partner_type_title(partner_type),
+                )
+            }
     if len(set(pinned.values())) != len(pinned):
-        return {"pinned": "Nobody joins a theme twice; pin to a different one in each round"}
+        return {"pinned": told("Nobody joins a theme twice; pin to a different one in each round")}
     return {}
 
 
@@ -231,8 +252,15 @@ def refuse_full_pins(
         seats = event.seats(theme, slot)
         if taken[slot, theme] >= seats:
             raise InvalidError(
-                "This pin cannot hold.",
-                {"pinned": f"All {seats} seats of {event.theme(theme).title} in round {slot} are pinned already"},
+                told("This pin cannot hold."),
+                {
+                    "pinned": told(
+                        "All %(seats)s seats of %(theme)s in round %(round)s are pinned already",
+                        seats=seats,
+                        theme=event.theme(theme).title,
+                        round=slot,
+                    )
+                },
             )
 
 
@@ -244,7 +272,7 @@ def add_person(
     Raises ConflictError when the address is registered already or no place is free.
     """
     if now >= event.ends_at:
-        raise ConflictError("The day is over; nobody can be added any more.")
+        raise ConflictError(told("The day is over; nobody can be added any more."))
     if wanted.pinned:
         refuse_full_pins(event, registrations_of(table, event.id), "", wanted.pinned)
     draft = Registration.model_validate(
@@ -265,8 +293,8 @@ def add_person(
     if stored is None:
         known = find_by_address(table, event.id, wanted.email)
         raise ConflictError(
-            "This address is registered already. Correct that registration instead.",
-            {"email": f"Registered already{f' as {known.id}' if known else ''}"},
+            told("This address is registered already. Correct that registration instead."),
+            {"email": told("Registered already as %(id)s", id=known.id) if known else told("Registered already")},
         )
     Act.ADD_PERSON.counted()
     return stored
@@ -281,7 +309,7 @@ def change_person(
     the change cannot be.
     """
     if wanted.revision is not None and wanted.revision != before.revision:
-        raise StaleError("This person was changed elsewhere since you opened the page. Reload it and try again.")
+        raise StaleError(told("This person was changed elsewhere since you opened the page. Reload it and try again."))
     if wanted.withdrawn:
         if before.state is RegistrationState.WITHDRAWN:
             return before
@@ -293,7 +321,7 @@ def change_person(
     if not changes:
         return before
     if before.state is RegistrationState.WITHDRAWN:
-        raise ConflictError("This person has withdrawn. Add them anew if they want to come after all.")
+        raise ConflictError(told("This person has withdrawn. Add them anew if they want to come after all."))
     if changes.get("pinned"):
         refuse_full_pins(event, registrations_of(table, event.id), before.id, changes["pinned"])
     act = _act(changes)
@@ -305,8 +333,8 @@ def change_person(
     moved = change_address(table, before, changes, now=now, extra=[line])
     if moved is None:
         raise ConflictError(
-            "Another person is registered with this address.",
-            {"email": "Another person is registered with this address"},
+            told("Another person is registered with this address."),
+            {"email": told("Another person is registered with this address")},
         )
     act.counted()
     return moved
@@ -318,7 +346,7 @@ def erase_person(table: Table, event: Event, person: Registration, *, sure: bool
     Raises InvalidError unless the organiser said that they are `sure`, StaleError when the person changed meanwhile.
     """
     if not sure:
-        raise InvalidError("Erasing cannot be undone.", {"sure": "Tick the box to say that you are sure"})
+        raise InvalidError(told("Erasing cannot be undone."), {"sure": told("Tick the box to say that you are sure")})
     erase(table, person, now=now, extra=[audit(event.id, actor, Act.ERASE, now=now)])
     Act.ERASE.counted()
 
@@ -350,10 +378,15 @@ def _changes(event: Event, before: Registration, wanted: Correction, now: dateti
     after = {**before.model_dump(include={"pinned", "absent", "excluded", "partner_type"}), **changes}
     together = _pin_faults(event, after["pinned"], after["absent"], after["excluded"], after["partner_type"])
     if together and {"pinned", "absent", "excluded", "partner_type"} & changes.keys():
-        raise InvalidError("This pin cannot hold.", together)
+        raise InvalidError(told("This pin cannot hold."), together)
     if wanted.checked_in is not None and wanted.checked_in != bool(before.checked_in_at):
         if wanted.checked_in and before.state is not RegistrationState.CONFIRMED:
-            raise ConflictError(f"This person is {before.state.value}, not confirmed, and cannot be checked in.")
+            raise ConflictError(
+                told(
+                    "This person is %(state)s, not confirmed, and cannot be checked in.",
+                    state=STATES[before.state.value],
+                )
+            )
         changes["checked_in_at"] = utc(now) if wanted.checked_in else ""
         if wanted.checked_in and before.unconfirmed:
             changes["confirmed_at"] = utc(now)
@@ -374,7 +407,7 @@ def send_again(table: Table, event: Event, person: Registration, *, actor: str, 
     Raises ConflictError when they have withdrawn or it was sent within this minute.
     """
     if person.state is RegistrationState.WITHDRAWN:
-        raise ConflictError("This person has withdrawn; there is nothing to send.")
+        raise ConflictError(told("This person has withdrawn; there is nothing to send."))
     run = read_state(table, event.id).published_run
     has_programme = programme_of(table, event.id, run, person.id) is not None
     by_state: dict[RegistrationState, MailKind] = {
@@ -397,7 +430,7 @@ def send_again(table: Table, event: Event, person: Registration, *, actor: str, 
             audit(event.id, actor, Act.SEND_AGAIN, now=now, about=person.id, what=mail_kind),
         )
     except ConditionFailedError:
-        raise ConflictError("This mail was sent again a moment ago. Wait a minute before the next.") from None
+        raise ConflictError(told("This mail was sent again a moment ago. Wait a minute before the next.")) from None
     Act.SEND_AGAIN.counted()
     return mail_kind
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from shared.i18n import told, told_as
 from shared.models import Registration, RegistrationState
 from shared.registrations import HOLDS_A_PLACE
 from shared.text import folded
@@ -17,12 +18,12 @@ LONGEST_WORDS = 200
 """Characters of a search that are looked at; a link is not a form, and what is longer is cut."""
 
 TABS = {
-    "all": "Everyone",
-    "registered": "Registered",
-    "waiting": "Waiting",
-    "withdrawn": "Withdrawn",
-    "bounced": "Bounced",
-    "checked-in": "Checked in",
+    "all": told("Everyone"),
+    "registered": told_as("tab", "Registered"),
+    "waiting": told("Waiting"),
+    "withdrawn": told_as("tab", "Withdrawn"),
+    "bounced": told("Mail came back"),
+    "checked-in": told_as("tab", "Checked in"),
 }
 """The tabs over the people, in the order they stand on the page."""
 

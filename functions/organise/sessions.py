@@ -19,6 +19,7 @@ from shared.acts import Act
 from shared.errors import ForbiddenError, InvalidError, NotFoundError, StaleError, TooManyRequestsError
 from shared.event_file import check_event
 from shared.events import audit, events, put_event
+from shared.i18n import told
 from shared.limits import network_of, within_cap
 from shared.mails import send
 from shared.models import Event, moment, utc
@@ -75,7 +76,7 @@ def read_address(value: object) -> str:
     try:
         return clean_address(value if isinstance(value, str) else "")
     except TextError as error:
-        raise InvalidError("Some fields need another look.", {"email": str(error)}) from None
+        raise InvalidError(told("Some fields need another look."), {"email": error.args[0]}) from None
 
 
 def ask_link(table: Table, address: str, *, source: str, now: datetime) -> None:
@@ -141,12 +142,14 @@ def _told_about(mine: Iterator[Event], now: datetime) -> Event | None:
 
 def _count(table: Table, what: str, who: str, most: int, now: datetime) -> None:
     if not within_cap(table, what, who, most, now=now):
-        raise TooManyRequestsError("Too many sign-in links were asked for. Use one you have, or try again in an hour.")
+        raise TooManyRequestsError(
+            told("Too many sign-in links were asked for. Use one you have, or try again in an hour.")
+        )
 
 
-SIGN_IN_SENT = (
-    "If this address belongs to an organiser, a link is on its way. "
-    f"It works once, for {int(LINK_FOR.total_seconds()) // 60} minutes."
+SIGN_IN_SENT = told(
+    "If this address belongs to an organiser, a link is on its way. It works once, for %(minutes)s minutes.",
+    minutes=int(LINK_FOR.total_seconds()) // 60,
 )
 """The answer to every request for a link; it does not tell whether the address belongs to an organiser."""
 
@@ -154,16 +157,16 @@ SIGN_IN_SENT = (
 def refuse_other_than_organisers(table: Table, address: str) -> None:
     """Raise ForbiddenError for an address that organises no event."""
     if not any(role_in(event, address) is Role.ORGANISER for event in events_of(table, address)):
-        raise ForbiddenError("Only organisers put events. The deployment names the first one (FirstOrganiser).")
+        raise ForbiddenError(told("Only organisers put events. The deployment names the first one (FirstOrganiser)."))
 
 
 def refuse_less(role: Role, least: Role) -> None:
     """Raise ForbiddenError when a role may not do what needs `least`."""
     if role < least:
         raise ForbiddenError(
-            "You help at the door of this event; this page is for its organisers."
+            told("You help at the door of this event; this page is for its organisers.")
             if role
-            else "You are not an organiser of this event. Its event file lists who is."
+            else told("You are not an organiser of this event. Its event file lists who is.")
         )
 
 
@@ -215,7 +218,7 @@ def _address_behind(table: Table, nonce: str, now: datetime) -> str | None:
 
 
 def _no_link() -> NotFoundError:
-    return NotFoundError("This sign-in link was used or is too old. Ask for a new one.")
+    return NotFoundError(told("This sign-in link was used or is too old. Ask for a new one."))
 
 
 def who_is(table: Table, token: str, now: datetime) -> str | None:

@@ -3,82 +3,110 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
+from jinja2 import pass_context
+from jinja2.runtime import Context
 
 from functions.organise.charts import bar, curve_points, fill_label, result_words, satisfaction, stack
 from functions.organise.event_form import field_words
 from functions.organise.search import TABS
+from functions.organise.stored import audit_detail, mail_error, mail_kind, run_error, why_not_proven
 from functions.organise.words import counted, local, short_moment
 from shared import settings
 from shared.acts import words_of
 from shared.check_in_code import check_in_code
 from shared.commitment import digest_of
 from shared.errors import NotSignedInError, ParcoursError
+from shared.http import languages_wished
+from shared.i18n import ORGANISERS, Told, language_for, told, told_many
 from shared.models import Event, Mail, Registration
 from shared.pages import PAGES, environment
 from shared.reasons import in_words, ordinal
 from shared.text import family_name
 
 STATES = {
-    "confirmed": "Registered",
-    "waiting": "Waiting",
-    "offered": "Place offered",
-    "withdrawn": "Withdrawn",
+    "confirmed": told("Registered"),
+    "waiting": told("Waiting"),
+    "offered": told("Place offered"),
+    "withdrawn": told("Withdrawn"),
 }
 
 RUN_STATES = {
-    "requested": "About to start",
-    "running": "Under way",
-    "draft": "Draft",
-    "published": "Published",
-    "superseded": "Published before",
-    "failed": "Failed",
+    "requested": told("About to start"),
+    "running": told("Under way"),
+    "draft": told("Draft"),
+    "published": told("Published"),
+    "superseded": told("Published before"),
+    "failed": told("Failed"),
 }
 
 MAIL_STATES = {
-    "held": "On hold",
-    "pending": "On its way",
-    "sending": "Being sent",
-    "sent": "Sent",
-    "failed": "Failed",
-    "cancelled": "Cancelled",
-    "bounced": "Came back",
+    "held": told("On hold"),
+    "pending": told("On its way"),
+    "sending": told("Being sent"),
+    "sent": told("Sent"),
+    "failed": told("Not sent"),
+    "cancelled": told("Cancelled"),
+    "bounced": told("Came back"),
 }
 
-NOTICES = {
-    "added": "This person was added. Their confirmation is on its way.",
-    "saved": "The changes are saved.",
-    "withdrawn": "This person has been withdrawn.",
-    "erased": "Everything kept of this person is erased.",
-    "sent-again": "The mail is on its way again.",
-    "checked-in": "This person is checked in.",
-    "check-in-undone": "This person is no longer checked in.",
-    "file-changed": "The event file was changed.",
-    "draft-made": "The draft is made. Only organisers see it until you open it.",
-    "page-saved": "The page is saved.",
-    "opened": "The event is open: everybody can see its page now.",
-    "event-put": "The event was put. This is its page for organisers.",
-    "retired": "The event is retired.",
-    "draft-started": "The draft is started. Nobody is mailed before you publish it.",
-    "seed-replaced": "The seed is replaced. The event page says so.",
-    "day-cancelled": "The day is cancelled: {mails} to write, within two minutes.",
-    "published": "Published: {mails} to write.",
-    "mail-held": "Mail is on hold; {mails} stopped.",
-    "mail-sent-again": "{mails} on their way again.",
-    "mail-released": "{mails} released, now on their way.",
-    "signed-out": "You are signed out.",
+NOTICES: dict[str, Callable[[int], Told]] = {
+    "added": lambda _: told("This person was added. Their confirmation is on its way."),
+    "saved": lambda _: told("The changes are saved."),
+    "withdrawn": lambda _: told("This person has been withdrawn."),
+    "erased": lambda _: told("Everything kept of this person is erased."),
+    "sent-again": lambda _: told("The mail is on its way again."),
+    "checked-in": lambda _: told("This person is checked in."),
+    "check-in-undone": lambda _: told("This person is no longer checked in."),
+    "file-changed": lambda _: told("The event file was changed."),
+    "draft-made": lambda _: told("The draft is made. Only organisers see it until you open it."),
+    "page-saved": lambda _: told("The page is saved."),
+    "opened": lambda _: told("The event is open: everybody can see its page now."),
+    "event-put": lambda _: told("The event was put. This is its page for organisers."),
+    "retired": lambda _: told("The event is retired."),
+    "draft-started": lambda _: told("The draft is started. Nobody is mailed before you publish it."),
+    "seed-replaced": lambda _: told("The seed is replaced. The event page says so."),
+    "day-cancelled": lambda n: told_many(
+        "The day is cancelled: %(num)s mail to write, within two minutes.",
+        "The day is cancelled: %(num)s mails to write, within two minutes.",
+        n,
+    ),
+    "published": lambda n: told_many("Published: %(num)s mail to write.", "Published: %(num)s mails to write.", n),
+    "mail-held": lambda n: told_many(
+        "Mail is on hold; %(num)s mail stopped.", "Mail is on hold; %(num)s mails stopped.", n
+    ),
+    "mail-sent-again": lambda n: told_many("%(num)s mail on its way again.", "%(num)s mails on their way again.", n),
+    "mail-released": lambda n: told_many(
+        "%(num)s mail released, now on its way.", "%(num)s mails released, now on their way.", n
+    ),
+    "signed-out": lambda _: told("You are signed out."),
 }
-"""What a page says after an act that worked, and what a program is answered. `{mails}` is a number of mails."""
+"""What a page says after an act that worked, and what a program is answered; some with a number of mails."""
 
 
 def notice_words(notice: str, number: int = 0) -> str:
     """A notice in words; "" for one that is not listed."""
-    return NOTICES.get(notice, "").format(mails=counted(number, "mail"))
+    return NOTICES[notice](number) if notice in NOTICES else ""
 
 
-def render(template: str, *, error: ParcoursError | None = None, notice: str = "", **facts: Any) -> str:
+def language_of(request: APIGatewayProxyEventV2) -> str:
+    """The language of an organiser's page: switched to, or else what the browser asks for."""
+    return language_for(*languages_wished(request))
+
+
+def render(
+    request: APIGatewayProxyEventV2,
+    template: str,
+    *,
+    error: ParcoursError | None = None,
+    notice: str = "",
+    **facts: Any,
+) -> str:
     """A page as HTML.
 
     Parameters
@@ -90,41 +118,55 @@ def render(template: str, *, error: ParcoursError | None = None, notice: str = "
     notice
         What a page says of the act before it.
     """
-    return _pages.get_template(template).render(error=error, notice=notice, **facts)
+    about = {"error": error, "notice": notice, "language": language_of(request), "switch": _switch(request)}
+    return _pages.get_template(template).render(**about, **facts)
 
 
-def render_error(request: APIGatewayProxyEventV2, error: ParcoursError) -> str:  # noqa: ARG001
+def _switch(request: APIGatewayProxyEventV2) -> str:
+    """The page's own address for a link that switches the language, up to the language; "" for an answer to a form.
+
+    A link would leave a refused form and what was typed in it.
+    """
+    if request.http_method != "GET":
+        return ""
+    kept = [
+        (key, value) for key, value in parse_qsl(request.raw_query_string) if key not in ("lang", "notice", "number")
+    ]
+    return f"?{urlencode([*kept, ('lang', '')])}"
+
+
+def render_error(request: APIGatewayProxyEventV2, error: ParcoursError) -> str:
     """The page that says what went wrong and what to do; the sign-in form when nobody is signed in."""
     if isinstance(error, NotSignedInError):
-        return render("sign_in.html", told=error.message)
-    return render("problem.html", error=error, linked=False)
+        return render(request, "sign_in.html", told=error.message)
+    return render(request, "problem.html", error=error, linked=False)
 
 
 LABELS = {
-    "title": ("title", "Name of the day"),
-    "day": ("day", "Date"),
-    "by": ("by", "Organised by"),
-    "place": ("place", "Building"),
-    "address": ("address", "Address"),
-    "rounds": ("rounds", "Rounds"),
-    "workshops": ("workshops", "Workshops"),
-    "seats": ("seats", "Seats"),
-    "event": ("event", "Earlier event"),
-    "new_day": ("new_day", "New date"),
-    "name": ("name", "Full name"),
-    "email": ("email", "Email"),
-    "organisation": ("organisation", "Organisation"),
-    "partner_type": ("partner_type", "Kind of organisation"),
-    "choices": ("choices", "Ranking"),
-    "pinned": ("pinned", "Rounds"),
-    "absent": ("pinned", "Rounds"),
-    "excluded": ("excluded", "Themes not possible"),
-    "answers": ("answers", "Answers"),
-    "sure": ("sure", "Erase"),
-    "csv": ("csv", "File"),
-    "weight": ("weight", "Weight of the mix"),
-    "tolerance": ("tolerance", "Tolerance of the mix"),
-    "seed": ("seed", "Seed of the lottery"),
+    "title": ("title", told("Name of the day")),
+    "day": ("day", told("Date")),
+    "by": ("by", told("Organised by")),
+    "place": ("place", told("Building")),
+    "address": ("address", told("Address")),
+    "rounds": ("rounds", told("Rounds")),
+    "workshops": ("workshops", told("Workshops")),
+    "seats": ("seats", told("Seats")),
+    "event": ("event", told("Earlier event")),
+    "new_day": ("new_day", told("New date")),
+    "name": ("name", told("Full name")),
+    "email": ("email", told("Email")),
+    "organisation": ("organisation", told("Organisation")),
+    "partner_type": ("partner_type", told("Kind of organisation")),
+    "choices": ("choices", told("Ranking")),
+    "pinned": ("pinned", told("Rounds")),
+    "absent": ("pinned", told("Rounds")),
+    "excluded": ("excluded", told("Themes not possible")),
+    "answers": ("answers", told("Answers")),
+    "sure": ("sure", told("Erase")),
+    "csv": ("csv", told("File")),
+    "weight": ("weight", told("Weight of the mix")),
+    "tolerance": ("tolerance", told("Tolerance of the mix")),
+    "seed": ("seed", told("Seed of the lottery")),
 }
 """Fields by the names that faults have: where on the page they stand, and what they are called there."""
 
@@ -136,7 +178,7 @@ def theme_title(event: Event, theme_id: str) -> str:
 
 def answer_words(value: str | bool) -> str:
     """An answer as it is read."""
-    return ("yes" if value else "no") if isinstance(value, bool) else value
+    return (told("yes") if value else told("no")) if isinstance(value, bool) else value
 
 
 def mail_words(mail: Mail) -> str:
@@ -147,17 +189,32 @@ def mail_words(mail: Mail) -> str:
 def state_words(person: Registration) -> str:
     """The state of a person in words."""
     if person.checked_in_at:
-        return "Checked in"
+        return told("Checked in")
     return STATES[person.state.value]
 
 
-_pages = environment(PAGES / "organise")
+@pass_context
+def _local(context: Context, stored: str, event: Event) -> str:
+    return local(stored, event, context["language"])
+
+
+@pass_context
+def _short_moment(context: Context, when: datetime) -> str:
+    return short_moment(when, context["language"])
+
+
+_pages = environment(PAGES / "organise", ORGANISERS)
 _pages.globals |= {
     "tabs": TABS,
     "states": STATES,
     "run_states": RUN_STATES,
     "mail_states": MAIL_STATES,
     "act_words": words_of,
+    "audit_detail": audit_detail,
+    "mail_error": mail_error,
+    "mail_kind": mail_kind,
+    "run_error": run_error,
+    "why_not_proven": why_not_proven,
     "labels": LABELS,
     "counted": counted,
     "bar": bar,
@@ -169,7 +226,8 @@ _pages.globals |= {
     "satisfaction": satisfaction,
     "result_words": result_words,
     "curve_points": curve_points,
-    "local": local,
+    "local": _local,
+    "original": lambda text: getattr(text, "original", text),
     "mail_words": mail_words,
     "state_words": state_words,
     "digest_of": digest_of,
@@ -179,4 +237,4 @@ _pages.globals |= {
     "check_in_code": lambda event, person: check_in_code(settings.public_url(), event.id, person.id),
     "sheet_names": 30,
 }
-_pages.filters |= {"short_moment": short_moment, "quoted": shlex.quote}
+_pages.filters |= {"short_moment": _short_moment, "quoted": shlex.quote}

@@ -15,10 +15,11 @@ from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 from functions.organise import sessions
 from functions.organise.allocator import Allocator
 from functions.organise.sessions import Role
-from functions.organise.views import notice_words, render, render_error
+from functions.organise.views import language_of, notice_words, render, render_error
 from shared.errors import NotFoundError, NotSignedInError, ParcoursError
 from shared.events import read_event
-from shared.http import answer, as_json, make_app, page, read_cookie, see_other, wants_json
+from shared.http import answer, as_json, language_cookies, make_app, read_cookie, see_other, wants_json
+from shared.i18n import told
 from shared.models import Event
 from shared.table import Table
 from shared.tokens import Keys
@@ -101,7 +102,7 @@ def signed_in() -> str:
     """The address of the organiser who asks. Raises NotSignedInError."""
     address = sessions.who_is(services().table, session_token(), services().now)
     if address is None:
-        raise NotSignedInError("Sign in first: ask for a link by email.")
+        raise NotSignedInError(told("Sign in first: ask for a link by email."))
     return address
 
 
@@ -128,7 +129,7 @@ class Visit:
     def page(self, template: str, *, error: ParcoursError | None = None, **facts: Any) -> Answer:
         """A page about the event, with the tabs that the role may open and the status of the error, if any."""
         about: dict[str, Any] = {
-            "event": self.event,
+            "event": self.event.in_language(language_of(request())),
             "actor": self.actor,
             "role": self.role.name.lower(),
             "now": self.now,
@@ -157,7 +158,7 @@ def visit(event_id: str, least: Role = Role.ORGANISER) -> Visit:
     table, now = services().table, services().now
     event = read_event(table, event_id) if len(event_id) <= 60 else None
     if event is None:
-        raise NotFoundError("There is no such event.")
+        raise NotFoundError(told("There is no such event."))
     role = sessions.role_in(event, actor)
     sessions.refuse_less(role, least)
     return Visit(event, actor, role, table, now)
@@ -167,10 +168,12 @@ def visit(event_id: str, least: Role = Role.ORGANISER) -> Visit:
 
 
 def show(template: str, *, error: ParcoursError | None = None, status: int = 200, **facts: Any) -> Answer:
-    """A page; with an error its status, and the notice that a redirect carries."""
+    """A page in the organiser's language; with an error its status, and the notice that a redirect carries."""
     values = {name: _value(fact) for name, fact in facts.items()}
     notice = "" if error else _notice()
-    return page(error.status if error else status, render(template, error=error, notice=notice, **values))
+    body = render(request(), template, error=error, notice=notice, **values)
+    kept = language_cookies(request(), language_of(request()))
+    return answer(error.status if error else status, body, "text/html; charset=utf-8", private=True, cookies=kept)
 
 
 def reply(data: object, template: str, *, status: int = 200, **facts: Any) -> Answer:

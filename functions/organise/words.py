@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from shared.i18n import Told, in_language, told, told_as
 from shared.models import Event
 from shared.models import moment as moment_of
 
@@ -13,11 +14,35 @@ def counted(number: int, singular: str, plural: str = "") -> str:
     return f"{number} {singular if number == 1 else plural or singular + 's'}"
 
 
-def local(stored: str, event: Event) -> str:
+STATES: dict[str, Told] = {
+    "confirmed": told("confirmed"),
+    "waiting": told("waiting"),
+    "offered": told("offered a place"),
+    "withdrawn": told("withdrawn"),
+}
+"""The states of a registration within a sentence."""
+
+SHORT_MONTHS = (
+    told("Jan"),
+    told("Feb"),
+    told("Mar"),
+    told("Apr"),
+    told_as("short", "May"),
+    told("Jun"),
+    told("Jul"),
+    told("Aug"),
+    told("Sep"),
+    told("Oct"),
+    told("Nov"),
+    told("Dec"),
+)
+
+
+def local(stored: str, event: Event, language: str = "en") -> str:
     """A stored moment in the event's time zone; "" for none."""
-    return short_moment(moment_of(stored).astimezone(event.zone)) if stored else ""
+    return short_moment(moment_of(stored).astimezone(event.zone), language) if stored else ""
 
 
-def short_moment(when: datetime) -> str:
-    """A moment in a table."""
-    return when.strftime("%-d %b %Y, %H:%M")
+def short_moment(when: datetime, language: str = "en") -> str:
+    """A moment in a table: 6 Nov 2026, 13:00."""
+    return f"{when.day} {in_language(SHORT_MONTHS[when.month - 1], language)} {when:%Y, %H:%M}"

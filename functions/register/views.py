@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from datetime import datetime
 from typing import Any
@@ -11,14 +10,12 @@ from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 
 from shared.commitment import commitment
 from shared.errors import CANCELLED, ClosedError, ParcoursError
-from shared.http import read_cookie
+from shared.http import languages_wished
 from shared.i18n import N_, language_for
 from shared.models import Event, EventState, Programme, Registration, RegistrationState, moment
 from shared.pages import PAGES, environment
 from shared.reasons import in_words
 from shared.waiting_list import OFFER
-
-LANGUAGE_COOKIE = "lang"
 
 CLOSED = N_("Registration is closed.")
 NOT_YET_OPEN = N_("Registration is not open yet.")
@@ -32,14 +29,8 @@ def language_of(request: APIGatewayProxyEventV2, event: Event | None = None, *kn
 
     About an event, only the languages that the event has come into question, its own the last.
     """
-    asked = re.findall(r"(?:^|,)\s*([a-z]{2})\b", request.headers.get("accept-language", "")[:200].lower())
-    wishes = (wished_language(request), read_cookie(request, LANGUAGE_COOKIE), *known, *asked)
+    wishes = languages_wished(request, *known)
     return event.language_for(*wishes) if event else language_for(*wishes)
-
-
-def wished_language(request: APIGatewayProxyEventV2) -> str:
-    """What `?lang=` asks for, "" when it asks for nothing."""
-    return (request.query_string_parameters or {}).get("lang", "")
 
 
 def render(request: APIGatewayProxyEventV2, template: str, language: str, **facts: Any) -> str:

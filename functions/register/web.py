@@ -10,7 +10,7 @@ import boto3
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 from aws_lambda_powertools.metrics import MetricUnit
-from aws_lambda_powertools.shared.cookies import Cookie, SameSite
+from aws_lambda_powertools.shared.cookies import Cookie
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 from botocore.config import Config
 
@@ -18,7 +18,7 @@ from functions.register import views
 from shared import settings
 from shared.errors import NotFoundError, TooManyRequestsError
 from shared.events import read_event
-from shared.http import answer, as_json, see_other, source_address, wants_json
+from shared.http import answer, as_json, language_cookies, see_other, source_address, wants_json
 from shared.i18n import N_
 from shared.limits import network_of, within_cap
 from shared.models import Event
@@ -61,11 +61,8 @@ def language_of(event: Event | None = None, *known: str) -> str:
 def show(template: str, language: str, *, status: int = 200, **facts: Any) -> Answer:
     """Answer with a page, and remember the language if the visitor has just switched to it."""
     body = views.render(request(), template, language, **facts)
-    cookies = None
-    if views.wished_language(request()) == language:
-        year = 365 * 24 * 3600
-        cookies = [Cookie(views.LANGUAGE_COOKIE, language, path="/", max_age=year, same_site=SameSite.STRICT_MODE)]
-    return answer(status, body, "text/html; charset=utf-8", private=True, cookies=cookies)
+    kept = language_cookies(request(), language)
+    return answer(status, body, "text/html; charset=utf-8", private=True, cookies=kept)
 
 
 def reply(data: Mapping[str, Any], template: str, language: str, *, status: int = 200, **facts: Any) -> Answer:

@@ -1,14 +1,16 @@
 """Bring the gettext catalogues in line with the words in code, pages and mails: `python -m infra.cloud.catalogues`.
 
-What is new stands untranslated in shared/locale/*/LC_MESSAGES/parcours.po afterwards, what is gone is gone. Headers
-hold neither a date nor a name, and messages stand in the order of the alphabet: the same words make the same file,
-wherever they stand.
+What is new stands untranslated in shared/locale/*/LC_MESSAGES/*.po afterwards, what is gone is gone. Headers hold
+neither a date nor a name, and messages stand in the order of the alphabet: the same words make the same file, wherever
+they stand.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
@@ -17,7 +19,17 @@ from babel.messages.pofile import read_po, write_po
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCALE = ROOT / "shared" / "locale"
-TEMPLATE = LOCALE / "parcours.pot"
+
+READERS = {"parcours": "an attendee", "organisers": "an organiser"}
+"""The catalogues and their readers. A message that an attendee may see stands in the first alone."""
+
+KEYWORDS: dict[str, dict[str, Any]] = {
+    "parcours": {**DEFAULT_KEYWORDS, "N_": None},
+    "organisers": {
+        **{name: DEFAULT_KEYWORDS[name] for name in ("_", "gettext", "ngettext")},
+        **{"told": None, "told_many": (1, 2), "told_as": ((1, "c"), 2)},
+    },
+}
 
 _HEADER = """\
 # {about}
@@ -31,21 +43,35 @@ msgstr ""
 """
 
 
-def extract(root: Path = ROOT) -> Catalog:
-    """Every message that an attendee may see."""
-    with (root / "shared" / "locale" / "babel.cfg").open(encoding="utf-8") as mapping:
+def template_path(name: str) -> Path:
+    """The template of a catalogue."""
+    return LOCALE / f"{name}.pot"
+
+
+def extract(name: str = "parcours", root: Path = ROOT) -> Catalog:
+    """Every message of a catalogue."""
+    found = _found(name, root)
+    if name != "parcours":
+        for message in _found("parcours", root):
+            if message.id and message.id in found:
+                found.delete(message.id, message.context)
+    return found
+
+
+@cache
+def _found(name: str, root: Path) -> Catalog:
+    with (root / "shared" / "locale" / f"{name}.cfg").open(encoding="utf-8") as mapping:
         methods, options = parse_mapping_cfg(mapping)  # type: ignore[no-untyped-call]
-    keywords = {**DEFAULT_KEYWORDS, "N_": None}
-    found = extract_from_dir(root, methods, options, keywords=keywords)
+    found = extract_from_dir(root, methods, options, keywords=KEYWORDS[name])
     catalogue = Catalog(charset="utf-8")
     for file, line, message, comments, context in sorted(found, key=lambda one: one[:2]):
         catalogue.add(message, None, [(file, line)], auto_comments=comments, context=context)
     return catalogue
 
 
-def template_text(catalogue: Catalog) -> str:
-    """The template of all catalogues, as it stands in the file."""
-    return _HEADER.format(about="What an attendee may see, untranslated.", more="") + _body(catalogue)
+def template_text(name: str, catalogue: Catalog) -> str:
+    """The template of a catalogue, as it stands in the file."""
+    return _HEADER.format(about=f"What {READERS[name]} may see, untranslated.", more="") + _body(catalogue)
 
 
 def catalogue_text(path: Path, template: Catalog) -> str:
@@ -55,8 +81,8 @@ def catalogue_text(path: Path, template: Catalog) -> str:
         catalogue = read_po(file, locale=language)
     catalogue.update(template, no_fuzzy_matching=True)
     plural = f'"Language: {language}\\n"\n"Plural-Forms: {catalogue.plural_forms}\\n"\n'
-    about = f"What an attendee reads, in {catalogue.locale.get_display_name('en')}." if catalogue.locale else ""
-    return _HEADER.format(about=about, more=plural) + _body(catalogue)
+    spoken = catalogue.locale.get_display_name("en") if catalogue.locale else ""
+    return _HEADER.format(about=f"What {READERS[path.stem]} reads, in {spoken}.", more=plural) + _body(catalogue)
 
 
 def _body(catalogue: Catalog) -> str:
@@ -70,14 +96,15 @@ def _is_translated(message: Message) -> bool:
 
 
 def main() -> None:
-    """Write the template and every catalogue."""
-    template = extract()
-    TEMPLATE.write_text(template_text(template), encoding="utf-8")
-    for path in sorted(LOCALE.glob("*/LC_MESSAGES/*.po")):
-        path.write_text(catalogue_text(path, template), encoding="utf-8")
-        with path.open("rb") as file:
-            empty = sum(bool(one.id) and not _is_translated(one) for one in read_po(file))
-        print(f"{path.relative_to(ROOT)}: {empty} of {len(template)} to translate")
+    """Write the templates and every catalogue."""
+    for name in READERS:
+        template = extract(name)
+        template_path(name).write_text(template_text(name, template), encoding="utf-8")
+        for path in sorted(LOCALE.glob(f"*/LC_MESSAGES/{name}.po")):
+            path.write_text(catalogue_text(path, template), encoding="utf-8")
+            with path.open("rb") as file:
+                empty = sum(bool(one.id) and not _is_translated(one) for one in read_po(file))
+            print(f"{path.relative_to(ROOT)}: {empty} of {len(template)} to translate")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""The catalogues: everything an attendee reads exists in every language, and says the same things."""
+"""The catalogues: everything an attendee or an organiser reads exists in every language, and says the same things."""
 
 from __future__ import annotations
 
 import re
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
+from gettext import NullTranslations
 from pathlib import Path
 
 import pytest
@@ -11,28 +12,32 @@ from babel.dates import format_date
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 
-from infra.cloud.catalogues import LOCALE, TEMPLATE, catalogue_text, extract, template_text
-from shared.i18n import LANGUAGES, day, language_for, translations
+from functions.organise.words import short_moment
+from infra.cloud.catalogues import LOCALE, READERS, catalogue_text, extract, template_path, template_text
+from shared.i18n import LANGUAGES, day, in_language, language_for, told, told_many, told_together, translations
 
 TRANSLATED = sorted(set(LANGUAGES) - {"en"})
+CATALOGUES = [(name, language) for name in READERS for language in TRANSLATED]
 
-SLOT = re.compile(r"%\(\w+\)s|\{\w*\}")
+CONTEXTS = ("short", "tab")
+
+SLOT = re.compile(r"%\(\w+\)s|%%|\{\w*\}")
 TAG = re.compile(r"</?\w+[^>]*>")
 
 
 @pytest.fixture(scope="module")
-def template() -> Catalog:
-    """The messages as they stand in code, pages and mails."""
-    return extract()
+def templates() -> dict[str, Catalog]:
+    """The messages as they stand in code, pages and mails, by catalogue."""
+    return {name: extract(name) for name in READERS}
 
 
-def path_of(language: str) -> Path:
-    return LOCALE / language / "LC_MESSAGES" / "parcours.po"
+def path_of(name: str, language: str) -> Path:
+    return LOCALE / language / "LC_MESSAGES" / f"{name}.po"
 
 
-def pairs(language: str) -> list[tuple[str, str]]:
+def pairs(name: str, language: str) -> list[tuple[str, str]]:
     """Every message beside its translation, each plural form on its own."""
-    with path_of(language).open("rb") as file:
+    with path_of(name, language).open("rb") as file:
         catalogue = read_po(file, locale=language)
     found: list[tuple[str, str]] = []
     for message in catalogue:
@@ -43,50 +48,61 @@ def pairs(language: str) -> list[tuple[str, str]]:
     return found
 
 
-def test_the_template_holds_what_the_code_the_pages_and_the_mails_say(template: Catalog) -> None:
-    assert len(template) > 200
-    assert TEMPLATE.read_text(encoding="utf-8") == template_text(template)
+@pytest.mark.parametrize("name", READERS)
+def test_the_template_holds_what_the_code_the_pages_and_the_mails_say(name: str, templates: dict[str, Catalog]) -> None:
+    assert len(templates[name]) > 100
+    assert template_path(name).read_text(encoding="utf-8") == template_text(name, templates[name])
 
 
-@pytest.mark.parametrize("language", TRANSLATED)
-def test_every_catalogue_holds_the_messages_of_the_template_and_no_other(language: str, template: Catalog) -> None:
-    path = path_of(language)
+@pytest.mark.parametrize(("name", "language"), CATALOGUES)
+def test_every_catalogue_holds_the_messages_of_the_template_and_no_other(
+    name: str, language: str, templates: dict[str, Catalog]
+) -> None:
+    path = path_of(name, language)
 
-    assert path.read_text(encoding="utf-8") == catalogue_text(path, template)
-
-
-@pytest.mark.parametrize("language", TRANSLATED)
-def test_nothing_is_left_untranslated(language: str) -> None:
-    assert [message for message, words in pairs(language) if not words.strip()] == []
+    assert path.read_text(encoding="utf-8") == catalogue_text(path, templates[name])
 
 
-@pytest.mark.parametrize("language", TRANSLATED)
-def test_a_translation_has_the_slots_and_tags_of_its_message(language: str) -> None:
+@pytest.mark.parametrize(("name", "language"), CATALOGUES)
+def test_nothing_is_left_untranslated(name: str, language: str) -> None:
+    assert [message for message, words in pairs(name, language) if not words.strip()] == []
+
+
+@pytest.mark.parametrize(("name", "language"), CATALOGUES)
+def test_a_translation_has_the_slots_and_tags_of_its_message(name: str, language: str) -> None:
     """A slot that is lost or misspelled would be a fault while a page is made."""
     odd = [
         (message, words)
-        for message, words in pairs(language)
+        for message, words in pairs(name, language)
         for pattern in (SLOT, TAG)
         if sorted(pattern.findall(message)) != sorted(pattern.findall(words))
     ]
-    stray = [words for _, words in pairs(language) if "%" in SLOT.sub("", words)]
+    stray = [words for _, words in pairs(name, language) if "%" in SLOT.sub("", words)]
 
     assert (odd, stray) == ([], [])
 
 
-@pytest.mark.parametrize("language", TRANSLATED)
-def test_a_translation_ends_as_its_message_ends(language: str) -> None:
-    """A label stays a label, a sentence a sentence."""
+@pytest.mark.parametrize(("name", "language"), CATALOGUES)
+def test_a_translation_ends_as_its_message_ends(name: str, language: str) -> None:
+    """A label stays a label, a sentence a sentence; but for months, which some languages shorten with a full stop."""
     ends = re.compile(r"[.?:…!,]?$")
 
-    assert [(m, w) for m, w in pairs(language) if ends.search(m)[0] != ends.search(w)[0]] == []  # type: ignore[index]
+    kept = [(m, w) for m, w in pairs(name, language) if len(m) > 3]
+    assert [(m, w) for m, w in kept if ends.search(m)[0] != ends.search(w)[0]] == []  # type: ignore[index]
+
+
+def spoken(catalogue: NullTranslations, message: str) -> set[str]:
+    """What a compiled catalogue says for a message, whatever its context."""
+    return {catalogue.gettext(message), *(catalogue.pgettext(context, message) for context in CONTEXTS)}
 
 
 def test_what_is_compiled_is_what_is_written() -> None:
     """`python -m infra.cloud.build catalogues` was run; `make test` does."""
-    for language in TRANSLATED:
-        compiled = translations(language)
-        assert [m for m, words in pairs(language) if "%(num)s" not in m and compiled.gettext(m) != words] == []
+    for name, language in CATALOGUES:
+        compiled = translations(language, name)
+        assert [
+            m for m, words in pairs(name, language) if "%(num)s" not in m and words not in spoken(compiled, m)
+        ] == []
 
 
 @pytest.mark.parametrize(
@@ -120,6 +136,28 @@ def test_names_of_days_and_months_are_those_of_cldr(language: str) -> None:
     wanted = [format_date(when, "EEEE d MMMM y", locale=language) for when in year]
 
     assert [day(when, language).replace(" 1er ", " 1 ") for when in year] == wanted
+
+
+@pytest.mark.parametrize("language", sorted(LANGUAGES))
+def test_short_months_are_those_of_cldr(language: str) -> None:
+    """As English on both sides of the ocean writes them: Sep and not Sept."""
+    months = [datetime(2026, number, 6, 13, tzinfo=UTC) for number in range(1, 13)]
+    spelled = "en_US" if language == "en" else language
+    wanted = [f"6 {format_date(when, 'MMM', locale=spelled)} 2026, 13:00" for when in months]
+
+    assert [short_moment(when, language) for when in months] == wanted
+
+
+def test_a_message_for_organisers_is_english_until_a_reader_is_known() -> None:
+    mail = told_many("Published: %(num)s mail to write.", "Published: %(num)s mails to write.", 2)
+    person = told("%(name)s is checked in", name="Ann 100 %")
+    both = told_together([mail, told("%(name)s: %(words)s", name=told("Email"), words="x")])
+
+    assert both == "Published: 2 mails to write.; Email: x"
+    assert person == "Ann 100 % is checked in"
+    assert both.in_language("nl") == "Gepubliceerd: 2 mails te schrijven.; E-mail: x"
+    assert in_language(both, "fr") == "Publié\u00a0: 2 e-mails à écrire.; E-mail\u00a0: x"
+    assert in_language(person, "de") == person == in_language("Ann 100 % is checked in", "fr")
 
 
 def test_a_language_without_a_catalogue_is_english() -> None:

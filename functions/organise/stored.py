@@ -1,0 +1,175 @@
+"""Sentences that other functions stored in English, recognised by their pattern and told in the reader's language.
+
+The allocator and the mail function write why something failed as they find it, for the log, the table and programs. A
+page looks each sentence up here; one that is not listed stays as it was stored.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cache
+
+from functions.organise.words import STATES
+from shared.i18n import Told, told, told_many, told_together
+from shared.models import Run
+
+SENTENCES = (
+    told("No allocation exists."),
+    told("Change the seats, the minima or the people who take part."),
+    told("Then store the event file again, or start a draft, and the allocation is tried once more."),
+    told("No allocation was found in the time there is, though none is ruled out."),
+    told("To make it easier, add seats, lower minima or let more workshops run in every round."),
+    told("What is stored does not fit the event file: %(fault)s"),
+    told("Correct the event file or these registrations."),
+    told(
+        "A stored registration or programme cannot be read; the log of the allocator says where. Correct it, then "
+        "store the event file again, or start a draft, and the allocation is tried once more."
+    ),
+    told(
+        "A fault stopped it (%(fault)s, attempt %(number)s); the log of the allocator says where. When its cause is "
+        "gone, store the event file again, or start a draft, and the allocation is tried once more."
+    ),
+    told(
+        "The allocator was stopped %(number)s times before it was done: it ran out of time or memory. Give the "
+        "function more of both, or make the event smaller. Then store the event file again, or start a draft, and the "
+        "allocation is tried once more."
+    ),
+    told("Its owner went silent; run %(number)s took over."),
+    told("People or the event file changed before it could be published, so another run was made."),
+    told("%(where)s has %(seats)s for the %(people)s pinned there: %(missing)s."),
+    told("The round at %(time)s has %(seats)s for %(people)s present: %(missing)s."),
+    told("The minima of the workshops at %(time)s add up to %(least)s, and %(people)s are present: %(missing)s."),
+    told("The minima of the workshops at %(time)s add up to %(least)s, and %(people)s is present: %(missing)s."),
+    told("%(where)s has %(seats)s and needs %(people)s."),
+    told(
+        "%(people)s need at least %(places)s in %(where)s, whatever else they take, and there are %(seats)s: "
+        "%(missing)s."
+    ),
+    told("It would be possible with %(more)s."),
+)
+"""Why a run failed, and how it can be mended."""
+
+PROOF = (
+    told("the time ended before the flow was found"),
+    told("the time budget ended before the gap was closed"),
+    told("costs are too large for a flow in 64 bits"),
+    told("the themes do not fit the rounds in any order"),
+)
+"""Why an allocation is not proven to be the best."""
+
+MAILS = (
+    told("bad address"),
+    told("no such event"),
+    told("the link has run out"),
+    told("the day is cancelled"),
+    told("the registration is gone"),
+    told("another address, or none, is asked for by now"),
+    told("the registration is withdrawn"),
+    told("the registration is %(state)s"),
+    told("the day is over"),
+    told("the allocation is no longer what this mail says"),
+    told("a later allocation is published"),
+    told("there is no programme, and none was told"),
+    told("the programme is the one that was told before"),
+    told("a later programme is told"),
+    told("a later programme is about to be told"),
+)
+"""Why a mail was not sent."""
+
+KINDS = {
+    "confirmation": told("confirmation"),
+    "already-registered": told("own link, as the address was registered already"),
+    "waiting-list": told("waiting list"),
+    "place-offered": told("offered place"),
+    "programme": told("programme"),
+    "programme-changed": told("changed programme"),
+    "reminder": told("reminder"),
+    "withdrawn": told("withdrawal"),
+    "erased": told("erasure"),
+    "sign-in": told("link to sign in"),
+    "address-check": told("check of a new address"),
+    "address-changed": told("change of address"),
+    "allocation-failed": told("failed allocation"),
+    "draft-ready": told("draft that waits"),
+    "day-cancelled": told("cancelled day"),
+}
+"""Mails by their kind."""
+
+ACTS = (
+    told("run %(number)s, fresh"),
+    told("run %(number)s, keep"),
+    told("run %(number)s"),
+)
+"""What the audit list says of an act."""
+
+
+def run_error(run: Run) -> Told:
+    """Why a run failed, or is tried again."""
+    whole = _recognised(run.error, SENTENCES)
+    if isinstance(whole, Told):
+        return whole
+    parts = re.split(r"(?<=\.) (?=[A-Z0-9])", run.error)
+    return told_together((_recognised(part, SENTENCES) for part in parts), " ")
+
+
+def why_not_proven(words: str) -> str:
+    """Why a result is not proven to be the best."""
+    return _recognised(words, PROOF)
+
+
+def mail_error(words: str) -> str:
+    """Why a mail was not sent; the code of an answer of SES stays as it is."""
+    return _recognised(words, MAILS)
+
+
+def mail_kind(kind: str) -> str:
+    """A kind of mail in words."""
+    return KINDS.get(kind, kind)
+
+
+def audit_detail(words: str) -> str:
+    """What the audit list says of an act: a run or a kind of mail in words, the names of changed fields as they are."""
+    return KINDS[words] if words in KINDS else _recognised(words, ACTS)
+
+
+def _recognised(words: str, known: Iterable[Told]) -> str:
+    """Words as the message that made them, with its facts; as they are when no message could."""
+    for message in known:
+        found = _pattern(message).fullmatch(words)
+        if found:
+            return told(message, **{name: _counted(fact) for name, fact in found.groupdict().items()})
+    return words
+
+
+def _counted(words: str) -> str:
+    """A fact that is a number of things, as a message."""
+    if words in STATES:
+        return STATES[words]
+    match re.fullmatch(r"(\d+) (\w+)( (?:is|are) missing)?", words):
+        case None:
+            return words
+        case found:
+            return _numbers(int(found[1]), found[2], missing=bool(found[3])) or words
+
+
+def _numbers(number: int, what: str, *, missing: bool) -> Told | None:
+    match what, missing:
+        case (("seat" | "seats"), True):
+            return told_many("%(num)s seat is missing", "%(num)s seats are missing", number)
+        case (("person" | "people"), True):
+            return told_many("%(num)s person is missing", "%(num)s people are missing", number)
+        case (("place" | "places"), True):
+            return told_many("%(num)s place is missing", "%(num)s places are missing", number)
+        case (("seat" | "seats"), False):
+            return told_many("%(num)s seat", "%(num)s seats", number)
+        case (("person" | "people"), False):
+            return told_many("%(num)s person", "%(num)s people", number)
+        case (("place" | "places"), False):
+            return told_many("%(num)s place", "%(num)s places", number)
+    return None
+
+
+@cache
+def _pattern(message: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"%\\\((\w+)\\\)s", r"(?P<\1>.+?)", re.escape(message)), re.DOTALL)
