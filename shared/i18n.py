@@ -99,6 +99,10 @@ class Told(str):
     def __deepcopy__(self, _: object) -> Self:
         return self
 
+    def counting(self, number: int) -> Told:
+        """The same message about another number of things."""
+        return Told(self.singular, {**self.facts, "num": number}, self.plural, number) if self.plural else self
+
     def in_language(self, language: str) -> str:
         """The message in a language; English where the catalogue lacks it."""
         known = translations(language, ORGANISERS)

@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable
 from functools import cache
 
+from markupsafe import Markup
+
 from functions.organise.words import STATES
 from shared.i18n import Told, told, told_many, told_together
 from shared.models import Run
@@ -100,6 +102,8 @@ ACTS = (
     told("run %(number)s, fresh"),
     told("run %(number)s, keep"),
     told("run %(number)s"),
+    told("new"),
+    told("nothing"),
 )
 """What the audit list says of an act."""
 
@@ -129,8 +133,9 @@ def mail_kind(kind: str) -> str:
 
 
 def audit_detail(words: str) -> str:
-    """What the audit list says of an act: a run or a kind of mail in words, the names of changed fields as they are."""
-    return KINDS[words] if words in KINDS else _recognised(words, ACTS)
+    """What the audit list says of an act: a run or a kind of mail in words, the names of changed fields as code."""
+    found = KINDS[words] if words in KINDS else _recognised(words, ACTS)
+    return found if isinstance(found, Told) else Markup('<code class="wrap">{}</code>').format(found)
 
 
 def _recognised(words: str, known: Iterable[Told]) -> str:

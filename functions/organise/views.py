@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -55,43 +54,42 @@ MAIL_STATES = {
     "bounced": told("Came back"),
 }
 
-NOTICES: dict[str, Callable[[int], Told]] = {
-    "added": lambda _: told("This person was added. Their confirmation is on its way."),
-    "saved": lambda _: told("The changes are saved."),
-    "withdrawn": lambda _: told("This person has been withdrawn."),
-    "erased": lambda _: told("Everything kept of this person is erased."),
-    "sent-again": lambda _: told("The mail is on its way again."),
-    "checked-in": lambda _: told("This person is checked in."),
-    "check-in-undone": lambda _: told("This person is no longer checked in."),
-    "file-changed": lambda _: told("The event file was changed."),
-    "draft-made": lambda _: told("The draft is made. Only organisers see it until you open it."),
-    "page-saved": lambda _: told("The page is saved."),
-    "opened": lambda _: told("The event is open: everybody can see its page now."),
-    "event-put": lambda _: told("The event was put. This is its page for organisers."),
-    "retired": lambda _: told("The event is retired."),
-    "draft-started": lambda _: told("The draft is started. Nobody is mailed before you publish it."),
-    "seed-replaced": lambda _: told("The seed is replaced. The event page says so."),
-    "day-cancelled": lambda n: told_many(
+NOTICES: dict[str, Told] = {
+    "added": told("This person was added. Their confirmation is on its way."),
+    "saved": told("The changes are saved."),
+    "withdrawn": told("This person has been withdrawn."),
+    "erased": told("Everything kept of this person is erased."),
+    "sent-again": told("The mail is on its way again."),
+    "checked-in": told("This person is checked in."),
+    "check-in-undone": told("This person is no longer checked in."),
+    "file-changed": told("The event file was changed."),
+    "draft-made": told("The draft is made. Only organisers see it until you open it."),
+    "page-saved": told("The page is saved."),
+    "opened": told("The event is open: everybody can see its page now."),
+    "event-put": told("The event was put. This is its page for organisers."),
+    "retired": told("The event is retired."),
+    "draft-started": told("The draft is started. Nobody is mailed before you publish it."),
+    "seed-replaced": told("The seed is replaced. The event page says so."),
+    "day-cancelled": told_many(
         "The day is cancelled: %(num)s mail to write, within two minutes.",
         "The day is cancelled: %(num)s mails to write, within two minutes.",
-        n,
+        0,
     ),
-    "published": lambda n: told_many("Published: %(num)s mail to write.", "Published: %(num)s mails to write.", n),
-    "mail-held": lambda n: told_many(
-        "Mail is on hold; %(num)s mail stopped.", "Mail is on hold; %(num)s mails stopped.", n
+    "published": told_many("Published: %(num)s mail to write.", "Published: %(num)s mails to write.", 0),
+    "mail-held": told_many("Mail is on hold; %(num)s mail stopped.", "Mail is on hold; %(num)s mails stopped.", 0),
+    "mail-sent-again": told_many("%(num)s mail on its way again.", "%(num)s mails on their way again.", 0),
+    "mail-released": told_many(
+        "%(num)s mail released, now on its way.", "%(num)s mails released, now on their way.", 0
     ),
-    "mail-sent-again": lambda n: told_many("%(num)s mail on its way again.", "%(num)s mails on their way again.", n),
-    "mail-released": lambda n: told_many(
-        "%(num)s mail released, now on its way.", "%(num)s mails released, now on their way.", n
-    ),
-    "signed-out": lambda _: told("You are signed out."),
+    "signed-out": told("You are signed out."),
 }
 """What a page says after an act that worked, and what a program is answered; some with a number of mails."""
 
 
 def notice_words(notice: str, number: int = 0) -> str:
     """A notice in words; "" for one that is not listed."""
-    return NOTICES[notice](number) if notice in NOTICES else ""
+    found = NOTICES.get(notice)
+    return found.counting(number) if found else ""
 
 
 def language_of(request: APIGatewayProxyEventV2) -> str:

@@ -119,5 +119,5 @@ def unmarked_words(page: str) -> list[str]:
     parser = _Outside()
     parser.feed(page)
     assert parser.depth == 0, "a bracket was lost"
-    text = re.sub(r"\S+@\S+|https?://\S+", " ", "".join(parser.text))
+    text = re.sub(r"\S+@\S+|https?://\S+|\d(er|e)\b", " ", "".join(parser.text))
     return [words for words in re.findall(r"[A-Za-zÀ-ÿ][A-Za-zÀ-ÿ' ]*[A-Za-zÀ-ÿ]", text) if words.strip() not in NAMES]

@@ -56,7 +56,11 @@ def pages(person: str) -> list[str]:
     return [path for path in found if "<" not in path]
 
 
-NOT_YET = ("/organise/nature/setup",)
+NOT_YET = (
+    *("/organise/new", "/organise/nature/setup", "/organise/nature/allocations", "/organise/nature/mails"),
+    *("/organise/nature/cancellation", "/organise/nature/exports", "/organise/nature/file"),
+    "/organise/nature/people/import",
+)
 """Pages whose words are still to be marked."""
 
 PAGES_OF_SETUP = ("day", "themes", "registration", "allocation", "access")
@@ -68,6 +72,7 @@ def test_no_page_of_organisers_has_words_that_cannot_be_translated(
     person = next(registrations_of(table, "nature"))
     assert greek.submit(f"{HOME}/people/{person.id}/check-in", {}).status == 303
     bracket_translations(monkeypatch)
+    greek.headers["accept-language"] = "fr"
     walked = [
         *pages(person.id),
         *(f"{HOME}/door?q=α", f"{HOME}/door?q=xyz", f"{HOME}/door?done={person.id}"),
