@@ -110,7 +110,7 @@ def _gettext_of(catalogue: str) -> dict[str, Any]:
 
 
 def _translated(catalogue: str) -> Any:
-    """The filter for a message that may hold what somebody typed: translated, and escaped as any other value."""
+    """The filter for a message that may hold text that a person typed: translated, and escaped as any other value."""
 
     @pass_context
     def translated(context: Context, message: str) -> str:

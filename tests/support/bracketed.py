@@ -1,7 +1,7 @@
 """Which words of a page come from no catalogue: every translation is put into brackets, the rest is looked at.
 
 The event and the people of such a test are written in Greek letters, so that Latin letters outside brackets are
-English that somebody forgot to mark. A page of which nobody thought is caught as well.
+English that was not marked for translation. A page that no test names is caught as well.
 """
 
 from __future__ import annotations
