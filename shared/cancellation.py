@@ -43,8 +43,8 @@ KEPT = {"run", "sensitive", "retention", CANCELLATION}
 
 
 def reached(people: Iterable[Registration]) -> list[Registration]:
-    """The people whom a cancellation is told."""
-    return [person for person in people if person.state in REACHED]
+    """The people whom a cancellation is told: those who have an address."""
+    return [person for person in people if person.state in REACHED and person.email]
 
 
 def still_reached(event: str, registration: str) -> Write:

@@ -63,7 +63,7 @@ def written(value: object) -> object:
 Key = Annotated[str, BeforeValidator(written), StringConstraints(pattern=_KEY, max_length=60)]
 
 
-def _address(value: str) -> str:
+def checked_address(value: str) -> str:
     """A mail address as it is stored and compared (see `shared.text.clean_address`)."""
     try:
         return clean_address(value)
@@ -75,7 +75,7 @@ def _address(value: str) -> str:
         ) from None
 
 
-Address = Annotated[str, AfterValidator(_address)]
+Address = Annotated[str, AfterValidator(checked_address)]
 Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
 SeatCount = Annotated[int, Field(ge=0, le=1_000_000, strict=True)]
 Cost = Annotated[int, Field(ge=0, le=1_000_000, strict=True)]
@@ -475,6 +475,7 @@ class RegistrationState(StrEnum):
 class Registration(Model):
     """One person for one event. `revision` grows with every write and guards against lost updates.
 
+    Without an `email` (""), which only organisers can register, no mail is written; the programme goes on paper.
     `new_email` is an address that its holder asked to move to and has not confirmed; `previous_email` is the address
     before the last move that its holder made, which may undo the move. `confirmed_at` is the moment that showed the
     address to be the attendee's own (see `shared.confirmation`), None while nothing has; rows that were stored before
@@ -485,7 +486,7 @@ class Registration(Model):
     id: str
     state: RegistrationState
     name: str
-    email: str
+    email: str = ""
     organisation: str = ""
     partner_type: str
     choices: list[str]

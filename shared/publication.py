@@ -127,6 +127,8 @@ def owed_mails(
 ) -> list[Owing]:
     """Who hears of a publication, and by which mail: a first programme, or one that differs from what they were told.
 
+    A person without an address hears nothing by mail; their programme is printed.
+
     Parameters
     ----------
     facts
@@ -135,7 +137,7 @@ def owed_mails(
     owed: list[Owing] = []
     for one in sorted(people, key=lambda person: person.id):
         old, new = before.get(one.id), after.get(one.id)
-        if not one.takes_part:
+        if not one.takes_part or not one.email:
             continue
         if new and not old:
             owed.append((one, "programme"))

@@ -1,7 +1,8 @@
 """A registration's life, each step one transaction: whole or not at all.
 
 One address holds one registration per event (the item ADDRESS#…), and never are more people confirmed than there
-are places (the counters of STATE). Every step writes the mail that reports it in the same transaction.
+are places (the counters of STATE). Every step writes the mail that reports it in the same transaction. A person whom
+an organiser registers may have no address: then there is no such item, and no mail.
 """
 
 from __future__ import annotations
@@ -207,9 +208,12 @@ def _entry(event: Event, stored: Registration, now: datetime, *, ahead: bool = F
         if confirmed
         else update(event_pk(event.id), STATE_SK, add={"waiting": 1}, expect={"pk": Present()})
     )
+    person = put(registration_item(stored), expect={"pk": Absent()})
+    if not stored.email:
+        return [person, counter]
     return [
         put(_address_item(stored), expect={"pk": Absent()}, name="address"),
-        put(registration_item(stored), expect={"pk": Absent()}),
+        person,
         counter,
         send("confirmation" if confirmed else "waiting-list", event.id, stored.id, now=now)
         if tell
@@ -283,7 +287,8 @@ def change_address(
 ) -> Registration | None:
     """Move a registration to another address (`changes["email"]`): the old link dies, both addresses are told.
 
-    Other capitals are the same address: they are saved like any other change, and the link lives on.
+    Other capitals are the same address: they are saved like any other change, and the link lives on. A person without
+    an address gets one.
     Returns None, with nothing changed, when another registration holds the new address.
     Raises StaleError when the registration changed meanwhile.
     """
@@ -295,12 +300,12 @@ def change_address(
     writes = [
         put(registration_item(after), expect={"revision": before.revision}, name="registration"),
         send("confirmation", after.event, after.id, now=now, occasion=occasion),
-        send("address-changed", after.event, after.id, now=now, occasion=occasion, to=before.email),
         put(_address_item(after), expect={"pk": Absent()}),
-        delete(event_pk(before.event), address_sk(before.email)),
     ]
+    if before.email:
+        writes.append(send("address-changed", after.event, after.id, now=now, occasion=occasion, to=before.email))
     try:
-        table.write(*writes, *extra)
+        table.write(*writes, *_free_address(before), *extra)
     except ConditionFailedError as error:
         if "registration" in error.refused:
             raise StaleError(CHANGED_MEANWHILE) from None
@@ -358,9 +363,9 @@ def withdraw(
         },
         now=now,
         extra=[
-            delete(event_pk(before.event), address_sk(before.email)),
+            *_free_address(before),
             update(event_pk(before.event), STATE_SK, add={counter: -1}),
-            *([send(mail, before.event, before.id, now=now)] if mail else []),
+            *([send(mail, before.event, before.id, now=now)] if mail and before.email else []),
             *extra,
         ],
     )
@@ -404,8 +409,8 @@ def _last_of(before: Registration, state: EventState, now: datetime, *, tell: bo
     else:
         counter = "confirmed" if before.state in HOLDS_A_PLACE else "waiting"
         writes.append(update(pk, STATE_SK, add={counter: -1}, expect=seen, name="state"))
-        writes.append(delete(pk, address_sk(before.email)))
-    if tell:
+        writes += _free_address(before)
+    if tell and before.email:
         writes.append(send("erased", before.event, before.id, now=now, to=before.email, language=before.language))
     return writes
 
@@ -448,6 +453,11 @@ def registration_item(registration: Registration) -> dict[str, Any]:
     if registration.state is RegistrationState.OFFERED:
         item |= {"due": OFFER_DUE, "due_at": registration.offer_expires_at}
     return item
+
+
+def _free_address(before: Registration) -> list[Write]:
+    """The write that lets an address register anew; none for a person without one."""
+    return [delete(event_pk(before.event), address_sk(before.email))] if before.email else []
 
 
 def _address_item(registration: Registration) -> dict[str, Any]:

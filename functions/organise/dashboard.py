@@ -116,6 +116,7 @@ class Overview:
     coming: list[Coming]
     attention: list[Attention]
     may_run_again: bool
+    on_paper: int
 
 
 def read_overview(table: Table, event: Event, now: datetime) -> Overview:
@@ -141,7 +142,13 @@ def read_overview(table: Table, event: Event, now: datetime) -> Overview:
         coming=coming(event, state, now, _planned(table, event)),
         attention=list(attention(event, state, people, with_programme, mails, lacking, runs, otherwise, now)),
         may_run_again=bool(state.published_run) and now < event.ends_at and not event.cancelled,
+        on_paper=sum(not person.email and person.id in with_programme for person in people if holds_a_place(person)),
     )
+
+
+def holds_a_place(person: Registration) -> bool:
+    """Whether a person is confirmed or is offered a place."""
+    return person.state in HOLDS_A_PLACE
 
 
 def _planned(table: Table, event: Event) -> datetime | None:
@@ -178,7 +185,7 @@ def demand(event: Event, people: Iterable[Registration]) -> list[Demand]:
 
 def mix(event: Event, people: Iterable[Registration]) -> list[MixShare]:
     """How many people of each partner type hold a place."""
-    counts = Counter(person.partner_type for person in people if person.state in HOLDS_A_PLACE)
+    counts = Counter(person.partner_type for person in people if holds_a_place(person))
     total = counts.total()
     return [
         MixShare(known.id, known.title, counts[known.id], percent(counts[known.id], total))
@@ -189,7 +196,7 @@ def mix(event: Event, people: Iterable[Registration]) -> list[MixShare]:
 def forecast(event: Event, state: EventState, people: Iterable[Registration], now: datetime) -> Forecast:
     """Places taken, and how many will be taken at closing if people register as fast as in the last week."""
     since = now - PACE
-    recent = sum(moment_of(person.created_at) >= since for person in people if person.state in HOLDS_A_PLACE)
+    recent = sum(moment_of(person.created_at) >= since for person in people if holds_a_place(person))
     days_open = min(PACE, now - event.opens_at) if now > event.opens_at else PACE
     left = max(timedelta(), event.closes_at - now)
     more = int(recent * (left / days_open)) if days_open else 0

@@ -22,6 +22,9 @@ MOST_FOUND = 30
 """People shown for a search at the door, about as many as are worth scrolling through on a phone."""
 
 
+PROGRAMMES_A_PAGE = 600
+"""Programmes on one page, a hundred sheets of paper."""
+
 BADGES_A_PAGE = 300
 """Badges that are drawn at once: a code takes 10 to 20 ms, and a request has 28 s."""
 

@@ -51,6 +51,8 @@ class Meanings:
     columns: Mapping[str, str] = field(default_factory=dict)
     themes: Mapping[str, str] = field(default_factory=dict)
     partner_types: Mapping[str, str] = field(default_factory=dict)
+    without_addresses: bool = False
+    """Whether the list has no addresses, as an organiser said of this file: it is not remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,7 @@ class Preview:
     partner_types: dict[str, str] = field(default_factory=dict)
     read: int = 0
     unclear: bool = False
+    without_addresses: bool = False
 
     @property
     def ignored(self) -> list[str]:
@@ -127,16 +130,19 @@ class _People:
         self.by_id = {person.id: person for person in people}
         self._by_address: dict[str, Registration] = {}
         for person in self.by_id.values():
-            key = address_key(person.email)
+            key = address_key(person.email) or _paper_key(person.name, person.organisation)
             known = self._by_address.get(key)
             if known is None or known.state is RegistrationState.WITHDRAWN:
                 self._by_address[key] = person
 
     def find(self, cells: Mapping[str, str]) -> Registration | None:
-        """The person of a row: by id where the row has one of ours, else by address, present people first."""
+        """The person of a row: by id where the row has one of ours, else by address, present people first.
+
+        A row without an address is about the person without one who has this name and organisation.
+        """
         if _OUR_ID.fullmatch(cells.get("id", "")):
             return self.by_id.get(cells["id"])
-        return self._by_address.get(_key(cells.get("email", "")))
+        return self._by_address.get(_row_key(cells))
 
 
 def read_meanings(table: Table, event: Event, fields: Fields) -> Meanings:
@@ -152,7 +158,7 @@ def read_meanings(table: Table, event: Event, fields: Fields) -> Meanings:
         meant_by = fields.get(f"{said}_field_{number}") if said in kept else None
         if isinstance(title, str) and isinstance(meant_by, str):
             kept[said][title] = meant_by
-    return Meanings(**kept)
+    return Meanings(**kept, without_addresses=fields.get("without_addresses") in ("yes", True))
 
 
 def remember(table: Table, event: Event, meanings: Meanings) -> None:
@@ -167,7 +173,8 @@ def remember(table: Table, event: Event, meanings: Meanings) -> None:
         {typed: known for typed, known in meanings.partner_types.items() if known in types},
     )
     if kept != Meanings():
-        table.write(put({"pk": event_pk(event.id), "sk": IMPORT_SK, "type": "import", **asdict(kept)}))
+        stored = {name: value for name, value in asdict(kept).items() if name != "without_addresses"}
+        table.write(put({"pk": event_pk(event.id), "sk": IMPORT_SK, "type": "import", **stored}))
 
 
 def preview(table: Table, event: Event, text: object, meanings: Meanings | None = None) -> Preview:
@@ -184,11 +191,15 @@ def preview(table: Table, event: Event, text: object, meanings: Meanings | None 
         said if (said := meanings.columns.get(title)) in (*known.fields, "") else guessed
         for title, guessed in zip(titles, known.guess(titles), strict=True)
     ]
-    found = Preview(columns=_columns(titles, header, [cells for _, cells in lines[1:]]))
+    found = Preview(
+        columns=_columns(titles, header, [cells for _, cells in lines[1:]]),
+        without_addresses=meanings.without_addresses,
+    )
     twice = {name for name in header if name and header.count(name) > 1}
     if twice:
         raise UnclearColumnsError(found, f"More than one column is {', '.join(sorted(twice))}: leave one of them out")
-    missing = [name for name in ("name", "email") if name not in header]
+    needed = ("name",) if meanings.without_addresses else ("name", "email")
+    missing = [name for name in needed if name not in header]
     if "first_name" in header or "last_name" in header:
         missing = [name for name in missing if name != "name"]
     if missing:
@@ -293,7 +304,7 @@ def _read_row(
 ) -> None:
     """Add what a line would do, or what is wrong with it."""
     person = people.find(cells)
-    key = person.id if person else _key(cells.get("email", ""))
+    key = person.id if person else _row_key(cells)
     if key in seen:
         found.faults.append((line, f"the person of line {seen[key]} again"))
         return
@@ -369,6 +380,17 @@ def _key(typed: str) -> str:
         return address_key(clean_address(typed))
     except TextError:
         return typed
+
+
+def _row_key(cells: Mapping[str, str]) -> str:
+    """What a row without an id of ours is found by."""
+    email = cells.get("email", "")
+    return _key(email) if email else _paper_key(cells.get("name", ""), cells.get("organisation", ""))
+
+
+def _paper_key(name: str, organisation: str) -> str:
+    """What a person without an address is found by; the space keeps it apart from every address."""
+    return f" {plain_words(name)} {plain_words(organisation)}"
 
 
 def _answer_columns(event: Event) -> dict[str, Question]:

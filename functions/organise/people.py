@@ -18,7 +18,7 @@ from shared.events import audit
 from shared.http import Fields, invalid
 from shared.i18n import told
 from shared.mails import send
-from shared.models import Address, Event, MailKind, Model, Programme, Registration, RegistrationState, utc
+from shared.models import Event, MailKind, Model, Programme, Registration, RegistrationState, checked_address, utc
 from shared.reasons import in_words
 from shared.registrations import (
     admit,
@@ -40,6 +40,8 @@ _REGISTRATION_ID = re.compile(r"[0-9a-f]{8,40}")
 
 Line = Annotated[str, AfterValidator(clean_line), StringConstraints(max_length=120)]
 Name = Annotated[Line, StringConstraints(min_length=1)]
+MaybeAddress = Annotated[str, AfterValidator(lambda typed: checked_address(typed) if typed else "")]
+"""A mail address, or "" for a person who has none."""
 Ids = Annotated[list[Annotated[str, StringConstraints(max_length=60)]], Field(max_length=200)]
 Mapped = Annotated[dict[str, Annotated[str, StringConstraints(max_length=60)]], Field(max_length=8)]
 Answers = dict[
@@ -63,10 +65,10 @@ _Read = TypeVar("_Read", "NewPerson", "Correction")
 
 
 class NewPerson(Model):
-    """A person whom an organiser adds; the ranking may be partial or absent."""
+    """A person whom an organiser adds; the ranking may be partial or absent, and so may the address."""
 
     name: Name
-    email: Address
+    email: MaybeAddress = ""
     organisation: Line = ""
     partner_type: str
     choices: Ids = Field(default_factory=list)
@@ -81,7 +83,7 @@ class Correction(Model):
     """What an organiser changes of a person; what is left out stays. `revision` guards against lost updates."""
 
     name: Name | None = None
-    email: Address | None = None
+    email: MaybeAddress | None = None
     organisation: Line | None = None
     partner_type: str | None = None
     choices: Ids | None = None
@@ -376,6 +378,9 @@ def _changes(event: Event, before: Registration, wanted: Correction, now: dateti
     """The fields of a registration that change. Raises InvalidError or ConflictError when one of them cannot."""
     changes = differing(before, wanted)
     after = {**before.model_dump(include={"pinned", "absent", "excluded", "partner_type"}), **changes}
+    if changes.get("email") == "":
+        words = told("An address cannot be taken away, only changed: mail may be on its way to it")
+        raise InvalidError(told("Some fields need another look."), {"email": words})
     together = _pin_faults(event, after["pinned"], after["absent"], after["excluded"], after["partner_type"])
     if together and {"pinned", "absent", "excluded", "partner_type"} & changes.keys():
         raise InvalidError(told("This pin cannot hold."), together)
@@ -404,10 +409,12 @@ def _act(changes: Mapping[str, Any]) -> Act:
 def send_again(table: Table, event: Event, person: Registration, *, actor: str, now: datetime) -> MailKind:
     """Send a person again what they should have: that the day is cancelled, their programme, or how they stand.
 
-    Raises ConflictError when they have withdrawn or it was sent within this minute.
+    Raises ConflictError when they have withdrawn, have no address, or it was sent within this minute.
     """
     if person.state is RegistrationState.WITHDRAWN:
         raise ConflictError(told("This person has withdrawn; there is nothing to send."))
+    if not person.email:
+        raise ConflictError(told("This person has no address. Print their programme, or enter an address first."))
     run = read_state(table, event.id).published_run
     has_programme = programme_of(table, event.id, run, person.id) is not None
     by_state: dict[RegistrationState, MailKind] = {

@@ -262,7 +262,7 @@ def remind_everybody(event: Event, days: int, now: datetime, may_go_on: Callable
     people = [
         one
         for one in registrations_of(table, event.id)
-        if one.state is RegistrationState.CONFIRMED and one.id not in reminded
+        if one.state is RegistrationState.CONFIRMED and one.email and one.id not in reminded
     ]
     for start in range(0, len(people), PEOPLE_A_WRITE):
         if not may_go_on():

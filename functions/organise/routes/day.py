@@ -78,6 +78,21 @@ def show_sheets(event_id: str) -> Answer:
     return here.reply(shown, "sheets.html", here="door", workshops=found, everyone=expected)
 
 
+@router.get("/organise/<event_id>/programmes")
+def show_programmes(event_id: str) -> Answer:
+    """Programmes on paper: of those without an address, of everybody, or of one person."""
+    here = visit(event_id, Role.DOOR)
+    asked = query()
+    person, who = asked.get("person", ""), "all" if asked.get("who") == "all" else "paper"
+    expected = door.guests(here.table, here.event)
+    if person:
+        guests, who = [guest for guest in expected if guest.person.id == person], "one"
+    else:
+        guests = expected if who == "all" else [guest for guest in expected if not guest.person.email]
+    shown, number, pages = search.part(guests, search.read_page(asked), door.PROGRAMMES_A_PAGE)
+    return here.page("programmes.html", here="door", guests=guests, shown=shown, who=who, number=number, pages=pages)
+
+
 @router.get("/organise/<event_id>/badges")
 def show_badges(event_id: str) -> Answer:
     """Badges, ten to a sheet of A4; each has a code to draw, so a page holds some of them."""
