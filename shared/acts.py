@@ -31,6 +31,8 @@ class Act(StrEnum):
     MARK_ABSENT = "mark-absent", told("changed the absences of"), "PeopleMarkedAbsent"
     CHECK_IN = "check-in", told("checked in"), "PeopleCheckedIn"
     UNDO_CHECK_IN = "undo-check-in", told("undid the check-in of"), "CheckInsUndone"
+    MARK_PRESENT = "mark-present", told("marked present"), "PeopleMarkedPresent"
+    UNDO_PRESENT = "undo-present", told("undid the presence of"), "PresencesUndone"
     WITHDRAW = "withdraw", told("withdrew"), "PeopleWithdrawnByOrganisers"
     ERASE = "erase", told("erased"), "PeopleErasedByOrganisers"
     SEND_AGAIN = "send-again", told("sent mail again to"), "MailsSentAgain"

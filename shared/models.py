@@ -479,7 +479,8 @@ class Registration(Model):
     `new_email` is an address that its holder asked to move to and has not confirmed; `previous_email` is the address
     before the last move that its holder made, which may undo the move. `confirmed_at` is the moment that showed the
     address to be the attendee's own (see `shared.confirmation`), None while nothing has; rows that were stored before
-    it was kept are without it and count as confirmed.
+    it was kept are without it and count as confirmed. `attended` holds the theme of each
+    round in which a helper saw the person present.
     """
 
     event: str
@@ -505,6 +506,7 @@ class Registration(Model):
     previous_email: str = ""
     checked_in_at: str = ""
     confirmed_at: str | None = ""
+    attended: dict[str, str] = {}
     created_at: str
     updated_at: str
     revision: int = 1

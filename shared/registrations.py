@@ -359,6 +359,7 @@ def withdraw(
             "state": RegistrationState.WITHDRAWN,
             "offer_expires_at": "",
             "checked_in_at": "",
+            "attended": {},
             "bounced": before.bounced or bounced,
         },
         now=now,

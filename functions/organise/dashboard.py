@@ -10,6 +10,7 @@ from typing import Any
 
 from functions.organise import outbox
 from functions.organise.charts import fill_label, percent
+from functions.organise.door import attendance
 from functions.organise.drafts import UNDER_WAY
 from functions.organise.search import in_tab, tab_counts
 from functions.organise.stored import run_error
@@ -117,6 +118,8 @@ class Overview:
     attention: list[Attention]
     may_run_again: bool
     on_paper: int
+    checked_in: int
+    attendance: list[tuple[Round, int]]
 
 
 def read_overview(table: Table, event: Event, now: datetime) -> Overview:
@@ -143,6 +146,8 @@ def read_overview(table: Table, event: Event, now: datetime) -> Overview:
         attention=list(attention(event, state, people, with_programme, mails, lacking, runs, otherwise, now)),
         may_run_again=bool(state.published_run) and now < event.ends_at and not event.cancelled,
         on_paper=sum(not person.email and person.id in with_programme for person in people if holds_a_place(person)),
+        checked_in=sum(bool(person.checked_in_at) for person in people),
+        attendance=attendance(event, people),
     )
 
 
@@ -359,6 +364,7 @@ def as_shown(event: Event, overview: Overview) -> dict[str, Any]:
         "mix": [asdict(share) for share in overview.mix],
         "forecast": asdict(overview.forecast),
         "mails": overview.mails,
+        "attendance": {slot.id: seen for slot, seen in overview.attendance},
         "last_mail_out": overview.last_out.isoformat() if overview.last_out else None,
         "coming": [{"when": coming.when.isoformat(), "what": coming.what} for coming in overview.coming],
         "attention": [asdict(attention) for attention in overview.attention],

@@ -1,22 +1,30 @@
-"""The day itself: door lists by workshop, sheets and badges for paper, and checking in."""
+"""The day itself: door lists by workshop, sheets and badges for paper, checking in, and who was in each workshop."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from functions.organise.people import Correction
+from functions.organise.people import Correction, find_person, published_programme
 from functions.organise.search import matches
 from functions.organise.sessions import Role
-from shared.errors import ForbiddenError, NotFoundError
+from shared.acts import Act
+from shared.confirmation import as_confirmed
+from shared.errors import ConflictError, ForbiddenError, NotFoundError, StaleError
+from shared.events import audit
 from shared.i18n import told
-from shared.models import Event, Registration, RegistrationState, Round, Theme
-from shared.registrations import registrations_of
+from shared.models import Event, Registration, RegistrationState, Round, Theme, utc
+from shared.registrations import registrations_of, save
 from shared.runs import programmes_of
 from shared.state import read_state
 from shared.table import Table
 from shared.text import by_family_name
+
+TRIES = 3
+"""How often a mark is tried on what another helper stored meanwhile."""
 
 MOST_FOUND = 30
 """People shown for a search at the door, about as many as are worth scrolling through on a phone."""
@@ -46,6 +54,15 @@ class DoorList:
     room: str
     seats: int
     guests: list[Guest]
+
+    def has(self, guest: Guest) -> bool:
+        """Whether a helper saw this guest here."""
+        return guest.person.attended.get(self.round.id) == self.theme.id
+
+    @property
+    def present(self) -> int:
+        """How many of the guests a helper saw here."""
+        return sum(map(self.has, self.guests))
 
 
 def guests(table: Table, event: Event) -> list[Guest]:
@@ -90,7 +107,8 @@ def as_shown(found: DoorList) -> dict[str, Any]:
         "round": found.round.id,
         "room": found.room,
         "seats": found.seats,
-        "people": [guest_shown(guest) for guest in found.guests],
+        "present": found.present,
+        "people": [{**guest_shown(guest), "present": found.has(guest)} for guest in found.guests],
     }
 
 
@@ -106,6 +124,52 @@ def guest_shown(guest: Guest) -> dict[str, Any]:
 def person_shown(person: Registration) -> dict[str, Any]:
     """A person after a check-in, as programs at the door read them."""
     return {"id": person.id, "name": person.name, "checked_in_at": person.checked_in_at}
+
+
+def mark_present(
+    table: Table, event: Event, found: DoorList, person_id: str, *, present: bool, actor: str, now: datetime
+) -> Registration:
+    """Mark a person present in a workshop of their published programme, or undo it; pressing twice is pressing once.
+
+    A person in a workshop is at the day: they are checked in too, if they are not yet. Undoing leaves the check-in.
+    Raises NotFoundError, ConflictError when the person is not expected there, StaleError when the person is being
+    changed by others at this moment.
+    """
+    for _ in range(TRIES):
+        person = find_person(table, event, person_id)
+        programme = published_programme(table, event, person)
+        here = programme is not None and programme.workshops.get(found.round.id) == found.theme.id
+        if present and not (here and person.state is RegistrationState.CONFIRMED):
+            raise ConflictError(
+                told(
+                    "This person is not expected in %(title)s at %(hour)s.",
+                    title=found.theme.title,
+                    hour=f"{found.round.start:%H:%M}",
+                )
+            )
+        if present == (person.attended.get(found.round.id) == found.theme.id):
+            return person
+        attended = {slot: theme for slot, theme in person.attended.items() if slot != found.round.id}
+        attended |= {found.round.id: found.theme.id} if present else {}
+        changes: dict[str, Any] = {"attended": attended}
+        if present and not person.checked_in_at:
+            changes["checked_in_at"] = utc(now)
+            person = as_confirmed(person, now)
+        act = Act.MARK_PRESENT if present else Act.UNDO_PRESENT
+        line = audit(event.id, actor, act, now=now, about=person.id, what=f"{found.theme.id} in {found.round.id}")
+        try:
+            saved = save(table, person, changes, now=now, extra=[line])
+        except StaleError:  # another helper was at the same person: both marks count
+            continue
+        act.counted()
+        return saved
+    raise StaleError(told("This person is being changed by others. Press again."))
+
+
+def attendance(event: Event, people: Iterable[Registration]) -> list[tuple[Round, int]]:
+    """How many people were seen in the workshops of each round; nothing when attendance is not taken."""
+    seen = Counter(slot for person in people for slot in person.attended)
+    return [(slot, seen[slot.id]) for slot in event.rounds] if seen else []
 
 
 def refuse_beyond_check_in(role: Role, wanted: Correction) -> None:

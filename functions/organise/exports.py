@@ -73,6 +73,7 @@ def people(table: Table, event: Event) -> Sheet:
         *(f"round_{slot.id}" for slot in event.rounds),
         *(f"answer_{question.id}" for question in event.questions),
         *("source", "bounced", "checked_in_at", "created_at", "updated_at"),
+        *(f"present_{slot.id}" for slot in event.rounds),
     ]
     rows = [
         [
@@ -84,6 +85,7 @@ def people(table: Table, event: Event) -> Sheet:
             *_by_round(event, shown.get(person.id)),
             *(_answer(person.answers.get(question.id, "")) for question in event.questions),
             *(person.source, _answer(person.bounced), person.checked_in_at, person.created_at, person.updated_at),
+            *(person.attended.get(slot.id, "") for slot in event.rounds),
         ]
         for person in everybody
     ]
@@ -107,7 +109,7 @@ def programmes(table: Table, event: Event) -> Sheet:
 
 
 def filled(table: Table, event: Event) -> Sheet:
-    """Seats, heads and heads by partner type of every workshop, as published."""
+    """Seats, heads, people seen there, and heads by partner type of every workshop, as published."""
     run = read_run(table, event.id, read_state(table, event.id).published_run) or _no_run(event)
     known = {person.id: person for person in registrations_of(table, event.id)}
     types = [known.id for known in event.partner_types]
@@ -116,14 +118,16 @@ def filled(table: Table, event: Event) -> Sheet:
         for registration, programme in programmes_of(table, event.id, run.number).items()
         if registration in known and known[registration].state is RegistrationState.CONFIRMED
     }
+    seen = Counter((slot, theme) for person in known.values() for slot, theme in person.attended.items())
     rows = [
         [
             *(fill.theme, fill.round, fill.room, str(fill.seats), str(fill.minimum), str(fill.heads)),
+            str(seen[fill.round, fill.theme]),
             *(str(fill.by_type[partner_type]) for partner_type in types),
         ]
         for fill in workshops(event, run, known, shown)
     ]
-    header = ["theme", "round", "room", "seats", "minimum", "heads", *(f"heads_{known}" for known in types)]
+    header = ["theme", "round", "room", "seats", "minimum", "heads", "present", *(f"heads_{known}" for known in types)]
     return Sheet("workshops", header, rows, numbers=header[3:])
 
 

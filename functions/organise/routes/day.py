@@ -68,6 +68,36 @@ def show_workshop(event_id: str, theme_id: str, round_id: str) -> Answer:
     return here.reply(door.as_shown(found), "sheets.html", here="door", workshops=[found], everyone=[])
 
 
+@router.get("/organise/<event_id>/workshops/<theme_id>/<round_id>/attendance")
+def show_attendance(event_id: str, theme_id: str, round_id: str) -> Answer:
+    """Who is in a workshop, one press for each person."""
+    return attendance_page(visit(event_id, Role.DOOR), theme_id, round_id)
+
+
+def attendance_page(here: Visit, theme_id: str, round_id: str, error: ParcoursError | None = None) -> Answer:
+    """The people expected in a workshop, each with a button."""
+    found = door.workshop(here.event, door.guests(here.table, here.event), theme_id, round_id)
+    if not error:
+        return here.reply(door.as_shown(found), "attendance.html", here="door", workshop=found)
+    return here.page("attendance.html", error=error, here="door", workshop=found)
+
+
+@router.post("/organise/<event_id>/workshops/<theme_id>/<round_id>/attendance")
+def mark_attendance(event_id: str, theme_id: str, round_id: str) -> Answer:
+    """Mark a person `present`, or take the mark back (`absent`); a browser stays at that person's line."""
+    here = visit(event_id, Role.DOOR)
+    fields = read_fields(request())
+    found = door.workshop(here.event, [], theme_id, round_id)
+    present = str(fields.get("present", ""))
+    person_id = present or str(fields.get("absent", ""))
+
+    with shown_again(lambda error: attendance_page(here, theme_id, round_id, error)):
+        person = door.mark_present(here.table, here.event, found, person_id, present=bool(present), **here.by)
+    if wants_json(request()):
+        return as_json(200, {**door.person_shown(person), "present": bool(present)})
+    return see_other(f"{here.home}/workshops/{theme_id}/{round_id}/attendance#p-{person.id}")
+
+
 @router.get("/organise/<event_id>/sheets")
 def show_sheets(event_id: str) -> Answer:
     """A sheet with everyone, and a sheet for each workshop."""

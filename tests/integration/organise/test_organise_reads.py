@@ -30,14 +30,17 @@ PAGES = [
     "/organise", *(f"{HOME}{path}" for path in (
         "", "/people", "/people?q=person", f"/people/{ONE}", "/people/new", "/people/import", "/allocations",
         "/allocations/1", "/allocations/1/outbox", "/allocations/1/allocation.json", "/mails", "/door",
-        "/door?q=person", "/workshops/vision/first", "/sheets", "/badges", "/exports", "/file", "/audit", "/people.csv",
+        "/door?q=person", "/workshops/vision/first", "/workshops/vision/first/attendance",
+        "/sheets", "/programmes", "/badges", "/exports", "/file", "/audit", "/people.csv",
         "/people.xlsx", "/programmes.csv", "/workshops.csv", "/audit.csv", "/PEOPLE.csv", "/EVENT.yaml",
     )),
 ]  # fmt: skip
 
 LISTS = ["", "/people", "/allocations/1/allocation.json", "/mails", "/sheets", "/people.csv", "/audit.csv"]
 
-DOOR = re.compile(r"/organise/<event_id>(/door|/sheets|/badges|/workshops/.+|/people/<person_id>/check-in)?")
+DOOR = re.compile(
+    r"/organise/<event_id>(/door|/sheets|/badges|/programmes|/workshops/.+|/people/<person_id>/check-in)?"
+)
 """The rules of routes that a helper at the door may use; a PATCH of a person checks its fields itself."""
 
 
@@ -141,6 +144,7 @@ def test_every_route_asks_who_it_is(crowded: Client, keys: Keys, event: Event, t
         path = rule.replace("<event_id>", "nature").replace("<person_id>", ONE).replace("<number>", "1")
         path = path.replace("<theme_id>", "vision").replace("<round_id>", "first").replace("<file>", "people.csv")
         body = {"name": "Other"} if method == "PATCH" else {"undo": "no"} if path.endswith("check-in") else {}
+        body |= {"absent": ONE} if path.endswith("attendance") else {}
         answers = {who: client.send(method, path, body).status for who, client in visitors.items()}
         helped = method != "PATCH" and DOOR.fullmatch(rule) and rule != "/organise/<event_id>"
         assert answers["nobody"] == 401, (method, rule)
@@ -176,6 +180,8 @@ def test_every_act_is_in_the_audit_list(app: ModuleType, table: Table, keys: Key
         ("hold-mail", "POST", f"{HOME}/mails/hold", {}),
         ("request-allocation", "POST", f"{HOME}/allocations", {}),
         ("publish", "POST", f"{HOME}/allocations/1/publication", {"expected_mails": 5}),
+        ("mark-present", "POST", f"{HOME}/workshops/vision/first/attendance", {"present": ONE}),
+        ("undo-present", "POST", f"{HOME}/workshops/vision/first/attendance", {"absent": ONE}),
         ("release-mail", "POST", f"{HOME}/mails/release", {}),
         ("send-failed-again", "POST", f"{HOME}/mails/again", {"expected": 1}),
         ("withdraw", "POST", f"{person}/withdrawal", {}),
