@@ -74,7 +74,7 @@ def test_a_helper_marks_people_present_in_a_workshop_with_one_press_each(
     page = helper.page(here).text
     assert page.count('aria-pressed="true"') == 1
     assert f'name="absent" value="{first}"' in page
-    assert "1 · mark" in words_of(helper.page(f"{HOME}/door").text).replace(" are in Vision, 13:00", "")
+    assert "1 · mark Vision, 13:00" in words_of(helper.page(f"{HOME}/door").text)
     assert program.get(HOME).json["attendance"] == {"first": 1, "second": 0}
     rows = list(csv.DictReader(io.StringIO(program.get(f"{HOME}/people.csv").text.lstrip("\ufeff"))))
     assert {row["id"]: row["present_first"] for row in rows if row["present_first"]} == {first: "vision"}
