@@ -45,6 +45,7 @@ class Act(StrEnum):
     REQUEST_ALLOCATION = "request-allocation", told("asked for an allocation"), "AllocationsRequested"
     PUBLISH = "publish", told("published"), "AllocationsPublished"
     REPLACE_COMMITMENT = "replace-commitment", told("replaced the committed seed"), "CommitmentsReplaced"
+    WRITE_TO_PEOPLE = "write-to-people", told("wrote to"), "MessagesWritten"
     HOLD_MAIL = "hold-mail", told("put mail on hold"), "MailHolds"
     RELEASE_MAIL = "release-mail", told("let mail go"), "MailReleases"
 

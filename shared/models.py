@@ -525,7 +525,7 @@ class Registration(Model):
 MailKind = Literal[
     "confirmation", "already-registered", "waiting-list", "place-offered", "programme", "programme-changed",
     "reminder", "withdrawn", "erased", "sign-in", "address-check", "address-changed",
-    "allocation-failed", "draft-ready", "day-cancelled",
+    "allocation-failed", "draft-ready", "day-cancelled", "message",
 ]  # fmt: skip
 
 FailureKind = Literal["", "none-exists", "not-in-time", "bad-data", "fault", "stopped"]
@@ -568,6 +568,18 @@ class Mail(Model):
     error: str = ""
     created_at: str
     updated_at: str
+
+
+class Message(Model):
+    """A text that an organiser wrote to a group (in words), and the ids of the people in it when it was confirmed."""
+
+    event: str
+    id: str
+    group: str
+    subject: str
+    body: str
+    people: list[str]
+    created_at: str
 
 
 class RunState(StrEnum):

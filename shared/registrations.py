@@ -66,6 +66,7 @@ OWN_MAILS: tuple[MailKind, ...] = (
     "place-offered",
     "reminder",
     "day-cancelled",
+    "message",
     "withdrawn",
     "address-changed",
 )

@@ -77,6 +77,7 @@ ADDRESSES = "ADDRESS#"
 RUNS = "RUN#"
 AUDIT = "AUDIT#"
 PROGRAMMES = "PROGRAMME#"
+MESSAGES = "MESSAGE#"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,7 @@ SHAPES = (
     Shape("run", "EVENT#<event>", "RUN#<number>", "a run of the allocator"),
     Shape("task", "EVENT#<event>", "TASK#<name>", "something to do at a time (index `due`)"),
     Shape("import", "EVENT#<event>", "IMPORT", "what columns and words of imported files mean"),
+    Shape("message", "EVENT#<event>", "MESSAGE#<digest>", "a text that an organiser wrote, and to whom"),
     Shape("audit", "EVENT#<event>", "AUDIT#<time>#<random>", "who did what"),
     Shape("summary", "EVENT#<event>", "SUMMARY", "how many there were, after the retention ended"),
     Shape("programme", "RUN#<event>#<number>", "PROGRAMME#<id>", "a person's programme under a run"),
@@ -139,6 +141,11 @@ def run_sk(number: int) -> str:
 def task_sk(name: str) -> str:
     """Sort key of a task."""
     return f"TASK#{name}"
+
+
+def message_sk(number: str) -> str:
+    """Sort key of a text that an organiser wrote to people."""
+    return MESSAGES + number
 
 
 def audit_sk(at: str, line: str = "") -> str:

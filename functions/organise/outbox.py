@@ -12,7 +12,7 @@ from shared.errors import ConflictError
 from shared.events import audit
 from shared.i18n import Told, told, told_many
 from shared.mails import MailStatus, SesWait, can_go_again, due_part, mails_of
-from shared.models import Event, Mail, MailState, utc
+from shared.models import Event, Mail, MailKind, MailState, utc
 from shared.table import (
     LIMIT_PK,
     MAIL_RATE_SK,
@@ -42,25 +42,31 @@ LACKING: Mapping[SesWait, Told] = {
 }
 """What is said of mails that wait for SES."""
 
-HELD_BACK = ("programme", "programme-changed")
-"""Mail kinds that a hold stops. People wait for a confirmation or a sign-in link, so these always go."""
+HELD_BACK: tuple[MailKind, ...] = ("programme", "programme-changed", "day-cancelled", "message")
+"""Mail kinds that a hold stops, and those that are written on hold while it lasts.
+
+People wait for a confirmation or a sign-in link, so these always go."""
 
 
 def hold(table: Table, event: Event, *, actor: str, now: datetime) -> int:
-    """Hold programme mails back, those to come and those not yet on their way; the number of mails stopped.
+    """Hold mails of the kinds `HELD_BACK`, those to come and those not yet on their way; the number of mails stopped.
 
     The function is idempotent: calling it again finishes what a crash left undone.
     """
     _flag(table, event, Act.HOLD_MAIL, actor=actor, now=now)
-    pending = [mail for mail in mails_of(table, event.id, "programme") if mail.state is MailState.PENDING]
-    return _move(table, [_stop(mail, now) for mail in pending if mail.kind in HELD_BACK])
+    return _move(table, [_stop(mail, now) for mail in _can_be_held(table, event, MailState.PENDING)])
 
 
 def release(table: Table, event: Event, *, actor: str, now: datetime) -> int:
     """Release every held mail and hold no more; the number of mails released. The function is idempotent."""
     _flag(table, event, Act.RELEASE_MAIL, actor=actor, now=now)
-    held = [mail for mail in mails_of(table, event.id, "programme") if mail.state is MailState.HELD]
-    return _move(table, [_let_go(mail, now) for mail in held])
+    return _move(table, [_let_go(mail, now) for mail in _can_be_held(table, event, MailState.HELD)])
+
+
+def _can_be_held(table: Table, event: Event, state: MailState) -> list[Mail]:
+    """The mails in a state whose kind a hold stops."""
+    mails = (mail for kind in HELD_BACK for mail in mails_of(table, event.id, f"{kind}#"))
+    return [mail for mail in mails if mail.state is state]
 
 
 def _flag(table: Table, event: Event, act: Act, *, actor: str, now: datetime) -> None:

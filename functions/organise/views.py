@@ -78,6 +78,11 @@ NOTICES: dict[str, Told] = {
     "published": told_many("Published: %(num)s mail to write.", "Published: %(num)s mails to write.", 0),
     "mail-held": told_many("Mail is on hold; %(num)s mail stopped.", "Mail is on hold; %(num)s mails stopped.", 0),
     "mail-sent-again": told_many("%(num)s mail on its way again.", "%(num)s mails on their way again.", 0),
+    "message-written": told_many(
+        "Your text is on its way: %(num)s mail to write, within a minute or two.",
+        "Your text is on its way: %(num)s mails to write, within a minute or two.",
+        0,
+    ),
     "mail-released": told_many(
         "%(num)s mail released, now on its way.", "%(num)s mails released, now on their way.", 0
     ),
@@ -162,6 +167,9 @@ LABELS = {
     "answers": ("answers", told("Answers")),
     "sure": ("sure", told("Erase")),
     "csv": ("csv", told("File")),
+    "group": ("group", told("To whom")),
+    "subject": ("subject", told("Subject")),
+    "body": ("body", told("Text")),
     "weight": ("weight", told("Weight of the mix")),
     "tolerance": ("tolerance", told("Tolerance of the mix")),
     "seed": ("seed", told("Seed of the lottery")),

@@ -23,6 +23,7 @@ from shared.cancellation import reached, still_reached
 from shared.errors import StaleError, UnreadableEventError
 from shared.events import as_event, read_event
 from shared.mails import as_mail, busy_since, mails_due, mails_of, nudge, put_back, send
+from shared.messages import read_message, still_written_to
 from shared.models import Event, MailState, RegistrationState, moment, utc
 from shared.observability import fault, logger, metrics
 from shared.publication import PEOPLE_A_WRITE
@@ -239,6 +240,8 @@ def _do(item: Item, now: datetime, may_go_on: Callable[[], bool]) -> bool:
             return remind_everybody(event, item["days"], now, may_go_on)
         case "cancellation":
             return tell_of_cancellation(event, now, may_go_on)
+        case "message":
+            return tell_message(event, item["task"].partition("#")[2], now, may_go_on)
         case "sensitive":
             return forget_sensitive_answers(table, event, now, may_go_on)
         case "retention":
@@ -285,6 +288,24 @@ def tell_of_cancellation(event: Event, now: datetime, may_go_on: Callable[[], bo
         held = read_state(table, event.id).mail_held  # anew for each: a hold shall stop what is still to be written
         _write_group(
             (still_reached(one.event, one.id), send("day-cancelled", one.event, one.id, now=now, held=held))
+            for one in people[start : start + PEOPLE_A_WRITE]
+        )
+    return True
+
+
+def tell_message(event: Event, number: str, now: datetime, may_go_on: Callable[[], bool]) -> bool:
+    """Write the mails of a text that an organiser wrote, one to each person who is still reached; whether all are."""
+    message = read_message(table, event.id, number)
+    if message is None:
+        return True  # its event's data was deleted
+    told = {mail.registration for mail in mails_of(table, event.id, "message#") if mail.id.endswith(f"#{number}")}
+    people = [one for one in message.people if one not in told]
+    for start in range(0, len(people), PEOPLE_A_WRITE):
+        if not may_go_on():
+            return False
+        held = read_state(table, event.id).mail_held  # anew for each: a hold shall stop what is still to be written
+        _write_group(
+            (still_written_to(event.id, one), send("message", event.id, one, occasion=number, now=now, held=held))
             for one in people[start : start + PEOPLE_A_WRITE]
         )
     return True

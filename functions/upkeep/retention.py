@@ -19,6 +19,7 @@ from shared.state import read_state
 from shared.table import (
     ADDRESSES,
     IMPORT_SK,
+    MESSAGES,
     PROGRAMMES,
     REGISTRATIONS,
     STATE_SK,
@@ -68,6 +69,7 @@ def forget_everybody(table: Table, event: Event, may_go_on: Callable[[], bool]) 
         (pk, REGISTRATIONS),
         (pk, ADDRESSES),
         (pk, IMPORT_SK),
+        (pk, MESSAGES),
     ]
     for partition, prefix in leftovers:
         for group in _groups(table.query(partition, prefix)):

@@ -32,6 +32,7 @@ from shared.events import read_event
 from shared.i18n import N_, day, translations
 from shared.letters.day import changes, the_day, workshops
 from shared.mails import mail_id, read_mail
+from shared.messages import read_message
 from shared.models import Event, Mail, MailKind, MailState, Programme, Registration, RegistrationState, RunState, moment
 from shared.pages import environment
 from shared.reasons import in_words
@@ -82,6 +83,7 @@ SUBJECTS: Mapping[str, str] = {
     "allocation-failed": N_("The allocation failed: {title}"),
     "draft-ready": N_("An allocation waits for you: {title}"),
     "day-cancelled": N_("Cancelled: {title}, {day}"),
+    "message": "{subject}",
 }
 
 PROGRAMMES: tuple[MailKind, ...] = ("programme", "programme-changed")
@@ -168,6 +170,8 @@ def _refuse_if_pointless(event: Event, mail: Mail, person: Registration | None, 
         raise NothingToTellError("the registration is gone")
     if mail.kind == "withdrawn":
         return
+    if mail.kind == "message" and person.bounced:
+        raise NothingToTellError("mail to this address came back")
     if mail.kind == "address-check" and person.new_email != mail.to:
         raise NothingToTellError("another address, or none, is asked for by now")
     if person.state is RegistrationState.WITHDRAWN:
@@ -222,6 +226,8 @@ def _facts(
         facts["address_url"] = _address_url(keys, person, "move", mail)
     if mail.kind == "address-changed" and person.previous_email == mail.to:
         facts["address_url"] = _address_url(keys, person, "undo", mail)
+    if mail.kind == "message":
+        facts |= _message(table, mail)
     facts["own_url"] = f"{url}/r/{sign_link(keys, event.id, person.id, person.link_version)}"
     facts["ranking"] = [theme.title for choice in person.choices for theme in event.themes if theme.id == choice]
     if facts["kind"] in BY_NAME:
@@ -234,6 +240,22 @@ def _facts(
     if facts["programme"]:
         facts["reason"] = in_words(facts["programme"].reason, event, facts["language"])
     return facts
+
+
+def _message(table: Table, mail: Mail) -> dict[str, Any]:
+    """What an organiser wrote: `subject`, `body`, and the body's `paragraphs` as lists of lines.
+
+    A mail that is not stored yet carries both itself. Raises NothingToTellError when the text is gone.
+    """
+    found = read_message(table, mail.event, mail.id.rpartition("#")[2]) if not mail.facts else None
+    if found is None and not mail.facts:
+        raise NothingToTellError("the text is gone")
+    subject, body = (found.subject, found.body) if found else (mail.facts["subject"], mail.facts["body"])
+    return {
+        "subject": subject,
+        "body": body,
+        "paragraphs": [paragraph.strip("\n").split("\n") for paragraph in re.split(r"\n{2,}", body)],
+    }
 
 
 def _run_facts(table: Table, event: Event, mail: Mail) -> dict[str, Any]:
@@ -392,6 +414,8 @@ def subject(event: Event, facts: Mapping[str, Any]) -> str:
     """The subject, in the mail's language, on one line."""
     language = facts["language"]
     english = SUBJECTS[facts["kind"]]
+    if facts["kind"] == "message":
+        return str(facts["subject"])
     words = translations(language).gettext(english)
     line = " ".join(words.format(title=event.title, day=day(event.date, language)).split())
     return line[:1].upper() + line[1:]  # Dutch and French days begin small

@@ -95,6 +95,9 @@ class Day:
         self.road.run()
         self.organiser.sign_in(self.event)
         self._import()
+        text = {"group": "confirmed", "subject": "Thank you", "body": "See you.", "expected_mails": self.people - 3}
+        assert self.organiser.post("/organise/nature/messages", text).status == 202
+        self.road.run()
         for number, one in enumerate(self.ids.values()):
             change = {"organisation": f"Xylo{number:02d} Ltd"}
             assert self.organiser.patch(f"/organise/nature/people/{one}", change).status == 200

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functions.organise import drafts, exports, search, web
+from functions.organise import drafts, exports, letters, search, web
+from functions.organise.routes.mails import letter_page
 from functions.organise.web import Answer, Visit, created, download, make_router, query, request, services, visit
 from shared.acts import Act
 from shared.commitment import digest_of, replace_commitment
@@ -103,6 +104,19 @@ def show_outbox(event_id: str, number: str) -> Answer:
         number=at,
         pages=pages,
     )
+
+
+@router.get("/organise/<event_id>/allocations/<number>/outbox/<person_id>")
+def show_draft_mail(event_id: str, number: str, person_id: str) -> Answer:
+    """The mail that the publication of a draft would send to a person."""
+    here = visit(event_id)
+    view = drafts.read_draft(here.table, here.event, drafts.find_run(here.table, here.event, number))
+    owing = next((owing for owing in view.owed if owing[0].id == person_id), None)
+    if owing is None:
+        raise NotFoundError("This allocation would send this person no mail.")
+    person, kind = owing
+    mail = letters.draft_mail(here.event, view.run.number, kind, person, here.now)
+    return letter_page(here, letters.read_letter(here.table, mail, now=here.now), run=view.run)
 
 
 @router.post("/organise/<event_id>/allocations/<number>/publication")

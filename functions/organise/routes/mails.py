@@ -1,10 +1,16 @@
-"""Mails: by state, held back and released."""
+"""Mails: by state, held back and released, read one by one, and those that organisers write themselves."""
 
 from __future__ import annotations
 
-from functions.organise import outbox, people, search, web
-from functions.organise.web import Answer, make_router, query, request, visit
-from shared.http import read_fields
+import secrets
+from dataclasses import asdict
+from typing import Any
+
+from functions.organise import letters, messages, outbox, people, search, web
+from functions.organise.drafts import read_publication
+from functions.organise.web import Answer, Visit, created, make_router, query, request, visit
+from shared.errors import ParcoursError
+from shared.http import Fields, as_json, read_fields, shown_again, wants_json
 from shared.mails import MailStatus, can_go_again, mails_of
 from shared.models import MailState
 from shared.state import read_state
@@ -61,3 +67,74 @@ def send_failed_again(event_id: str) -> Answer:
     here = visit(event_id)
     sent = outbox.send_again(here.table, here.event, read_fields(request()).get("expected", ""), **here.by)
     return here.done("mails", "mail-sent-again", number=sent)
+
+
+@router.get("/organise/<event_id>/mail")
+def show_mail(event_id: str) -> Answer:
+    """One mail to a registration, as it would be sent now."""
+    here = visit(event_id)
+    mail = letters.stored_mail(here.table, here.event, query().get("id", ""))
+    return letter_page(here, letters.read_letter(here.table, mail, now=here.now), mail=mail)
+
+
+def letter_page(here: Visit, letter: letters.Shown, **facts: Any) -> Answer:
+    """A mail to read, as a page or as JSON."""
+    shown = here.reply(lambda: asdict(letter), "mail.html", here="mails", letter=letter, **facts)
+    shown.headers.update(letters.SHOWS_A_MAIL)
+    return shown
+
+
+@router.get("/organise/<event_id>/messages")
+def show_messages(event_id: str) -> Answer:
+    """The form for a text to people, and the texts that were written before."""
+    here = visit(event_id)
+    if wants_json(request()):
+        found = [
+            {"key": group.key, "words": group.words, "people": len(group.people)}
+            for group in messages.groups(here.table, here.event)
+        ]
+        return as_json(200, {"groups": found, "messages": messages.as_shown(messages.earlier(here.table, here.event))})
+    return _message_form(here, {"group": query().get("group", "")})
+
+
+def _message_form(here: Visit, typed: Fields, error: ParcoursError | None = None) -> Answer:
+    """The form, with what was typed."""
+    return here.page(
+        "messages.html",
+        error=error,
+        here="mails",
+        typed={"key": secrets.token_hex(16), **typed},
+        groups=messages.groups(here.table, here.event),
+        earlier=messages.earlier(here.table, here.event),
+    )
+
+
+@router.post("/organise/<event_id>/messages")
+def write_message(event_id: str) -> Answer:
+    """Show a text as it would be sent and to how many; send it when exactly that number is confirmed."""
+    here = visit(event_id)
+    fields = read_fields(request())
+    if fields.get("act") == "edit":
+        return _message_form(here, fields)
+    with shown_again(lambda error: _message_form(here, fields, error)):
+        written = messages.read_form(fields)
+        if "expected_mails" not in fields:
+            return _message_preview(here, written)
+        message = messages.send(
+            here.table, here.event, written, read_publication({"expected_mails": fields["expected_mails"]}), **here.by
+        )
+    sent = len(message.people)
+    return created(202, {"message": message.id, "mails": sent}, f"{here.home}/messages", "message-written", number=sent)
+
+
+def _message_preview(here: Visit, written: messages.Written) -> Answer:
+    """The text as the first person of its group would get it, and everybody else who gets it."""
+    group = messages.find_group(here.table, here.event, written.group)
+    sample = messages.sample(here.event, written, group.people[0], here.now)
+    letter = letters.read_letter(here.table, sample, now=here.now)
+    if wants_json(request()):
+        people = [{"id": person.id, "name": person.name} for person in group.people]
+        return as_json(200, {"mails": len(people), "group": group.words, "people": people, "letter": asdict(letter)})
+    shown = here.page("message_preview.html", here="mails", written=written, group=group, letter=letter)
+    shown.headers.update(letters.SHOWS_A_MAIL)
+    return shown

@@ -188,6 +188,12 @@ def test_every_act_is_in_the_audit_list(app: ModuleType, table: Table, keys: Key
         ("erase", "POST", f"{person}/erasure", {"sure": True}),
         ("put-event", "POST", f"{HOME}/file", {"text": text.replace("A day on", "One day on")}),
         ("replace-commitment", "POST", f"{HOME}/commitment", {"seed": "another"}),
+        (
+            "write-to-people",
+            "POST",
+            f"{HOME}/messages",
+            {"group": "all", "subject": "Boots", "body": "Bring boots.", "expected_mails": 4},
+        ),
         ("cancel-event", "POST", f"{HOME}/cancellation", {"expected_mails": 4}),
         ("sign-out", "POST", "/organise/sign-out", {}),
     ]

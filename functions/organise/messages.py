@@ -1,0 +1,170 @@
+"""Texts that organisers write to people: the groups they may choose, the form, and the act with its exact number."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from functions.organise.words import counted
+from shared.acts import Act
+from shared.cancellation import reached
+from shared.errors import ConflictError, InvalidError, StaleError
+from shared.http import Fields
+from shared.messages import MOST_PEOPLE, messages_of, read_message, store_message
+from shared.models import Event, Mail, Message, Registration, RegistrationState, utc
+from shared.registrations import registrations_of
+from shared.state import allocated, read_state
+from shared.table import Table
+from shared.text import TextError, clean_text
+
+LONGEST_SUBJECT = 150
+LONGEST_BODY = 5_000
+
+_KEY = re.compile(r"[0-9a-f]{32}")
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """People to whom a text may go: the key that a form sends, the group in words, and who they are by now."""
+
+    key: str
+    words: str
+    people: tuple[Registration, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A form as it was sent, clean: the group's key, subject and body, and the key that names this form."""
+
+    group: str
+    subject: str
+    body: str
+    key: str
+
+
+def groups(table: Table, event: Event) -> list[Group]:
+    """Every group that has a person in it. A person who withdrew, or whose mail came back, is in none."""
+    people = [person for person in reached(registrations_of(table, event.id)) if not person.bounced]
+    programmes = allocated(table, event.id, read_state(table, event.id).published_run)
+    return [group for group in _every_group(event, people, programmes) if group.people]
+
+
+def _every_group(
+    event: Event, people: Sequence[Registration], programmes: Mapping[str, Mapping[str, str]]
+) -> Iterator[Group]:
+    confirmed = [person for person in people if person.state is RegistrationState.CONFIRMED]
+    held = {person.id: programmes.get(person.id, {}) for person in confirmed}
+
+    def group(key: str, words: str, found: Iterable[Registration]) -> Group:
+        return Group(key, words, tuple(found))
+
+    yield group("all", "Everybody: registered, offered a place or waiting", people)
+    yield group("confirmed", "Everybody who is registered", confirmed)
+    waiting = (person for person in people if person.state is not RegistrationState.CONFIRMED)
+    yield group("waiting", "Those who wait, or are offered a place", waiting)
+    yield group("unranked", "Registered, without a ranking", (one for one in confirmed if not one.choices))
+    without = (person for person in confirmed if not held[person.id])
+    yield group("without-programme", "Registered, without a programme", without if programmes else ())
+    for kind in event.partner_types:
+        yield group(f"type:{kind.id}", kind.title, (one for one in people if one.partner_type == kind.id))
+    for theme in event.themes:
+        there = (one for one in confirmed if theme.id in held[one.id].values())
+        yield group(f"theme:{theme.id}", f"{theme.title}, in any round", there)
+        for slot in event.rounds:
+            there = (one for one in confirmed if held[one.id].get(slot.id) == theme.id)
+            yield group(f"workshop:{theme.id}@{slot.id}", f"{theme.title} at {slot.start:%H:%M}", there)
+
+
+def read_form(fields: Fields) -> Written:
+    """What was written. Raises InvalidError with every mistake by its field."""
+    faults: dict[str, str] = {}
+    subject = _read(fields, "subject", LONGEST_SUBJECT, faults, lines=False)
+    body = _read(fields, "body", LONGEST_BODY, faults, lines=True)
+    group = fields.get("group")
+    if not isinstance(group, str) or not group:
+        faults["group"] = "Choose to whom you write"
+    key = fields.get("key")
+    if faults:
+        raise InvalidError("Some fields need another look. Nothing was sent.", faults)
+    named = key if isinstance(key, str) and _KEY.fullmatch(key) else secrets.token_hex(16)
+    return Written(str(group), subject, body, named)
+
+
+def _read(fields: Fields, name: str, longest: int, faults: dict[str, str], *, lines: bool) -> str:
+    typed = fields.get(name)
+    try:
+        text = clean_text(typed if isinstance(typed, str) else "", lines=lines)
+    except TextError as error:
+        faults[name] = str(error)
+        return ""
+    if not text:
+        faults[name] = "Write it first"
+    elif len(text) > longest:
+        faults[name] = f"Use at most {longest} characters; these are {len(text)}"
+    return text
+
+
+def find_group(table: Table, event: Event, key: str) -> Group:
+    """The group with this key. Raises InvalidError when nobody is in it, ConflictError when it is too large."""
+    found = next((group for group in groups(table, event) if group.key == key), None)
+    if found is None:
+        raise InvalidError("Nobody is in this group by now. Nothing was sent.", {"group": "Choose another group"})
+    if len(found.people) > MOST_PEOPLE:
+        raise ConflictError(f"A text goes to at most {MOST_PEOPLE} people. Write to smaller groups.")
+    return found
+
+
+def send(table: Table, event: Event, written: Written, expected: int, *, actor: str, now: datetime) -> Message:
+    """Store a text and owe its mails, if they are as many as the organiser agreed to.
+
+    The function is idempotent: the same form sent twice is one text. Raises ConflictError, InvalidError or StaleError,
+    with nothing stored.
+    """
+    before = read_message(table, event.id, written.key)
+    if before:
+        return before
+    group = find_group(table, event, written.group)
+    if expected != len(group.people):
+        raise StaleError(
+            f"This would write {counted(len(group.people), 'mail')} by now, not {expected}. "
+            "Look at the preview again and confirm."
+        )
+    message = Message(
+        event=event.id,
+        id=written.key,
+        group=group.words,
+        subject=written.subject,
+        body=written.body,
+        people=[person.id for person in group.people],
+        created_at=utc(now),
+    )
+    if store_message(table, event, message, actor=actor, now=now):
+        Act.WRITE_TO_PEOPLE.counted()
+    return message
+
+
+def sample(event: Event, written: Written, person: Registration, now: datetime) -> Mail:
+    """The mail that one person would get, to be read before it is sent."""
+    return Mail(
+        event=event.id,
+        id=f"message#{person.id}#{written.key}",
+        kind="message",
+        registration=person.id,
+        facts={"subject": written.subject, "body": written.body},
+        created_at=utc(now),
+        updated_at=utc(now),
+    )
+
+
+def as_shown(messages: Iterable[Message]) -> list[dict[str, Any]]:
+    """Texts as programs read them."""
+    return [{**message.model_dump(exclude={"event", "people"}), "mails": len(message.people)} for message in messages]
+
+
+def earlier(table: Table, event: Event) -> list[Message]:
+    """The texts that were written before, the newest first."""
+    return list(messages_of(table, event.id))

@@ -1,0 +1,64 @@
+"""Texts that organisers write to a group of people: stored once with the people they are for, then mailed by upkeep.
+
+The ids of the people are kept with the text, so that the number of mails is the one that the organiser confirmed,
+whatever happens until the last is written; a person who withdraws or is erased meanwhile gets none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime
+
+from shared.acts import Act
+from shared.cancellation import REACHED
+from shared.events import audit
+from shared.models import Event, Message
+from shared.table import (
+    MESSAGES,
+    Absent,
+    ConditionFailedError,
+    OneOf,
+    Table,
+    Write,
+    check,
+    event_pk,
+    message_sk,
+    put,
+    registration_sk,
+)
+from shared.tasks import UPKEEP_DUE, task
+
+MOST_PEOPLE = 10_000
+"""People to whom one text goes: their ids stand in one row, of at most 400 KB."""
+
+
+def store_message(table: Table, event: Event, message: Message, *, actor: str, now: datetime) -> bool:
+    """Store a text and owe its mails; False, with nothing written, when the same text was stored before."""
+    item = {"pk": event_pk(event.id), "sk": message_sk(message.id), "type": "message", **message.model_dump()}
+    with suppress(ConditionFailedError):
+        table.write(
+            put(item, expect={"pk": Absent()}),
+            task(event.id, f"message#{message.id}", UPKEEP_DUE, now),
+            audit(event.id, actor, Act.WRITE_TO_PEOPLE, now=now, what=f"{message.group}: {len(message.people)}"),
+        )
+        return True
+    return False
+
+
+def read_message(table: Table, event: str, number: str) -> Message | None:
+    """A text by its id, or None."""
+    found = table.get(event_pk(event), message_sk(number))
+    return Message.model_validate({key: found[key] for key in Message.model_fields}) if found else None
+
+
+def messages_of(table: Table, event: str) -> Iterator[Message]:
+    """Every text that organisers of an event wrote, the newest first."""
+    rows = sorted(table.query(event_pk(event), MESSAGES), key=lambda row: str(row["created_at"]), reverse=True)
+    return (Message.model_validate({key: row[key] for key in Message.model_fields}) for row in rows)
+
+
+def still_written_to(event: str, registration: str) -> Write:
+    """The check that a person is still to be written to: has a place or waits for one, and their mail arrives."""
+    states = OneOf(tuple(state.value for state in REACHED))
+    return check(event_pk(event), registration_sk(registration), {"state": states, "bounced": False})

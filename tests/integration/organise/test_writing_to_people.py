@@ -1,0 +1,172 @@
+"""Organisers write to people: a group, the mail as it is sent, its exact number, and one mail for each person."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from types import ModuleType
+
+import pytest
+
+from shared.mails import mails_of
+from shared.models import Event, MailState, RegistrationState
+from shared.registrations import erase, read_registration, withdraw
+from shared.table import Table
+from shared.tokens import Keys, sign_link, verify_link
+from tests.support.crash_points import Crash, Snapshot
+from tests.support.factories import NOW, make_registration
+from tests.support.fake_ses import Clock
+from tests.support.mail_pipeline import Road
+from tests.support.mail_samples import FIRST, SECOND, Letters, text_of
+from tests.support.organiser_client import CONTEXT, Client, fill, words_of
+
+HOME = "/organise/nature"
+TEXT = {"subject": "Bring boots — it rains", "body": "Dear all,\n\nbring boots.\nMap: https://example.org/map\n"}
+LATER = NOW + timedelta(minutes=1)
+
+pytestmark = pytest.mark.promise("P18")
+
+
+@pytest.fixture
+def people(table: Table, keys: Keys, event: Event) -> None:
+    """Two with a programme, one without ranking, one who waits, one who withdrew, one whose mail came back."""
+    crowd = [
+        make_registration(number=1, id="a1"),
+        make_registration(number=2, id="a2", partner_type="research", language="nl"),
+        make_registration(number=3, id="a3", choices=[]),
+        make_registration(number=4, id="a4", state=RegistrationState.WAITING),
+        make_registration(number=5, id="a5", state=RegistrationState.WITHDRAWN),
+        make_registration(number=6, id="a6", bounced=True),
+    ]
+    fill(table, event, crowd, NOW)
+    Letters(table, keys, event).publish(1, {"a1": FIRST, "a2": SECOND, "a6": FIRST})
+
+
+@pytest.fixture
+def road(table: Table, keys: Keys, event: Event) -> Iterator[Road]:
+    """Upkeep and the mail function on one clock."""
+    with Road(table, keys, event.id, Clock(NOW)).open() as road:
+        yield road
+
+
+def texts(table: Table) -> list[str]:
+    return sorted(mail.registration for mail in mails_of(table, "nature", "message#"))
+
+
+@pytest.mark.usefixtures("people")
+def test_the_groups_are_the_people_who_can_be_reached(organiser: Client) -> None:
+    found = {group["key"]: group["people"] for group in organiser.get(f"{HOME}/messages").json["groups"]}
+
+    assert found == {
+        **{"all": 4, "confirmed": 3, "waiting": 1, "unranked": 1, "without-programme": 1},
+        **{"type:ngo": 3, "type:research": 1},
+        **{"theme:governance": 2, "workshop:governance@first": 2, "theme:vision": 1, "workshop:vision@second": 1},
+        **{"theme:wildlife": 1, "workshop:wildlife@second": 1},
+    }
+
+
+@pytest.mark.usefixtures("people")
+def test_a_text_is_read_as_it_is_sent_and_goes_out_in_exactly_the_number_that_was_confirmed(
+    browser: Client, organiser: Client, table: Table, keys: Keys, event: Event, road: Road
+) -> None:
+    form = browser.page(f"{HOME}/messages?group=all").text
+    key = re.search(r'name="key" value="([0-9a-f]{32})"', form)
+    assert key
+    typed = {**TEXT, "group": "all", "key": key[1]}
+    refused = browser.submit(f"{HOME}/messages", {**typed, "subject": ""})
+    assert (refused.status, "bring boots." in refused.text) == (422, True)
+
+    preview = browser.submit(f"{HOME}/messages", typed)
+    assert "This writes 4 mails to: Everybody" in words_of(preview.text)
+    assert "'unsafe-inline'" in preview.headers["content-security-policy"]
+    [shown] = re.findall(r'srcdoc="([^"]*)"', preview.text)
+    own_links = re.findall(r"/r/([\w.-]+)", html.unescape(shown))
+    assert own_links
+    assert not any(verify_link(keys, link) for link in own_links)
+    assert texts(table) == []
+
+    sent = {**typed, "expected_mails": "4"}
+    assert browser.submit(f"{HOME}/messages", {**sent, "expected_mails": "5"}).status == 409
+    answer = browser.submit(f"{HOME}/messages", sent)
+    assert "4 mails to write" in browser.page(answer.headers["location"]).text
+    assert browser.submit(f"{HOME}/messages", sent).status == 303  # pressed twice
+    assert [(one["group"], one["mails"]) for one in organiser.get(f"{HOME}/messages").json["messages"]] == [
+        ("Everybody: registered, offered a place or waiting", 4)
+    ]
+
+    road.upkeep.work_through(LATER, lambda: True)
+    assert texts(table) == ["a1", "a2", "a3", "a4"]
+    mail = next(mails_of(table, "nature", "message#a1"))
+    letter = Letters(table, keys, event, now=LATER).write(mail.id)
+    own = sign_link(keys, "nature", "a1", 1)
+    assert letter["Subject"] == TEXT["subject"]
+    assert letter["Reply-To"] == event.contact
+    assert f"bring boots.\nMap: https://example.org/map\n\nYour own page:\n\nhttps://parcours.example.org/r/{own}" in (
+        text_of(letter).replace("\r", "")
+    )
+    body = letter.get_body(("html",))
+    assert body
+    mask = re.compile(r"/r/[\w.-]+")
+    assert mask.sub("/r/", html.unescape(shown)).split() == mask.sub("/r/", body.get_content()).split()
+    page = browser.page(f"{HOME}/mail?id={mail.id.replace('#', '%23')}").text
+    assert html.escape(TEXT["subject"]) in page
+    assert "je eigen pagina" in text_of(Letters(table, keys, event).write(f"message#a2#{key[1]}")).lower()
+
+
+@pytest.mark.usefixtures("people")
+def test_each_person_is_written_once_whatever_call_upkeep_dies_at(organiser: Client, table: Table, road: Road) -> None:
+    assert organiser.post(f"{HOME}/messages", {**TEXT, "group": "all", "expected_mails": 4}).status == 202
+
+    begin, moment_of_death, died = Snapshot(), 0, True
+    while died:
+        begin.restore()
+        with road.faults.at([moment_of_death]):
+            try:
+                road.upkeep.work_through(LATER, lambda: True)
+                died = False
+            except Crash:
+                moment_of_death += 1
+        road.upkeep.work_through(LATER + timedelta(minutes=1), lambda: True)
+        assert texts(table) == ["a1", "a2", "a3", "a4"]
+    assert moment_of_death > 8
+    assert not list(table.query("EVENT#nature", "TASK#message#"))
+
+
+@pytest.mark.usefixtures("people")
+def test_a_person_who_leaves_before_it_is_sent_gets_none_and_a_hold_stops_the_rest(
+    organiser: Client, table: Table, road: Road
+) -> None:
+    assert organiser.post(f"{HOME}/messages", {**TEXT, "group": "all", "expected_mails": 4}).status == 202
+    first, second = (read_registration(table, "nature", one) for one in ("a1", "a2"))
+    assert first
+    assert second
+    withdraw(table, first, now=NOW)
+    erase(table, second, now=NOW)
+    organiser.post(f"{HOME}/mails/hold", {})
+    road.upkeep.work_through(LATER, lambda: True)
+    held = list(mails_of(table, "nature", "message#"))
+    assert [(mail.registration, mail.state) for mail in held] == [("a3", MailState.HELD), ("a4", MailState.HELD)]
+
+    assert organiser.post(f"{HOME}/mails/release", {}).json["message"].startswith("2 mails")
+    assert {mail.state for mail in mails_of(table, "nature", "message#")} == {MailState.PENDING}
+    third = read_registration(table, "nature", "a3")
+    assert third
+    erase(table, third, now=NOW)
+    assert texts(table) == ["a4"]
+
+
+@pytest.mark.usefixtures("people")
+def test_the_outbox_of_a_draft_shows_the_mail_itself(
+    organiser: Client, browser: Client, allocate: ModuleType, event: Event
+) -> None:
+    number = organiser.post(f"{HOME}/allocations", {"mode": "keep"}).json["number"]
+    allocate.handler({"event": event.id, "run": number}, CONTEXT)
+    outbox = f"{HOME}/allocations/{number}/outbox"
+    [address, *_] = re.findall(rf'href="({outbox}/\w+)"', browser.page(outbox).text)
+
+    shown = organiser.get(address).json
+    assert shown["subject"] == "Your programme: Nature connectivity"
+    assert "BEGIN:VEVENT" in shown["calendar"]
+    assert organiser.get(f"{outbox}/a5").status == 404
