@@ -37,6 +37,9 @@ from shared.models import Event
 from shared.table import Table
 from shared.tokens import Keys
 from tests.support.factories import NOW, make_event
+from tests.support.quick_moto import make_moto_quick
+
+make_moto_quick()
 
 
 def create_table() -> None:

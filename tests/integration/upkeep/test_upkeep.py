@@ -485,10 +485,10 @@ def test_one_row_that_cannot_be_read_keeps_no_other_waiting(
 def sender_is_busy(table: Table, since: datetime, until: datetime) -> None:
     """The row of SES's rate as a sender leaves it that took every slot between these moments."""
     clock = Clock(since)
-    account = SimpleNamespace(get_account=lambda: {"SendQuota": {"MaxSendRate": 1.0}})
+    account = SimpleNamespace(get_account=lambda: {"SendQuota": {"MaxSendRate": 0.1}})
     pacer = Pacer(table, account, clock=clock.seconds, sleep=clock.sleep)
     while clock.now < until:
-        clock.now += timedelta(seconds=1)
+        clock.now += timedelta(seconds=10)
         pacer.wait(60)
 
 
@@ -523,7 +523,7 @@ def test_a_mail_that_had_its_time_is_lost_however_busy_the_sender_is(
 
 def test_the_nudging_of_a_lost_mail_ends(road: Road, enter: Callable[..., None]) -> None:
     enter(1)
-    for hours in range(1, 60):
+    for hours in range(1, 60, 2):
         at(road, NOW + timedelta(hours=hours))
 
     assert rows("nature")[MAIL]["nudges"] == MOST_NUDGES
