@@ -33,6 +33,8 @@ class Act(StrEnum):
     UNDO_CHECK_IN = "undo-check-in", told("undid the check-in of"), "CheckInsUndone"
     MARK_PRESENT = "mark-present", told("marked present"), "PeopleMarkedPresent"
     UNDO_PRESENT = "undo-present", told("undid the presence of"), "PresencesUndone"
+    FREE_SEATS = "free-seats", told("freed the seats of"), "SeatsFreed"
+    WALK_IN = "walk-in", told("registered at the door"), "WalkIns"
     WITHDRAW = "withdraw", told("withdrew"), "PeopleWithdrawnByOrganisers"
     ERASE = "erase", told("erased"), "PeopleErasedByOrganisers"
     SEND_AGAIN = "send-again", told("sent mail again to"), "MailsSentAgain"

@@ -32,7 +32,12 @@ from shared.tasks import UPKEEP_DUE, task
 CANCELLATION = "cancellation"
 """The task of upkeep to write the mails."""
 
-REACHED = (RegistrationState.CONFIRMED, RegistrationState.OFFERED, RegistrationState.WAITING)
+REACHED = (
+    RegistrationState.CONFIRMED,
+    RegistrationState.OFFERED,
+    RegistrationState.WAITING,
+    RegistrationState.NO_SHOW,
+)
 """States of the people who are told."""
 
 IN_FLIGHT = timedelta(minutes=1)

@@ -464,12 +464,13 @@ class Event(Model):
 
 
 class RegistrationState(StrEnum):
-    """Where a registration stands."""
+    """Where a registration stands. A person who did not come holds no place, and gets one again at check-in."""
 
     CONFIRMED = "confirmed"
     WAITING = "waiting"
     OFFERED = "offered"
     WITHDRAWN = "withdrawn"
+    NO_SHOW = "no-show"
 
 
 class Registration(Model):
@@ -497,7 +498,7 @@ class Registration(Model):
     absent: list[str] = []
     pinned: dict[str, str] = {}
     excluded: list[str] = []
-    source: Literal["web", "organiser", "import"] = "web"
+    source: Literal["web", "organiser", "import", "door"] = "web"
     link_version: int = 1
     offers: int = 0
     offer_expires_at: str = ""
@@ -618,7 +619,8 @@ class Run(Model):
     `input_digest` is the `attendees.input_digest` of the question it answers. `seed_chosen` says that the seed was
     asked for with the run, and is not the event's.
     `attempts` counts how often it was taken up; before `retry_at` it is not taken up again. `error` says in a sentence
-    why it failed, or why the last attempt did, and what to do. `facts` are those of the day at its publication.
+    why it failed, or why the last attempt did, and what to do. `facts` are those of the day at its publication;
+    `placed` is how many people had been given seats at the door when the run was asked for.
     """
 
     event: str
@@ -647,6 +649,7 @@ class Run(Model):
     published_at: str = ""
     published_by: str = ""
     facts: DayFacts | None = None
+    placed: int = 0
     updated_at: str
 
 
@@ -707,7 +710,8 @@ class EventState(Model):
 
     `seed` is what lots are made of; its digest is public from the opening on, and `replaced_seeds` are the digests that
     were public before, with the moment (`at`) at which each was replaced. `counted` is what attendees are shown of the
-    counters, as of the last full hour (see `waiting_list.count_hourly`).
+    counters, as of the last full hour (see `waiting_list.count_hourly`). `placed` counts the people who were given
+    seats at the door, outside a run; each such write expects the number that it read.
     """
 
     event: str
@@ -719,6 +723,7 @@ class EventState(Model):
     seed: str = ""
     confirmed: int = 0
     waiting: int = 0
+    placed: int = 0
     mail_held: bool = False
     retired: bool = False
     counted: dict[str, str] = {}

@@ -22,6 +22,7 @@ from shared.table import (
     EVENTS_PK,
     STATE_SK,
     Absent,
+    Below,
     ConditionFailedError,
     Table,
     Write,
@@ -102,6 +103,7 @@ def publish(table: Table, event: Event, run: Run, people: Iterable[Registration]
                 expect={
                     "published_run": run.compared_with,
                     "publishing_run": 0,
+                    "placed": Below(run.placed + 1),
                     **({"seed": state.seed} if state.seed else {}),
                 },
             ),

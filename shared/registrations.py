@@ -352,7 +352,6 @@ def withdraw(
     """
     if before.state is RegistrationState.WITHDRAWN:
         return before
-    counter = "confirmed" if before.state in HOLDS_A_PLACE else "waiting"
     return save(
         table,
         before,
@@ -366,7 +365,7 @@ def withdraw(
         now=now,
         extra=[
             *_free_address(before),
-            update(event_pk(before.event), STATE_SK, add={counter: -1}),
+            *_give_back(before),
             *([send(mail, before.event, before.id, now=now)] if mail and before.email else []),
             *extra,
         ],
@@ -406,11 +405,8 @@ def _last_of(before: Registration, state: EventState, now: datetime, *, tell: bo
     pk = event_pk(before.event)
     seen = {"runs": state.runs, "published_run": state.published_run}
     writes = [delete(pk, registration_sk(before.id), expect={"revision": before.revision}, name="registration")]
-    if before.state is RegistrationState.WITHDRAWN:
-        writes.append(check(pk, STATE_SK, seen, name="state"))
-    else:
-        counter = "confirmed" if before.state in HOLDS_A_PLACE else "waiting"
-        writes.append(update(pk, STATE_SK, add={counter: -1}, expect=seen, name="state"))
+    writes += _give_back(before, seen) or [check(pk, STATE_SK, seen, name="state")]
+    if before.state is not RegistrationState.WITHDRAWN:
         writes += _free_address(before)
     if tell and before.email:
         writes.append(send("erased", before.event, before.id, now=now, to=before.email, language=before.language))
@@ -455,6 +451,15 @@ def registration_item(registration: Registration) -> dict[str, Any]:
     if registration.state is RegistrationState.OFFERED:
         item |= {"due": OFFER_DUE, "due_at": registration.offer_expires_at}
     return item
+
+
+def _give_back(before: Registration, seen: Mapping[str, int] | None = None) -> list[Write]:
+    """The write that takes a person off the counter they stand on; none for a person who holds and awaits no place."""
+    counters = {**dict.fromkeys(HOLDS_A_PLACE, "confirmed"), RegistrationState.WAITING: "waiting"}
+    if before.state not in counters:
+        return []
+    add = {counters[before.state]: -1}
+    return [update(event_pk(before.event), STATE_SK, add=add, expect=seen or {}, name="state")]
 
 
 def _free_address(before: Registration) -> list[Write]:

@@ -122,6 +122,8 @@ def why_stale(table: Table, event: Event, run: Run, people: Iterable[Registratio
     state = read_state(table, event.id)
     if run.compared_with != state.published_run:
         return f"Allocation {state.published_run} was published since this draft was made. Start a new draft."
+    if run.placed < state.placed:
+        return "A person was given seats at the door since this draft was begun. Start a new draft."
     before = programmes_of(table, event.id, run.compared_with) if run.mode == "keep" else {}
     if run.input_digest != input_now(event, state, run, people, before):
         return "Registrations or the event file changed since this draft was made. Start a new draft."
@@ -147,6 +149,7 @@ def request_run(table: Table, event: Event, wish: Wish, *, actor: str, now: date
             weight=wish.weight,
             tolerance=wish.tolerance,
             automatic=automatic,
+            placed=state.placed,
             requested_by=actor,
             requested_at=utc(now),
             updated_at=utc(now),
@@ -254,18 +257,20 @@ def store_programmes(table: Table, programmes: Sequence[Programme], *, replacing
         pk = programmes_pk(replacing.event, replacing.number)
         stored = table.query(pk, PROGRAMMES, only=("pk", "sk", "registration"))
         table.delete_all([item for item in stored if item["registration"] not in here])
-    table.put_all(
-        {
-            "pk": programmes_pk(one.event, one.run),
-            "sk": programme_sk(one.registration),
-            "type": "programme",
-            **one.model_dump(mode="json", exclude={"reason"}),
-            "reason": [{name: fact for name, fact in asdict(said).items() if fact} for said in one.reason],
-        }
-        for one in programmes
-    )
+    table.put_all(map(programme_item, programmes))
     if programmes:
         _forget_erased(table, programmes[0].event, programmes[0].run)
+
+
+def programme_item(programme: Programme) -> dict[str, Any]:
+    """The stored form of a programme."""
+    return {
+        "pk": programmes_pk(programme.event, programme.run),
+        "sk": programme_sk(programme.registration),
+        "type": "programme",
+        **programme.model_dump(mode="json", exclude={"reason"}),
+        "reason": [{name: fact for name, fact in asdict(said).items() if fact} for said in programme.reason],
+    }
 
 
 def _forget_erased(table: Table, event: str, run: int) -> None:

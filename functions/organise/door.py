@@ -10,6 +10,7 @@ from typing import Any
 
 from functions.organise.people import Correction, find_person, published_programme
 from functions.organise.search import matches
+from functions.organise.seats import not_come
 from functions.organise.sessions import Role
 from shared.acts import Act
 from shared.confirmation import as_confirmed
@@ -67,10 +68,33 @@ class DoorList:
 
 def guests(table: Table, event: Event) -> list[Guest]:
     """Everyone confirmed, by family name."""
+    return at_the_door(table, event).expected
+
+
+@dataclass(frozen=True, slots=True)
+class AtTheDoor:
+    """The people who may come to the door, by family name.
+
+    `expected` are confirmed, `no_shows` did not come before their seats were freed, and `missing` are those of the
+    expected whose seats could be freed now.
+    """
+
+    expected: list[Guest]
+    no_shows: list[Guest]
+    missing: list[Registration]
+
+
+def at_the_door(table: Table, event: Event, now: datetime | None = None) -> AtTheDoor:
+    """Read everyone who may come to the door; without a time nobody is missing."""
     shown = programmes_of(table, event.id, read_state(table, event.id).published_run)
-    expected = (person for person in registrations_of(table, event.id) if person.state is RegistrationState.CONFIRMED)
-    found = [Guest(person, shown[person.id].workshops if person.id in shown else {}) for person in expected]
-    return sorted(found, key=lambda guest: (*by_family_name(guest.person.name), guest.person.id))
+    people = sorted(registrations_of(table, event.id), key=lambda person: (*by_family_name(person.name), person.id))
+    expected = [
+        Guest(person, shown[person.id].workshops if person.id in shown else {})
+        for person in people
+        if person.state is RegistrationState.CONFIRMED
+    ]
+    no_shows = [Guest(person, {}) for person in people if person.state is RegistrationState.NO_SHOW]
+    return AtTheDoor(expected, no_shows, not_come(event, people, now) if now else [])
 
 
 def search(expected: list[Guest], words: str) -> list[Guest]:
@@ -116,6 +140,7 @@ def guest_shown(guest: Guest) -> dict[str, Any]:
     """What the door needs of a person: no address, no answers."""
     return {
         **person_shown(guest.person),
+        "state": guest.person.state.value,
         "organisation": guest.person.organisation,
         "workshops": guest.workshops,
     }

@@ -82,7 +82,7 @@ def people(table: Table, event: Event) -> Sheet:
             *person.choices,
             *[""] * (ranks - len(person.choices)),
             *(" ".join(person.absent), _pins(person), " ".join(person.excluded)),
-            *_by_round(event, shown.get(person.id)),
+            *_by_round(event, shown.get(person.id) if person.state is not RegistrationState.NO_SHOW else None),
             *(_answer(person.answers.get(question.id, "")) for question in event.questions),
             *(person.source, _answer(person.bounced), person.checked_in_at, person.created_at, person.updated_at),
             *(person.attended.get(slot.id, "") for slot in event.rounds),

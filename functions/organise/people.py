@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 
+from functions.organise.seats import as_walk_in, seat_again, seat_walk_in
 from functions.organise.words import STATES
 from shared.acts import Act
 from shared.errors import ConflictError, InvalidError, NotFoundError, StaleError
@@ -302,6 +303,17 @@ def add_person(
     return stored
 
 
+def add_walk_in(table: Table, event: Event, fields: Fields, *, key: str, actor: str, now: datetime) -> Registration:
+    """Register a person at the door, checked in and with the best free seats.
+
+    Raises InvalidError or ConflictError.
+    """
+    wanted = read_new_person(event, as_walk_in(event, fields))
+    typed = {**wanted.model_dump(), "event": event.id, "id": "", "state": RegistrationState.CONFIRMED}
+    draft = Registration.model_validate({**typed, "created_at": utc(now), "updated_at": utc(now)})
+    return seat_walk_in(table, event, draft, key=key, actor=actor, now=now)
+
+
 def change_person(
     table: Table, event: Event, before: Registration, wanted: Correction, *, actor: str, now: datetime
 ) -> Registration:
@@ -319,6 +331,10 @@ def change_person(
         withdrawn = withdraw(table, before, now=now, extra=[line])
         Act.WITHDRAW.counted()
         return withdrawn
+    if wanted.checked_in and before.state is RegistrationState.NO_SHOW:
+        if wanted.model_fields_set - {"checked_in", "revision"}:
+            raise InvalidError(told("Some fields need another look."), {"checked_in": told("Send this alone")})
+        return seat_again(table, event, before, actor=actor, now=now)
     changes = _changes(event, before, wanted, now)
     if not changes:
         return before
@@ -354,7 +370,9 @@ def erase_person(table: Table, event: Event, person: Registration, *, sure: bool
 
 
 def published_programme(table: Table, event: Event, person: Registration) -> Programme | None:
-    """The programme of a person in the published allocation, or None."""
+    """The programme of a person in the published allocation, or None; none while their seats are freed."""
+    if person.state is RegistrationState.NO_SHOW:
+        return None
     return programme_of(table, event.id, read_state(table, event.id).published_run, person.id)
 
 

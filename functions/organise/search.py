@@ -24,6 +24,7 @@ TABS = {
     "withdrawn": told_as("tab", "Withdrawn"),
     "bounced": told("Mail came back"),
     "checked-in": told_as("tab", "Checked in"),
+    "no-show": told("Did not come"),
 }
 """The tabs over the people, in the order they stand on the page."""
 
@@ -110,6 +111,8 @@ def in_tab(person: Registration, tab: str) -> bool:
         case "bounced":
             # Of those who withdrew only the people whom a bounce withdrew: a mistyped address may be among them.
             return person.bounced and (person.unconfirmed or person.state is not RegistrationState.WITHDRAWN)
+        case "no-show":
+            return person.state is RegistrationState.NO_SHOW
         case "checked-in":
             return bool(person.checked_in_at)
     return True

@@ -33,6 +33,7 @@ STATES = {
     "waiting": told("Waiting"),
     "offered": told("Place offered"),
     "withdrawn": told("Withdrawn"),
+    "no-show": told("Did not come"),
 }
 
 RUN_STATES = {
@@ -62,6 +63,7 @@ NOTICES: dict[str, Told] = {
     "sent-again": told("The mail is on its way again."),
     "checked-in": told("This person is checked in."),
     "check-in-undone": told("This person is no longer checked in."),
+    "seats-freed": told_many("The seats of %(num)s person are free.", "The seats of %(num)s people are free.", 0),
     "file-changed": told("The event file was changed."),
     "draft-made": told("The draft is made. Only organisers see it until you open it."),
     "page-saved": told("The page is saved."),

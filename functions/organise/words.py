@@ -19,6 +19,7 @@ STATES: dict[str, Told] = {
     "waiting": told("waiting"),
     "offered": told("offered a place"),
     "withdrawn": told("withdrawn"),
+    "no-show": told("not come"),
 }
 """The states of a registration within a sentence."""
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import secrets
 from urllib.parse import urlencode
 
-from functions.organise import door, people, search
+from functions.organise import door, people, search, seats
+from functions.organise.seats import may_walk_in
 from functions.organise.sessions import Role
-from functions.organise.web import Answer, Visit, make_router, query, request, ticked, visit
+from functions.organise.web import Answer, Visit, created, make_router, query, request, sent_form, ticked, visit
 from shared.errors import ParcoursError
-from shared.http import as_json, read_fields, see_other, shown_again, wants_json
+from shared.http import Fields, as_json, read_fields, see_other, shown_again, wants_json
 
 router = make_router()
 
@@ -20,19 +22,35 @@ def show_door(event_id: str) -> Answer:
     words = search.read_words(query().get("q", ""))
     if not wants_json(request()):
         return door_page(here, words, done=query().get("done", ""))
-    found = door.search(door.guests(here.table, here.event), words)
+    there = door.at_the_door(here.table, here.event)
+    found = door.search([*there.expected, *there.no_shows], words)
     return as_json(200, {"people": [door.guest_shown(guest) for guest in found[: door.MOST_FOUND]]})
 
 
-def door_page(here: Visit, words: str, *, done: str = "", error: ParcoursError | None = None) -> Answer:
-    """The search at the door; `done` is the id of a person who was just checked in or whose check-in was undone."""
-    expected = door.guests(here.table, here.event)
+def door_page(
+    here: Visit, words: str, *, done: str = "", error: ParcoursError | None = None, typed: Fields | None = None
+) -> Answer:
+    """The search at the door.
+
+    Parameters
+    ----------
+    done
+        The id of a person who was just checked in, or whose check-in was undone.
+    typed
+        The fields of the form for a person who is not on the list, when they were refused.
+    """
+    there = door.at_the_door(here.table, here.event, here.now)
+    expected = there.expected
     return here.page(
         "door.html",
         error=error,
         here="door",
         words=words,
-        found=door.search(expected, words),
+        found=door.search([*expected, *there.no_shows], words),
+        missing=len(there.missing) if here.role is Role.ORGANISER else 0,
+        walk_ins=may_walk_in(here.event, here.now),
+        typed=typed or {},
+        key=secrets.token_hex(16),
         most=door.MOST_FOUND,
         just=next((guest for guest in expected if guest.person.id == done), None),
         arrived=sum(bool(guest.person.checked_in_at) for guest in expected),
@@ -58,6 +76,31 @@ def check_in(event_id: str, person_id: str) -> Answer:
         return here.done(f"people/{person.id}", "checked-in" if person.checked_in_at else "check-in-undone")
     told = urlencode({"q": words, "done": person.id} if words else {"done": person.id})
     return see_other(f"{here.home}/door?{told}")
+
+
+@router.post("/organise/<event_id>/walk-ins")
+def add_walk_in(event_id: str) -> Answer:
+    """Register a person at the door, checked in and with the best seats that are free; the page shows the programme."""
+    here = visit(event_id, Role.DOOR)
+    fields = read_fields(request())
+    wanted = people.from_form(here.event, fields) if sent_form() else fields
+
+    with shown_again(lambda error: door_page(here, "", error=error, typed=fields)):
+        person = people.add_walk_in(here.table, here.event, wanted, key=str(fields.get("request", "")), **here.by)
+    programme = people.published_programme(here.table, here.event, person)
+    shown = {**door.person_shown(person), "workshops": programme.workshops if programme else {}}
+    return created(201, shown, f"{here.home}/door?done={person.id}")
+
+
+@router.post("/organise/<event_id>/no-shows")
+def free_seats(event_id: str) -> Answer:
+    """Free the seats of the people who are not checked in, if they are as many as was agreed to."""
+    here = visit(event_id)
+    fields = read_fields(request())
+
+    with shown_again(lambda error: door_page(here, "", error=error)):
+        freed = seats.free_seats(here.table, here.event, fields.get("expected"), **here.by)
+    return here.done("door", "seats-freed", number=freed)
 
 
 @router.get("/organise/<event_id>/workshops/<theme_id>/<round_id>")

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 from datetime import timedelta
 from types import ModuleType
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from functions.organise.seats import best_seats
 from shared.events import put_event
+from shared.mails import mails_of
 from shared.models import Event
 from shared.registrations import read_registration
 from shared.runs import programmes_of
+from shared.state import read_state
 from shared.table import Table
 from shared.tokens import Keys
-from tests.support.factories import NOW, make_event
-from tests.support.organiser_client import CONTEXT, Client, at, fill, make_crowd, words_of
+from tests.support.factories import NOW, event_data, make_event
+from tests.support.organiser_client import CONTEXT, Answer, Client, at, fill, make_crowd, words_of
 
 HOME = "/organise/nature"
 PEOPLE = 12
@@ -32,6 +38,7 @@ def today(app: ModuleType, table: Table, keys: Keys, allocate: ModuleType) -> Ev
     organiser.post(f"{HOME}/allocations", {})
     allocate.handler({"event": "nature", "run": 1}, CONTEXT)
     assert organiser.post(f"{HOME}/allocations/1/publication", {"expected_mails": PEOPLE}).status == 202
+    allocate.handler({"event": "nature", "publication": 1}, CONTEXT)
     at(app, event.starts_at + timedelta(hours=1))
     return event
 
@@ -100,3 +107,158 @@ def test_two_helpers_who_mark_one_person_at_the_same_instant_both_count(
     stored = read_registration(table, "nature", person)
     assert stored is not None
     assert stored.attended == own.workshops
+
+
+def check_in(program: Client, *people: str) -> None:
+    for person in people:
+        assert program.post(f"{HOME}/people/{person}/check-in", {}).status == 200
+
+
+def taken(program: Client) -> dict[tuple[str, str], int]:
+    """The people on the door list of each workshop; never more than its seats."""
+    lists = program.get(f"{HOME}/sheets").json["workshops"]
+    assert all(len(one["people"]) <= one["seats"] for one in lists)
+    return {(one["round"], one["theme"]): len(one["people"]) for one in lists}
+
+
+WALK_IN = {"name": "Ann Late", "partner_type": "ngo", "choices": ["vision", "governance"]}
+
+
+def test_seats_of_people_who_did_not_come_are_freed_and_given_again(
+    app: ModuleType, program: Client, helper: Client, today: Event, table: Table, allocate: ModuleType
+) -> None:
+    """Freed by an exact number, given to a person at the door, and back to a person who turns up while any are left."""
+    everybody = list(programmes_of(table, "nature", 1))
+    here, late, gone = everybody[:9], everybody[9], everybody[10]
+    nobody_yet = program.post(f"{HOME}/no-shows", {"expected": PEOPLE})
+    check_in(program, *here)
+    wrong = program.post(f"{HOME}/no-shows", {"expected": 2})
+    before = taken(program)
+    freed = helper.submit(f"{HOME}/no-shows", {"expected": "3"}), program.post(f"{HOME}/no-shows", {"expected": 3})
+
+    assert (nobody_yet.status, wrong.status, "3 people are not checked in" in wrong.text) == (409, 409, True)
+    assert [answer.status for answer in freed] == [403, 200]
+    assert sum(before.values()) - sum(taken(program).values()) == 6
+    assert read_state(table, "nature").confirmed == 9
+    assert program.get(f"{HOME}/people?state=no-show").json["total"] == 3
+    assert not list(mails_of(table, "nature", "programme-changed"))
+
+    back = helper.submit(f"{HOME}/people/{late}/check-in", {"q": "person"})
+    assert back.status == 303
+    assert programmes_of(table, "nature", 1)[late].workshops == own_workshops(program, late) != {}
+    assert read_state(table, "nature").confirmed == 10
+
+    at(app, today.on_the_day(today.rounds[0].end))  # the first round is over
+    second_only = program.post(f"{HOME}/people/{gone}/check-in", {})
+    assert second_only.status == 200
+    assert list(own_workshops(program, gone)) == ["second"]
+    assert read_registration(table, "nature", gone).absent == ["first"]  # type: ignore[union-attr]
+    number = program.post(f"{HOME}/allocations", {"mode": "keep"}).json["number"]
+    allocate.handler({"event": "nature", "run": number}, CONTEXT)
+    kept = programmes_of(table, "nature", number)
+    assert set(kept) == {*here, late, gone}
+    assert all(kept[one].workshops == own_workshops(program, one) for one in kept)
+
+
+def own_workshops(program: Client, person: str) -> dict[str, str]:
+    found: dict[str, str] = program.get(f"{HOME}/people/{person}").json["workshops"]
+    return found
+
+
+def test_a_person_who_walks_in_is_registered_checked_in_and_seated_in_one_press(
+    helper: Client, program: Client, table: Table, app: ModuleType, today: Event, allocate: ModuleType
+) -> None:
+    draft = program.post(f"{HOME}/allocations", {"mode": "keep"}).json["number"]
+    allocate.handler({"event": "nature", "run": draft}, CONTEXT)
+    form = {"request": "one", "name": "Ann Late", "partner_type": "ngo", "choice_1": "vision", "choice_2": "governance"}
+
+    pressed, again = helper.submit(f"{HOME}/walk-ins", form), helper.submit(f"{HOME}/walk-ins", form)
+    refused = helper.submit(f"{HOME}/walk-ins", {**form, "request": "two", "name": ""})
+
+    assert (pressed.status, refused.status) == (303, 422)
+    assert pressed.headers["location"] == again.headers["location"]
+    page = helper.page(pressed.headers["location"]).text
+    assert "Ann Late is checked in" in words_of(page)
+    person = pressed.headers["location"].rpartition("=")[2]
+    assert {"vision", "governance"} == set(own_workshops(program, person).values())
+    assert words_of(helper.page(f"{HOME}/programmes?person={person}").text).count("Room") == 2
+    assert "your 1st choice" in program.get(f"{HOME}/people/{person}").json["reason"]
+    assert read_state(table, "nature").confirmed == PEOPLE + 1
+    assert sum(taken(program).values()) == 2 * (PEOPLE + 1)
+    stale = program.post(f"{HOME}/allocations/{draft}/publication", {"expected_mails": 0})
+    assert (stale.status, stale.json["error"]) == (409, "stale")
+    at(app, today.ends_at)
+    assert program.post(f"{HOME}/walk-ins", WALK_IN).status == 409
+
+
+def test_two_people_at_two_doors_never_get_one_seat_and_nobody_comes_in_above_capacity(
+    program: Client, app: ModuleType, table: Table, today: Event
+) -> None:
+    """One seat is left in all: of two who are registered at the same instant the second hears that it is taken."""
+    people = make_event(registration={**event_data()["registration"], "capacity": PEOPLE + 1})
+    put_event(table, people, actor="test", now=NOW)
+    others: list[Answer] = []
+    begun: list[bool] = []
+
+    def other(**_: object) -> None:
+        begun.append(True)
+        if len(begun) == 1:
+            others.append(program.post(f"{HOME}/walk-ins", {**WALK_IN, "name": "Bob Later"}))
+
+    app.table._client.meta.events.register("before-call.dynamodb.TransactWriteItems", other)
+    mine = program.post(f"{HOME}/walk-ins", WALK_IN)
+
+    assert [others[0].status, mine.status] == [201, 409]
+    assert "places of this day are taken" in mine.json["message"]
+    assert read_state(table, "nature").confirmed == PEOPLE + 1
+    taken(program)
+
+
+def test_of_two_last_seats_in_one_theme_both_are_given_once(program: Client, app: ModuleType, table: Table) -> None:
+    """Vision has one seat left in each round: the two people at the same instant share them out."""
+    seats = taken(program)
+    left = {slot.id: {"vision": seats[slot.id, "vision"] + 1} for slot in make_event().rounds}
+    tight = make_event(capacities={"vision": {slot: places["vision"] for slot, places in left.items()}})
+    put_event(table, tight, actor="test", now=NOW)
+    begun: list[bool] = []
+    answers: list[Answer] = []
+
+    def other(**_: object) -> None:
+        begun.append(True)
+        if len(begun) == 1:
+            answers.append(program.post(f"{HOME}/walk-ins", {**WALK_IN, "name": "Bob Later"}))
+
+    app.table._client.meta.events.register("before-call.dynamodb.TransactWriteItems", other)
+    answers.append(program.post(f"{HOME}/walk-ins", WALK_IN))
+
+    assert [answer.status for answer in answers] == [201, 201]
+    rounds = [slot for answer in answers for slot, theme in answer.json["workshops"].items() if theme == "vision"]
+    assert sorted(rounds) == ["first", "second"]
+    taken(program)
+
+
+@given(
+    st.dictionaries(st.sampled_from("abcde"), st.integers(0, 9), max_size=5),
+    st.dictionaries(st.tuples(st.sampled_from("123"), st.sampled_from("abcde")), st.integers(-1, 3)),
+)
+def test_the_best_free_seats_are_the_best_there_are(costs: dict[str, int], free: dict[tuple[str, str], int]) -> None:
+    """Against trying every combination."""
+    tried = [
+        {slot: theme for slot, theme in zip("123", themes, strict=True) if theme}
+        for themes in itertools.product(["", *costs], repeat=3)
+    ]
+    possible = [
+        one
+        for one in tried
+        if len(set(one.values())) == len(one) and all(free.get(place, 0) > 0 for place in one.items())
+    ]
+
+    found = best_seats(costs, free, "123")
+
+    assert found in possible
+    worth = {
+        len(one): min(sum(map(costs.__getitem__, o.values())) for o in possible if len(o) == len(one))
+        for one in possible
+    }
+    assert len(found) == max(worth)
+    assert sum(costs[theme] for theme in found.values()) == worth[len(found)]
