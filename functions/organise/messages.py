@@ -64,8 +64,10 @@ def _every_group(
 
     yield group("all", "Everybody: registered, offered a place or waiting", people)
     yield group("confirmed", "Everybody who is registered", confirmed)
-    waiting = (person for person in people if person.state is not RegistrationState.CONFIRMED)
-    yield group("waiting", "Those who wait, or are offered a place", waiting)
+    waiting = (RegistrationState.WAITING, RegistrationState.OFFERED)
+    yield group("waiting", "Those who wait, or are offered a place", (one for one in people if one.state in waiting))
+    no_shows = (one for one in people if one.state is RegistrationState.NO_SHOW)
+    yield group("no-show", "Those who did not come", no_shows)
     yield group("unranked", "Registered, without a ranking", (one for one in confirmed if not one.choices))
     without = (person for person in confirmed if not held[person.id])
     yield group("without-programme", "Registered, without a programme", without if programmes else ())
