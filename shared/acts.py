@@ -45,6 +45,7 @@ class Act(StrEnum):
     RETIRE_EVENT = "retire-event", told("retired the event"), "EventsRetired"
     CANCEL_EVENT = "cancel-event", told("cancelled the day"), "DaysCancelled"
     REQUEST_ALLOCATION = "request-allocation", told("asked for an allocation"), "AllocationsRequested"
+    DELETE_DRAFT = "delete-draft", told("deleted the draft"), "DraftsDeleted"
     PUBLISH = "publish", told("published"), "AllocationsPublished"
     REPLACE_COMMITMENT = "replace-commitment", told("replaced the committed seed"), "CommitmentsReplaced"
     WRITE_TO_PEOPLE = "write-to-people", told("wrote to"), "MessagesWritten"

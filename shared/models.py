@@ -130,6 +130,14 @@ class Labels(Model):
     partners: OptionalText = ""
 
 
+class MailTexts(Model):
+    """Sentences of the organisers in mails: below what Parcours says, above the person's link."""
+
+    confirmation: OptionalText = ""
+    programme: OptionalText = ""
+    reminder: OptionalText = ""
+
+
 class Organiser(Model):
     """One of the organising partners."""
 
@@ -264,6 +272,7 @@ class Event(Model):
     contact: Address
     held_in: OptionalText = ""
     labels: Labels = Field(default_factory=Labels)
+    mail_texts: MailTexts = Field(default_factory=MailTexts)
     price: Annotated[OptionalText, BeforeValidator(written)] = ""
     agenda: Annotated[list[AgendaItem], Field(max_length=200)] = []
     themes: Annotated[list[Theme], Field(min_length=1, max_length=MOST_THEMES)]
@@ -616,6 +625,7 @@ class Run(Model):
     """One run of the allocator: who asked, what for, and what came out.
 
     `result` holds the figures of `allocation.json` without the people; the programmes are items of their own.
+    `restores` is the earlier run whose programmes a `keep` run keeps in place of the published ones, 0 for none.
     `input_digest` is the `attendees.input_digest` of the question it answers. `seed_chosen` says that the seed was
     asked for with the run, and is not the event's.
     `attempts` counts how often it was taken up; before `retry_at` it is not taken up again. `error` says in a sentence
@@ -637,6 +647,7 @@ class Run(Model):
     owner: str = ""
     lease_until: str = ""
     compared_with: int = 0
+    restores: int = 0
     input_digest: str = ""
     people: int = 0
     mails: int = 0

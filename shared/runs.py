@@ -48,6 +48,7 @@ class Wish:
     seed: str = ""
     weight: int | None = None
     tolerance: str = ""
+    restores: int = 0
 
 
 def read_run(table: Table, event: str, number: int) -> Run | None:
@@ -85,6 +86,26 @@ def programmes_of(table: Table, event: str, number: int) -> dict[str, Programme]
     return {one["registration"]: as_programme(one) for one in items}
 
 
+def kept_programmes(table: Table, event: Event, run: Run, published: int) -> dict[str, Programme]:
+    """The programmes that a `keep` run keeps: those of the published run, or of the earlier one that it restores.
+
+    Of an earlier run what names a theme or a round that the event file has no more is left out.
+    """
+    if not run.restores:
+        return programmes_of(table, event.id, published)
+    themes, rounds = {theme.id for theme in event.themes}, {slot.id for slot in event.rounds}
+    return {
+        registration: programme.model_copy(
+            update={
+                "workshops": {
+                    slot: theme for slot, theme in programme.workshops.items() if slot in rounds and theme in themes
+                }
+            }
+        )
+        for registration, programme in programmes_of(table, event.id, run.restores).items()
+    }
+
+
 def event_seed(event: Event, state: EventState) -> str:
     """The seed of an event's runs: the one that is committed to, from the file or drawn when it was first put."""
     return state.seed or event.allocation.seed or ""
@@ -100,7 +121,7 @@ def input_now(
     people
         Every registration of the event; only those who take part are asked about.
     before
-        The programmes of `run.compared_with`, by registration; they count in `keep` runs only.
+        The programmes that the run keeps (`kept_programmes`), by registration; they count in `keep` runs only.
     """
     present = [person for person in people if person.takes_part]
     return input_digest(
@@ -124,7 +145,7 @@ def why_stale(table: Table, event: Event, run: Run, people: Iterable[Registratio
         return f"Allocation {state.published_run} was published since this draft was made. Start a new draft."
     if run.placed < state.placed:
         return "A person was given seats at the door since this draft was begun. Start a new draft."
-    before = programmes_of(table, event.id, run.compared_with) if run.mode == "keep" else {}
+    before = kept_programmes(table, event, run, run.compared_with) if run.mode == "keep" else {}
     if run.input_digest != input_now(event, state, run, people, before):
         return "Registrations or the event file changed since this draft was made. Start a new draft."
     return ""
@@ -148,6 +169,7 @@ def request_run(table: Table, event: Event, wish: Wish, *, actor: str, now: date
             seed_chosen=bool(wish.seed),
             weight=wish.weight,
             tolerance=wish.tolerance,
+            restores=wish.restores,
             automatic=automatic,
             placed=state.placed,
             requested_by=actor,
@@ -367,6 +389,26 @@ def set_aside(table: Table, event: Event, draft: Run, *, now: datetime) -> Run:
     except ConditionFailedError:
         raise StaleError(f"Run {draft.number} is no draft any more.") from None
     return draft.model_copy(update=fields)
+
+
+def delete_draft(table: Table, event: Event, draft: Run, *, actor: str, now: datetime) -> None:
+    """Delete a draft with its programmes; one of the schedule is then not published by itself either.
+
+    Raises ConflictError when it is no draft (any more).
+    """
+    pk = event_pk(event.id)
+    waiting = table.get(pk, task_sk("publish"))
+    planned = waiting is not None and waiting.get("run") == draft.number
+    try:
+        table.write(
+            delete(pk, run_sk(draft.number), expect={"state": RunState.DRAFT}),
+            *([delete(pk, task_sk("publish"), expect={"run": draft.number})] if planned else []),
+            audit(event.id, actor, Act.DELETE_DRAFT, now=now, what=f"run {draft.number}"),
+        )
+    except ConditionFailedError:
+        raise ConflictError(f"Allocation {draft.number} is no draft any more; only a draft can be deleted.") from None
+    # Nobody reads programmes without a run; what a fault leaves here goes when people are erased, or the event ends.
+    table.delete_all(list(table.query(programmes_pk(event.id, draft.number), PROGRAMMES, only=("pk", "sk"))))
 
 
 def _item(run: Run) -> dict[str, Any]:

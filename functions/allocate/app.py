@@ -38,6 +38,7 @@ from shared.runs import (
     claim_run,
     event_seed,
     finish_run,
+    kept_programmes,
     programmes_of,
     put_off,
     read_run,
@@ -225,7 +226,8 @@ def _find_and_store(
     state = read_state(table, event.id)
     before = programmes_of(table, event.id, state.published_run)
     told = read_run(table, event.id, state.published_run) if state.published_run else None
-    allocation = _allocate(event, run, people, before, time_budget(len(people), time_left()))
+    kept = kept_programmes(table, event, run, state.published_run) if run.restores else before
+    allocation = _allocate(event, run, people, kept, time_budget(len(people), time_left()))
     programmes = _programmes(event, run, allocation)
     store_programmes(table, programmes, replacing=run if run.attempts > 1 else None)
     after = {one.registration: one for one in programmes}
@@ -416,7 +418,7 @@ def _same_draft(event: Event, wish: Wish) -> Run | None:
         return None
     state = read_state(table, event.id)
     asked = (wish.mode, wish.seed or event_seed(event, state), wish.weight, wish.tolerance)
-    same = asked == (newest.mode, newest.seed, newest.weight, newest.tolerance)
+    same = asked == (newest.mode, newest.seed, newest.weight, newest.tolerance) and not newest.restores
     if not same:
         return None
     return None if why_stale(table, event, newest, registrations_of(table, event.id)) else newest

@@ -34,7 +34,7 @@ from shared.models import (
 from shared.publication import owed_mails, publish
 from shared.reasons import in_words
 from shared.registrations import registrations_of
-from shared.runs import Wish, programmes_of, read_run, request_run, why_stale
+from shared.runs import Wish, delete_draft, programmes_of, read_run, request_run, why_stale
 from shared.state import read_state
 from shared.table import Table
 
@@ -109,6 +109,28 @@ def start(table: Table, event: Event, wish: Wish, allocator: Allocator, *, actor
         Act.REQUEST_ALLOCATION.counted()
     allocator.wake(event.id, run=run.number)
     return run
+
+
+def restore(table: Table, event: Event, run: Run, allocator: Allocator, *, actor: str, now: datetime) -> Run:
+    """Ask for a draft with the programmes of an earlier publication, as far as today's rules allow them.
+
+    People who take part no more are left out, people who came since are placed, and what the event file no longer
+    allows changes; the draft shows all of it before it is published. Raises ConflictError.
+    """
+    if run.state is not RunState.SUPERSEDED or not run.published_at:
+        raise ConflictError(f"Allocation {run.number} was not published before; only such a one can be restored.")
+    draft = start(table, event, Wish(mode="keep", restores=run.number), allocator, actor=actor, now=now)
+    if draft.restores != run.number:
+        raise ConflictError(f"Allocation {draft.number} is under way. Wait until it is made, then restore this one.")
+    return draft
+
+
+def delete(table: Table, event: Event, run: Run, sure: object, *, actor: str, now: datetime) -> None:
+    """Delete a draft, if the organiser said so twice. Raises InvalidError or ConflictError."""
+    if not sure:
+        raise InvalidError("Tick the box to delete this draft.", {"sure": "Tick this to delete the draft"})
+    delete_draft(table, event, run, actor=actor, now=now)
+    Act.DELETE_DRAFT.counted()
 
 
 def publish_draft(
@@ -270,6 +292,17 @@ class DraftView:
     owed: list[tuple[Registration, MailKind]]
     stale: str
     facts: Facts
+    restored: dict[str, Programme]
+
+    @property
+    def against_restored(self) -> dict[str, int]:
+        """Against the run that a draft restores: how many people it `changed`, and how many are `new` or `gone`."""
+        changed = sum(
+            one in self.restored and programme.workshops != self.restored[one].workshops
+            for one, programme in self.after.items()
+        )
+        new, gone = len(self.after.keys() - self.restored.keys()), len(self.restored.keys() - self.after.keys())
+        return {"changed": changed, "new": new, "gone": gone}
 
     @property
     def mails(self) -> int:
@@ -290,7 +323,8 @@ def read_draft(table: Table, event: Event, run: Run) -> DraftView:
     differing = differences(event, people.values(), before, after) if after else []
     facts = facts_told(table, event, run)
     owed = owed_mails(list(people.values()), before, after, facts) if after else []
-    return DraftView(run, people, before, after, differing, owed, _stale(table, event, run, people), facts)
+    restored = programmes_of(table, event.id, run.restores)
+    return DraftView(run, people, before, after, differing, owed, _stale(table, event, run, people), facts, restored)
 
 
 def _stale(table: Table, event: Event, run: Run, people: Mapping[str, Registration]) -> str:
@@ -305,6 +339,7 @@ def as_shown(event: Event, view: DraftView) -> dict[str, Any]:
         **short(run),
         "mails": view.mails if run.state is RunState.DRAFT else run.mails,
         "stale": view.stale,
+        **({"against_restored": view.against_restored} if run.restores else {}),
         **{key: value for key, value in run.result.items() if key not in {"event", "mode", "seed", "workshops"}},
         "cost_by_type": {
             known: {"people": people, "mean": round(mean, 4)}
@@ -341,6 +376,7 @@ def short(run: Run) -> dict[str, Any]:
         "requested_by": run.requested_by,
         "requested_at": run.requested_at,
         "compared_with": run.compared_with,
+        "restores": run.restores,
         "people": run.people,
         "mails": run.mails,
         "error": run.error,

@@ -59,6 +59,7 @@ PAGES: dict[str, Page] = {
             **{"ranking.least": "number", "ranking.most": "number"},
             **{"registration.organisation": "word", "labels.organisation": "text"},
             **{"labels.partner_type": "text", "labels.partners": "text"},
+            **{"mail_texts.confirmation": "text", "mail_texts.programme": "text", "mail_texts.reminder": "text"},
             **{"registration.per_source_hour": "number", "reminder_days": "numbers", "retention_days": "number"},
         },
         {

@@ -71,6 +71,7 @@ NOTICES: dict[str, Told] = {
     "event-put": told("The event was put. This is its page for organisers."),
     "retired": told("The event is retired."),
     "draft-started": told("The draft is started. Nobody is mailed before you publish it."),
+    "draft-deleted": told("The draft is deleted. Nobody was mailed."),
     "seed-replaced": told("The seed is replaced. The event page says so."),
     "day-cancelled": told_many(
         "The day is cancelled: %(num)s mail to write, within two minutes.",

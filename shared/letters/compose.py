@@ -200,6 +200,7 @@ def _facts(
         "language": language,
         "event": event,
         "event_url": f"{url}/events/{event.id}",
+        "own_words": _paragraphs(_own_words(event, _kind(mail.kind, person))),
         "closes_at": event.closes_at.astimezone(event.zone),
         "allocates_at": event.allocates_at.astimezone(event.zone),
         "is_open": event.is_open(now),
@@ -254,8 +255,24 @@ def _message(table: Table, mail: Mail) -> dict[str, Any]:
     return {
         "subject": subject,
         "body": body,
-        "paragraphs": [paragraph.strip("\n").split("\n") for paragraph in re.split(r"\n{2,}", body)],
+        "paragraphs": _paragraphs(body),
     }
+
+
+def _own_words(event: Event, kind: str) -> str:
+    """The sentences of the organisers for a kind of mail, in the language of the event as it is given."""
+    texts = event.mail_texts
+    return {
+        "confirmation": texts.confirmation,
+        "programme": texts.programme,
+        "programme-changed": texts.programme,
+        "reminder": texts.reminder,
+    }.get(kind, "")
+
+
+def _paragraphs(text: str) -> list[list[str]]:
+    """A text as paragraphs of lines."""
+    return [paragraph.strip("\n").split("\n") for paragraph in re.split(r"\n{2,}", text) if paragraph.strip()]
 
 
 def _run_facts(table: Table, event: Event, mail: Mail) -> dict[str, Any]:

@@ -162,6 +162,11 @@ def every_kind(table: Table, keys: Keys, event: Event, language: str) -> dict[st
     mails["programme-changed"] = post.tell("programme-changed", person.id, run=3)
     mails["reminder"] = post.tell("reminder", person.id)
 
+    post.table.write(
+        send("message", event.id, person.id, now=NOW, occasion="0" * 32, facts={"subject": "Boots", "body": "Laarzen."})
+    )
+    mails["message"] = post.write(f"message#{person.id}#{'0' * 32}")
+
     row = table.get("EVENTS", event.id)
     assert row is not None
     table.put_all([{**row, "cancelled_at": "2026-03-02"}])

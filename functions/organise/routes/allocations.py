@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from functions.organise import drafts, exports, letters, search, web
 from functions.organise.routes.mails import letter_page
-from functions.organise.web import Answer, Visit, created, download, make_router, query, request, services, visit
+from functions.organise.web import (
+    Answer,
+    Visit,
+    created,
+    download,
+    make_router,
+    query,
+    request,
+    services,
+    ticked,
+    visit,
+)
 from shared.acts import Act
 from shared.commitment import digest_of, replace_commitment
 from shared.errors import NotFoundError, ParcoursError
@@ -138,6 +149,29 @@ def _refused_publication(here: Visit, run: Run, error: ParcoursError) -> Answer:
     return here.page("draft.html", error=error, **_run_facts(here, view))
 
 
+@router.post("/organise/<event_id>/allocations/<number>/deletion")
+def delete_run(event_id: str, number: str) -> Answer:
+    """Delete a draft, which the organiser has confirmed."""
+    here = visit(event_id)
+    run = drafts.find_run(here.table, here.event, number)
+    sure = ticked(read_fields(request()).get("sure"))
+
+    with shown_again(lambda error: _refused_publication(here, run, error)):
+        drafts.delete(here.table, here.event, run, sure, **here.by)
+    return here.done("allocations", "draft-deleted")
+
+
+@router.post("/organise/<event_id>/allocations/<number>/restoration")
+def restore_run(event_id: str, number: str) -> Answer:
+    """Ask for a draft with the programmes of an earlier publication."""
+    here = visit(event_id)
+    run = drafts.find_run(here.table, here.event, number)
+
+    with shown_again(lambda error: _refused_publication(here, run, error)):
+        draft = drafts.restore(here.table, here.event, run, services().allocator, **here.by)
+    return created(202, drafts.short(draft), f"{here.home}/allocations/{draft.number}", "draft-started")
+
+
 @router.get("/organise/<event_id>/allocations/<number>/allocation.json")
 def download_run(event_id: str, number: str) -> Answer:
     """A run as `parcours verify` reads it."""
@@ -145,5 +179,5 @@ def download_run(event_id: str, number: str) -> Answer:
     view = drafts.read_draft(here.table, here.event, drafts.find_run(here.table, here.event, number))
     if not view.after:
         raise NotFoundError("This allocation has no programmes to download.")
-    document = exports.allocation_json(here.event, view.run, view.after, view.before)
+    document = exports.allocation_json(here.event, view.run, view.after, view.restored or view.before)
     return download(document.decode(), "application/json", "allocation.json")

@@ -74,6 +74,7 @@ NOT_ASKED = {
     "retention_days": {"retention_days": 30},
     "held_in": {"held_in": "Dutch"},
     "labels": {"labels": {"partner_type": "Class"}},
+    "mail_texts": {"mail_texts": {"reminder": "Bring boots."}},
     "ranking": {"ranking": {"least": 1, "most": 3}},
     "registration.organisation": {"registration": {**REGISTRATION, "organisation": "not_asked"}},
     "questions": {"questions": [{"id": "diet", "kind": "text", "label": "Diet"}]},

@@ -183,6 +183,8 @@ def test_every_act_is_in_the_audit_list(app: ModuleType, table: Table, keys: Key
         ("publish", "POST", f"{HOME}/allocations/1/publication", {"expected_mails": 5}),
         ("mark-present", "POST", f"{HOME}/workshops/vision/first/attendance", {"present": ONE}),
         ("undo-present", "POST", f"{HOME}/workshops/vision/first/attendance", {"absent": ONE}),
+        ("request-allocation", "POST", f"{HOME}/allocations", {}),
+        ("delete-draft", "POST", f"{HOME}/allocations/2/deletion", {"sure": True}),
         ("release-mail", "POST", f"{HOME}/mails/release", {}),
         ("send-failed-again", "POST", f"{HOME}/mails/again", {"expected": 1}),
         ("withdraw", "POST", f"{person}/withdrawal", {}),
@@ -210,7 +212,7 @@ def test_every_act_is_in_the_audit_list(app: ModuleType, table: Table, keys: Key
         answer = client.send(method, path, body)
         assert answer.status < 300, (act, answer.text)
         if act == "request-allocation":
-            allocate.handler({"event": "nature", "run": 1}, CONTEXT)
+            allocate.handler({"event": "nature", "run": answer.json["number"]}, CONTEXT)
     at(app, NOW + timedelta(days=60))
     client.sign_in(event)
     assert client.post(f"{HOME}/retirement", {}).status == 200

@@ -10,16 +10,17 @@ from types import ModuleType
 
 import pytest
 
+from shared.events import put_event
 from shared.mails import mails_of
 from shared.models import Event, MailState, RegistrationState
 from shared.registrations import erase, read_registration, withdraw
 from shared.table import Table
 from shared.tokens import Keys, sign_link, verify_link
 from tests.support.crash_points import Crash, Snapshot
-from tests.support.factories import NOW, make_registration
+from tests.support.factories import NOW, make_event, make_registration
 from tests.support.fake_ses import Clock
 from tests.support.mail_pipeline import Road
-from tests.support.mail_samples import FIRST, SECOND, Letters, text_of
+from tests.support.mail_samples import FIRST, SECOND, Letters, html_of, text_of
 from tests.support.organiser_client import CONTEXT, Client, fill, words_of
 
 HOME = "/organise/nature"
@@ -170,3 +171,28 @@ def test_the_outbox_of_a_draft_shows_the_mail_itself(
     assert shown["subject"] == "Your programme: Nature connectivity"
     assert "BEGIN:VEVENT" in shown["calendar"]
     assert organiser.get(f"{outbox}/a5").status == 404
+
+
+def test_the_organisers_own_sentences_stand_in_their_mails_in_the_readers_language(
+    table: Table, keys: Keys, event: Event
+) -> None:
+    """In confirmation, programme and reminder, and in no other mail."""
+    words = {
+        "confirmation": "Bring a photo.\n\nSee https://example.org/photos",
+        "programme": {"en": "Lunch is at noon.", "nl": "De lunch is om twaalf uur."},
+        "reminder": "The entrance is <at> the back.",
+    }
+    event = make_event(mail_texts=words)
+    put_event(table, event, actor="o", now=NOW)
+    fill(table, event, [make_registration(number=1, id="a1", language="nl")], NOW)
+    letters = Letters(table, keys, event)
+    confirmation = letters.write("confirmation#a1")
+    letters.publish(1, {"a1": FIRST})
+    programme, reminder = letters.tell("programme", "a1", run=1), letters.tell("reminder", "a1")
+
+    assert "Bring a photo.\r\n\r\nSee https://example.org/photos" in text_of(confirmation)
+    assert 'href="https://example.org/photos"' in html_of(confirmation)
+    assert "De lunch is om twaalf uur." in text_of(programme)
+    assert "<p>De lunch is om twaalf uur.</p>" in html_of(programme)
+    assert "The entrance is &lt;at&gt; the back." in html_of(reminder)
+    assert "noon" not in text_of(reminder) + text_of(letters.tell("already-registered", "a1"))

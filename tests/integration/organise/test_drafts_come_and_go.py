@@ -1,0 +1,123 @@
+"""Drafts are deleted, and earlier publications come back as drafts that today's rules allow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+
+import pytest
+
+from shared.events import put_event
+from shared.models import Event
+from shared.registrations import read_registration, withdraw
+from shared.table import Table
+from tests.support.factories import NOW
+from tests.support.organiser_client import CONTEXT, Client, fill, make_crowd, words_of
+
+HOME = "/organise/nature"
+RUNS = f"{HOME}/allocations"
+PEOPLE = 8
+
+Make = Callable[..., int]
+Publish = Callable[[int], int]
+
+
+@pytest.fixture
+def make(organiser: Client, allocate: ModuleType) -> Make:
+    """Have a draft made; its number."""
+
+    def draft(path: str = RUNS, **asked: object) -> int:
+        number = int(organiser.post(path, asked).json["number"])
+        allocate.handler({"event": "nature", "run": number}, CONTEXT)
+        return number
+
+    return draft
+
+
+@pytest.fixture
+def publish(organiser: Client, allocate: ModuleType) -> Publish:
+    """Publish a draft, its mails written; how many."""
+
+    def do(number: int) -> int:
+        mails = int(organiser.get(f"{RUNS}/{number}").json["mails"])
+        assert organiser.post(f"{RUNS}/{number}/publication", {"expected_mails": mails}).status == 202
+        allocate.handler({"event": "nature", "publication": number}, CONTEXT)
+        return mails
+
+    return do
+
+
+def programmes(table: Table, run: int) -> dict[str, dict[str, str]]:
+    return {row["registration"]: row["workshops"] for row in table.query(f"RUN#nature#{run:06}", "PROGRAMME#")}
+
+
+def test_a_draft_is_deleted_with_its_programmes_and_a_publication_is_not(
+    organiser: Client,
+    browser: Client,
+    table: Table,
+    event: Event,
+    make: Make,
+    publish: Publish,
+) -> None:
+    fill(table, event, make_crowd(event, PEOPLE, NOW), NOW)
+    publish(make())
+    draft = make(mode="keep")
+    assert len(programmes(table, draft)) == PEOPLE
+
+    assert browser.submit(f"{RUNS}/{draft}/deletion", {}).status == 422
+    answer = browser.submit(f"{RUNS}/{draft}/deletion", {"sure": "yes"})
+    assert "The draft is deleted" in browser.page(answer.headers["location"]).text
+
+    assert [run["number"] for run in organiser.get(RUNS).json["allocations"]] == [1]
+    assert programmes(table, draft) == {}
+    assert organiser.get(f"{RUNS}/{draft}").status == 404
+    assert organiser.post(f"{RUNS}/1/deletion", {"sure": True}).status == 409
+    assert len(programmes(table, 1)) == PEOPLE
+    assert make() == draft + 1
+
+
+def test_an_earlier_publication_comes_back_as_a_draft_as_far_as_todays_rules_allow(
+    organiser: Client,
+    browser: Client,
+    table: Table,
+    event: Event,
+    make: Make,
+    publish: Publish,
+) -> None:
+    """A person who withdrew is left out, one who came is placed, and a workshop that is called off is no choice."""
+    crowd = make_crowd(event, PEOPLE + 1, NOW)
+    fill(table, event, crowd[:PEOPLE], NOW)
+    assert publish(make()) == PEOPLE
+    first = programmes(table, 1)
+    pins = {one: {"first": theme["second"], "second": theme["first"]} for one, theme in first.items()}
+    for one, pinned in pins.items():
+        assert organiser.patch(f"{HOME}/people/{one}", {"pinned": pinned}).status == 200
+    assert publish(make(mode="keep")) == PEOPLE
+    for one in pins:
+        assert organiser.patch(f"{HOME}/people/{one}", {"pinned": {}}).status == 200
+    left, *stayed = list(first)
+    person = read_registration(table, "nature", left)
+    assert person
+    withdraw(table, person, now=NOW)
+    fill(table, event, crowd[PEOPLE:], NOW)
+    gone = first[stayed[0]]["first"]
+    called_off = event.model_copy(update={"capacities": {gone: {"first": 0}}})
+    put_event(table, called_off, actor="o", now=NOW)
+    touched = {one for one in stayed if first[one]["first"] == gone}
+
+    assert organiser.post(f"{RUNS}/2/restoration", {}).status == 409  # it is the one that is published
+    assert "Make a draft of allocation 1" in browser.page(f"{RUNS}/1").text
+    draft = make(f"{RUNS}/1/restoration")
+
+    shown = organiser.get(f"{RUNS}/{draft}").json
+    restored = programmes(table, draft)
+    assert shown["restores"] == 1
+    assert shown["against_restored"] == {"changed": len(touched), "new": 1, "gone": 1}
+    assert {one: restored[one] for one in stayed if one not in touched} == {
+        one: first[one] for one in stayed if one not in touched
+    }
+    assert left not in restored
+    assert all(restored[one].get("first") != gone for one in restored)
+    assert "1 person takes part no more, 1 person came since" in words_of(browser.page(f"{RUNS}/{draft}").text)
+    assert publish(draft) == PEOPLE
+    assert shown["stale"] == ""
