@@ -419,6 +419,9 @@ def _order_of_moments(raw: Mapping[str, Any]) -> Iterator[Fault]:
     day = _parsed(_DATE, raw.get("date"))
     if opens and closes and closes <= opens:
         yield Fault("registration.closes", "must be after registration.opens")
+    send = _moment(_section(raw, "feedback").get("send"))
+    if send and day and send.date() < day:
+        yield Fault("feedback.send", "must not be before the day: people are asked what they thought of it")
     if closes and at and at < closes:
         yield Fault("allocation.at", "must not be before registration.closes: people may change until then")
     starts = [_parsed(_TIME, row.get("start")) for _, row in _rows(raw, "rounds")]

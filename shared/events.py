@@ -235,6 +235,8 @@ def _tasks(event: Event, state: EventState, now: datetime) -> Iterator[Write]:
         local = datetime.combine(event.date - timedelta(days=days), REMINDED_AT, tzinfo=event.zone)
         if local > now:
             yield task(event.id, f"reminder#{days}", UPKEEP_DUE, local, days=days)
+    if event.feedback_at and event.feedback_at > now:
+        yield task(event.id, "feedback", UPKEEP_DUE, event.feedback_at)
 
 
 def refuse_broken_promises(table: Table, before: Event, after: Event, state: EventState) -> None:

@@ -37,15 +37,20 @@ from shared.text import TextError, clean_address
 _SLUG = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
 _KEY = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 _URL = r"^(https?://\S+)?$"
+_LINK = r"^https?://\S+$"
 
 IN_WORDS = {
     _SLUG: "write small letters, digits and hyphens, such as nature-day",
     _KEY: "write letters, digits, dots, hyphens and underscores, and begin with a letter or digit",
     _URL: "write an address that begins with https:// or http://",
+    _LINK: "write an address that begins with https:// or http://",
 }
 """What a text must look like, by the pattern that it did not match."""
 
 MOST_THEMES, MOST_ROUNDS = 200, 8
+
+EVENING = time(18, 0)
+"""When the mail after the day goes out, in the event's zone."""
 
 Slug = Annotated[str, StringConstraints(pattern=_SLUG, max_length=60)]
 
@@ -244,6 +249,13 @@ class AllocationRules(Model):
     most_gap: Annotated[Decimal, BeforeValidator(_fraction)] = Decimal("0.05")
 
 
+class Feedback(Model):
+    """A form of the organisers' own that people are asked to fill in after the day; without `send` in the evening."""
+
+    url: Annotated[str, StringConstraints(pattern=_LINK)]
+    send: LocalMoment | None = None
+
+
 class Question(Model):
     """An optional extra field of the form, with the purpose told beside it."""
 
@@ -287,6 +299,7 @@ class Event(Model):
     reminder_days: Annotated[
         list[Annotated[int, Field(ge=0, le=90, strict=True)]], BeforeValidator(_listed), Field(max_length=5)
     ] = []
+    feedback: Annotated[Feedback | None, BeforeValidator(lambda given: given or None)] = None
     retention_days: Annotated[int, Field(ge=0, le=3650, strict=True)] = 90
     questions: Annotated[list[Question], Field(max_length=50)] = []
     _cancelled: bool = PrivateAttr(default=False)
@@ -383,6 +396,16 @@ class Event(Model):
         found = [(slot.start, self.room(theme_id, slot.id)) for slot in self.rounds if self.seats(theme_id, slot.id)]
         named = [(start, room) for start, room in found if room]
         return named[:1] if len({room for _, room in found}) == 1 else named
+
+    @property
+    def feedback_at(self) -> datetime | None:
+        """When people are asked what they thought of the day, UTC: the first 18:00 after it, or as the file says."""
+        if self.feedback is None:
+            return None
+        if self.feedback.send:
+            return self.moment(self.feedback.send)
+        evening = datetime.combine(self.date, EVENING, tzinfo=self.zone)
+        return (evening if evening >= self.ends_at else evening + timedelta(days=1)).astimezone(UTC)
 
     @property
     def retained_until(self) -> datetime:
@@ -535,7 +558,7 @@ class Registration(Model):
 MailKind = Literal[
     "confirmation", "already-registered", "waiting-list", "place-offered", "programme", "programme-changed",
     "reminder", "withdrawn", "erased", "sign-in", "address-check", "address-changed",
-    "allocation-failed", "draft-ready", "day-cancelled", "message",
+    "allocation-failed", "draft-ready", "day-cancelled", "feedback", "message",
 ]  # fmt: skip
 
 FailureKind = Literal["", "none-exists", "not-in-time", "bad-data", "fault", "stopped"]

@@ -158,9 +158,11 @@ def shifted_copy(earlier: Event, data: Mapping[str, Any], *, title: str, day: da
     def shifted(moment: datetime) -> str:
         return f"{moment + moved:%Y-%m-%dT%H:%M}"
 
-    rules, allocation = earlier.registration, earlier.allocation
+    rules, allocation, feedback = earlier.registration, earlier.allocation, earlier.feedback
+    asked = {"feedback": {**data["feedback"], "send": shifted(feedback.send)}} if feedback and feedback.send else {}
     return {
         **data,
+        **asked,
         "id": "",
         "draft": True,
         **({"title": title} if title else {}),

@@ -65,6 +65,7 @@ OWN_MAILS: tuple[MailKind, ...] = (
     "waiting-list",
     "place-offered",
     "reminder",
+    "feedback",
     "day-cancelled",
     "message",
     "withdrawn",

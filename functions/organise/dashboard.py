@@ -245,6 +245,8 @@ def coming(event: Event, state: EventState, now: datetime, planned: datetime | N
     for days in event.reminder_days:
         morning = datetime.combine(event.date - timedelta(days=days), REMINDED_AT, tzinfo=event.zone)
         dates.append((morning, told("A reminder is mailed")))
+    if event.feedback_at:
+        dates.append((event.feedback_at, told("People who were there are asked what they thought of the day")))
     ahead = sorted((date for date in dates if date[0] > now), key=lambda date: date[0])
     return [Coming(when.astimezone(event.zone), what) for when, what in ahead]
 

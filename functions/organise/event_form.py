@@ -61,6 +61,7 @@ PAGES: dict[str, Page] = {
             **{"labels.partner_type": "text", "labels.partners": "text"},
             **{"mail_texts.confirmation": "text", "mail_texts.programme": "text", "mail_texts.reminder": "text"},
             **{"registration.per_source_hour": "number", "reminder_days": "numbers", "retention_days": "number"},
+            **{"feedback.url": "word", "feedback.send": "moment"},
         },
         {
             "partner_types": {"title": "text"},

@@ -76,6 +76,7 @@ MAILS = (
     told("the programme is the one that was told before"),
     told("a later programme is told"),
     told("a later programme is about to be told"),
+    told("nobody is asked about the day any more"),
 )
 """Why a mail was not sent."""
 
@@ -95,6 +96,7 @@ KINDS = {
     "allocation-failed": told("failed allocation"),
     "draft-ready": told("draft that waits"),
     "day-cancelled": told("cancelled day"),
+    "feedback": told("question after the day"),
 }
 """Mails by their kind."""
 

@@ -238,6 +238,8 @@ def _do(item: Item, now: datetime, may_go_on: Callable[[], bool]) -> bool:
     match item["task"].partition("#")[0]:
         case "reminder":
             return remind_everybody(event, item["days"], now, may_go_on)
+        case "feedback":
+            return ask_for_feedback(event, now, may_go_on)
         case "cancellation":
             return tell_of_cancellation(event, now, may_go_on)
         case "message":
@@ -275,6 +277,29 @@ def remind_everybody(event: Event, days: int, now: datetime, may_go_on: Callable
             for one in people[start : start + PEOPLE_A_WRITE]
         )
     metrics.add_metric("RemindersWritten", MetricUnit.Count, len(people))
+    return True
+
+
+def ask_for_feedback(event: Event, now: datetime, may_go_on: Callable[[], bool]) -> bool:
+    """Write the mails with the link to the organisers' own form, each person's once; whether all are written.
+
+    They go to the people who were checked in, or to everybody confirmed when nobody was.
+    """
+    wanted = event.feedback_at
+    if wanted is None or wanted > now or event.cancelled or read_event(table, event.id) is None:
+        return True  # no longer wanted, or at another time: its task stands for that
+    asked = {mail.registration for mail in mails_of(table, event.id, "feedback#")}
+    confirmed = [one for one in registrations_of(table, event.id) if one.state is RegistrationState.CONFIRMED]
+    there = [one for one in confirmed if one.checked_in_at] or confirmed
+    people = [one for one in there if one.email and not one.bounced and one.id not in asked]
+    for start in range(0, len(people), PEOPLE_A_WRITE):
+        if not may_go_on():
+            return False
+        held = read_state(table, event.id).mail_held  # anew for each: a hold shall stop what is still to be written
+        _write_group(
+            (still_holds_a_place(one.event, one.id), send("feedback", one.event, one.id, now=now, held=held))
+            for one in people[start : start + PEOPLE_A_WRITE]
+        )
     return True
 
 

@@ -151,6 +151,16 @@ KEYS: dict[str, tuple[str, str]] = {
         "[door@example.org]",
     ),
     "reminder_days": ("How many days before the day a reminder goes out, at 09:00; a number or a list.", "[7, 1]"),
+    "feedback": (
+        "Asks people after the day what they thought of it, on a form of your own; left out: nobody is asked.",
+        "",
+    ),
+    "feedback.url": (
+        "Address of the form. It is mailed once to the people who were checked in, or, if there are none, to everybody "
+        "who is registered.",
+        "https://example.org/form",
+    ),
+    "feedback.send": ("When the mail goes out. Left out: at 18:00, once the day is over.", "2026-04-17 10:00"),
     "retention_days": ("Days after which all personal data of the event is deleted by itself.", "90"),
     "questions": ("Extra questions of the form. Organisers alone see the answers.", ""),
     "questions[].id": ("Identifies the question in exports.", "diet"),

@@ -83,6 +83,7 @@ SUBJECTS: Mapping[str, str] = {
     "allocation-failed": N_("The allocation failed: {title}"),
     "draft-ready": N_("An allocation waits for you: {title}"),
     "day-cancelled": N_("Cancelled: {title}, {day}"),
+    "feedback": N_("How was it? {title}"),
     "message": "{subject}",
 }
 
@@ -91,7 +92,7 @@ PROGRAMMES: tuple[MailKind, ...] = ("programme", "programme-changed")
 WITH_CALENDAR = ("confirmation", "withdrawn", "reminder", "day-cancelled", *PROGRAMMES)
 """Mails that carry the calendar entry, so that it follows what they say."""
 
-BY_NAME = ("place-offered", "reminder", "day-cancelled", *PROGRAMMES)
+BY_NAME = ("place-offered", "reminder", "day-cancelled", "feedback", *PROGRAMMES)
 """Mails that no stranger's form can trigger; the others greet nobody by the name that was typed."""
 
 ABOUT_A_RUN: Mapping[str, RunState] = {"allocation-failed": RunState.FAILED, "draft-ready": RunState.DRAFT}
@@ -102,6 +103,7 @@ POINTLESS_ONCE_CANCELLED = (
     "waiting-list",
     "place-offered",
     "reminder",
+    "feedback",
     *PROGRAMMES,
     *ABOUT_A_RUN,
 )
@@ -179,12 +181,14 @@ def _refuse_if_pointless(event: Event, mail: Mail, person: Registration | None, 
     needed = {
         "waiting-list": RegistrationState.WAITING,
         "place-offered": RegistrationState.OFFERED,
-        **dict.fromkeys((*PROGRAMMES, "reminder"), RegistrationState.CONFIRMED),
+        **dict.fromkeys((*PROGRAMMES, "reminder", "feedback"), RegistrationState.CONFIRMED),
     }.get(mail.kind)
     if needed and person.state is not needed:
         raise NothingToTellError(f"the registration is {person.state.value}")
     if mail.kind in (*PROGRAMMES, "reminder", "day-cancelled") and now >= event.ends_at:
         raise NothingToTellError("the day is over")
+    if mail.kind == "feedback" and event.feedback is None:
+        raise NothingToTellError("nobody is asked about the day any more")
 
 
 # --------------------------------------------------------------------------- what it says

@@ -13,7 +13,7 @@ from shared.address_change import ask_move, carry_out
 from shared.events import put_event
 from shared.letters.compose import compose
 from shared.mails import mails_of, send
-from shared.models import Event, MailKind, MailState, Run, RunState, utc
+from shared.models import Event, Feedback, MailKind, MailState, Run, RunState, utc
 from shared.registrations import erase, find_by_address, read_registration, register, remind, withdraw
 from shared.table import STATE_SK, Table, event_pk, mails_pk, programme_sk, programmes_pk, put, run_sk, update
 from shared.tokens import Keys
@@ -134,7 +134,9 @@ def entry_of(mail: EmailMessage) -> bytes | None:
 
 def every_kind(table: Table, keys: Keys, event: Event, language: str) -> dict[str, EmailMessage]:
     """A mail of every kind, and of the turns some of them take, as one person in this language gets them."""
-    full = event.model_copy(update={"registration": event.registration.model_copy(update={"capacity": 1})})
+    asked = Feedback(url="https://example.org/form")
+    rules = event.registration.model_copy(update={"capacity": 1})
+    full = event.model_copy(update={"registration": rules, "feedback": asked})
     put_event(table, full, actor="test", now=NOW)
     post = Letters(table, keys, full)
     person = make_registration(number=1, id="a" * 20, name="Zoë D'Hondt", language=language)
@@ -161,6 +163,7 @@ def every_kind(table: Table, keys: Keys, event: Event, language: str) -> dict[st
     post.publish(3, {person.id: SECOND}, before=2)
     mails["programme-changed"] = post.tell("programme-changed", person.id, run=3)
     mails["reminder"] = post.tell("reminder", person.id)
+    mails["feedback"] = post.tell("feedback", person.id)
 
     post.table.write(
         send("message", event.id, person.id, now=NOW, occasion="0" * 32, facts={"subject": "Boots", "body": "Laarzen."})

@@ -72,6 +72,7 @@ NOT_ASKED = {
     "door_emails": {"door_emails": ["door@example.org"]},
     "reminder_days": {"reminder_days": [1]},
     "retention_days": {"retention_days": 30},
+    "feedback": {"feedback": {"url": "https://example.org/form"}},
     "held_in": {"held_in": "Dutch"},
     "labels": {"labels": {"partner_type": "Class"}},
     "mail_texts": {"mail_texts": {"reminder": "Bring boots."}},

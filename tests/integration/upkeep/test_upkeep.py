@@ -195,6 +195,34 @@ def test_nobody_is_offered_a_place_of_a_day_that_has_begun(
     assert states(table)["p3"] == "waiting"
 
 
+# --------------------------------------------------------------------------- after the day
+
+
+@pytest.mark.parametrize("checked_in", [["p1"], []], ids=["one was there", "nobody was checked in"])
+def test_people_who_were_there_are_asked_once_in_the_evening(
+    road: Road, table: Table, enter: Callable[..., None], checked_in: list[str]
+) -> None:
+    """Without check-ins everybody who is registered; a form that comes later in the file moves the mail."""
+    asked = make_event(registration=TWO_PLACES, feedback={"url": "https://example.org/form"}, retention_days=30)
+    put_event(table, asked, actor="organiser@example.org", now=NOW)
+    enter(3)
+    for one in checked_in:
+        found = read_registration(table, "nature", one)
+        assert found is not None
+        save(table, found, {"checked_in_at": utc(asked.starts_at)}, now=NOW)
+    evening = datetime.fromisoformat("2026-04-16T16:00:00+00:00")
+
+    at(road, evening - timedelta(seconds=1))
+    before = rows("nature")
+    for minute in range(2):
+        at(road, evening + minute * MINUTE)
+
+    assert not [key for key in before if key.startswith("feedback#")]
+    found_rows = [key for key in rows("nature") if key.startswith("feedback#")]
+    assert found_rows == [f"feedback#{one}" for one in checked_in or ["p1", "p2"]]
+    assert "TASK#feedback" not in personal_rows()
+
+
 # --------------------------------------------------------------------------- reminders
 
 
