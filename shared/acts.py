@@ -36,6 +36,11 @@ class Act(StrEnum):
     FREE_SEATS = "free-seats", told("freed the seats of"), "SeatsFreed"
     WALK_IN = "walk-in", told("registered at the door"), "WalkIns"
     WITHDRAW = "withdraw", told("withdrew"), "PeopleWithdrawnByOrganisers"
+    RELEASE_UNCONFIRMED = (
+        "release-unconfirmed",
+        told("released the unconfirmed registration of"),
+        "UnconfirmedReleased",
+    )
     ERASE = "erase", told("erased"), "PeopleErasedByOrganisers"
     SEND_AGAIN = "send-again", told("sent mail again to"), "MailsSentAgain"
     SEND_FAILED_AGAIN = "send-failed-again", told("sent all failed mails again"), "FailedMailsSentAgain"

@@ -3,16 +3,37 @@
 An address is confirmed by any change made behind its own link, by the button "This is me" there, by moving the
 registration to it, by accepting an offer, by an organiser who adds the person, or by check-in at the door. Unconfirmed
 people are allocated like all others. What they lose comes from outside: a hard bounce frees the place
-(`functions.feedback`), and in a nearly full event they may be asked to confirm.
+(`functions.feedback`), and in a nearly full event the holders of older places are asked to confirm, by a moment after
+which the place goes to a person who waits. Without such a person nobody loses anything.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from shared.models import Registration, utc
-from shared.table import ConditionFailedError, Table, event_pk, registration_sk, update
+from shared.errors import StaleError
+from shared.mails import send
+from shared.models import Event, EventState, Registration, RegistrationState, moment, utc
+from shared.registrations import registrations_of, save, withdraw
+from shared.state import read_state
+from shared.table import (
+    STATE_SK,
+    ConditionFailedError,
+    Present,
+    Table,
+    Write,
+    event_pk,
+    registration_sk,
+    update,
+)
+
+NEARLY_FULL = (9, 10)
+"""From this fraction of its places on, an event asks for confirmations."""
+
+MOST_AT_ONCE = 200
+"""Registrations changed in one go; the next minute, or the next press, goes on."""
 
 
 def as_confirmed(registration: Registration, now: datetime) -> Registration:
@@ -23,8 +44,9 @@ def as_confirmed(registration: Registration, now: datetime) -> Registration:
 def confirm(table: Table, registration: Registration, *, now: datetime) -> Registration:
     """Note that the address is the attendee's own, once.
 
-    The revision stays, so that a form which was opened before can still be saved. A registration that changes at this
-    moment is left alone; the next act behind its link confirms it.
+    The revision stays, so that a form which was opened before can still be saved; a change by others that began before
+    is refused all the same (`registrations.as_read`). A registration that changes at this moment is left alone: the
+    next act behind its link confirms it.
     """
     if not registration.unconfirmed:
         return registration
@@ -37,3 +59,93 @@ def confirm(table: Table, registration: Registration, *, now: datetime) -> Regis
     with suppress(ConditionFailedError):
         table.write(mark)
     return as_confirmed(registration, now)
+
+
+def unconfirmed(people: Iterable[Registration]) -> list[Registration]:
+    """The people with an address that nobody confirmed, those who registered first at the head."""
+    return sorted((one for one in people if one.awaits_confirmation), key=lambda one: (one.created_at, one.id))
+
+
+def release(
+    table: Table,
+    registration: Registration,
+    *,
+    now: datetime,
+    extra: Sequence[Write] = (),
+    counters: dict[str, int] | None = None,
+) -> None:
+    """Give an unconfirmed place to others and tell its holder so.
+
+    Raises StaleError when the registration was confirmed or changed meanwhile, or the counters are others by now.
+    """
+    note = {"released": True}
+    withdraw(table, registration, now=now, mail="place-released", note=note, extra=extra, counters=counters)
+
+
+def is_nearly_full(event: Event, state: EventState) -> bool:
+    """Whether unconfirmed places may be wanted by others."""
+    part, whole = NEARLY_FULL
+    return state.waiting > 0 or state.confirmed * whole >= event.capacity * part
+
+
+def ask_and_release(table: Table, event: Event, *, now: datetime, may_go_on: Callable[[], bool]) -> tuple[int, int]:
+    """Ask for the confirmations that a nearly full event needs, and release the places that were asked for in vain.
+
+    Done once an hour. Each person is one transaction, so that what is stopped half-way is gone on with; the hour is
+    noted when all is done.
+
+    Returns
+    -------
+    How many people were asked, and how many places were released.
+    """
+    state, hour = read_state(table, event.id), f"{now:%Y-%m-%dT%H}"
+    if state.unconfirmed_at == hour or not is_nearly_full(event, state) or event.draft or event.cancelled:
+        return 0, 0
+    if now >= event.starts_at:
+        return 0, 0
+    holders = [
+        one for one in unconfirmed(registrations_of(table, event.id)) if one.state is RegistrationState.CONFIRMED
+    ]
+    asked = _ask(table, event, holders, now, may_go_on)
+    released = _release_due(table, event, holders, now, may_go_on)
+    if asked < MOST_AT_ONCE and released < MOST_AT_ONCE and may_go_on():
+        table.write(update(event_pk(event.id), STATE_SK, assign={"unconfirmed_at": hour}, expect={"pk": Present()}))
+    return asked, released
+
+
+def _ask(
+    table: Table, event: Event, holders: Iterable[Registration], now: datetime, may_go_on: Callable[[], bool]
+) -> int:
+    """Ask the holders of places that are old enough, once each; nobody when no time is left for an answer."""
+    rules = event.registration
+    ends = now + timedelta(hours=rules.confirm_within_hours)
+    asked, since = 0, utc(now - timedelta(hours=rules.confirm_after_hours))
+    for one in holders:
+        if one.confirm_by or one.created_at > since or ends >= event.starts_at:
+            continue
+        if asked == MOST_AT_ONCE or not may_go_on():
+            break
+        with suppress(StaleError):  # confirmed, changed or withdrawn at this moment
+            save(
+                table, one, {"confirm_by": utc(ends)}, now=now, extra=[send("confirm-place", event.id, one.id, now=now)]
+            )
+            asked += 1
+    return asked
+
+
+def _release_due(
+    table: Table, event: Event, holders: Iterable[Registration], now: datetime, may_go_on: Callable[[], bool]
+) -> int:
+    """Release as many places as people wait for, of the holders who did not confirm in time."""
+    released = 0
+    for one in holders:
+        if not one.confirm_by or moment(one.confirm_by) > now:
+            continue
+        state = read_state(table, event.id)
+        if state.waiting <= event.capacity - state.confirmed or released == MOST_AT_ONCE or not may_go_on():
+            break  # each person who waits has a free place already, or will have in the next minute
+        with suppress(StaleError):
+            # The counters as they were read: two processes at once must not release two places for one person.
+            release(table, one, now=now, counters={"confirmed": state.confirmed, "waiting": state.waiting})
+            released += 1
+    return released

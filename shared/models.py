@@ -208,13 +208,16 @@ class RegistrationRules(Model):
     """When people may register and how many may come; no capacity means every seat of the busiest round.
 
     `per_source_hour` is how many forms one network address may send in an hour: a school or an office sits behind
-    one address. Left out, the stage's own number counts.
+    one address. Left out, the stage's own number counts. In a nearly full event, the holder of a place that is older
+    than `confirm_after_hours` and whose address nobody confirmed is asked to confirm within `confirm_within_hours`.
     """
 
     opens: LocalMoment
     closes: LocalMoment
     capacity: Annotated[int, Field(ge=1, le=1_000_000, strict=True)] | None = None
     per_source_hour: Annotated[int, Field(ge=1, le=1_000_000, strict=True)] | None = None
+    confirm_after_hours: Annotated[int, Field(ge=1, le=720, strict=True)] = 24
+    confirm_within_hours: Annotated[int, Field(ge=1, le=720, strict=True)] = 24
     organisation: Literal["optional", "not_asked"] = "optional"
 
 
@@ -512,7 +515,8 @@ class Registration(Model):
     `new_email` is an address that its holder asked to move to and has not confirmed; `previous_email` is the address
     before the last move that its holder made, which may undo the move. `confirmed_at` is the moment that showed the
     address to be the attendee's own (see `shared.confirmation`), None while nothing has; rows that were stored before
-    it was kept are without it and count as confirmed. `attended` holds the theme of each
+    it was kept are without it and count as confirmed. `confirm_by` is until when its holder was asked to confirm it, ""
+    if never; `released` says that the place was given to others because nobody did. `attended` holds the theme of each
     round in which a helper saw the person present.
     """
 
@@ -539,6 +543,8 @@ class Registration(Model):
     previous_email: str = ""
     checked_in_at: str = ""
     confirmed_at: str | None = ""
+    confirm_by: str = ""
+    released: bool = False
     attended: dict[str, str] = {}
     created_at: str
     updated_at: str
@@ -550,6 +556,12 @@ class Registration(Model):
         return self.confirmed_at is None
 
     @property
+    def awaits_confirmation(self) -> bool:
+        """Whether this is a place or a turn on the waiting list whose address nobody confirmed."""
+        states = (RegistrationState.CONFIRMED, RegistrationState.OFFERED, RegistrationState.WAITING)
+        return self.unconfirmed and self.state in states
+
+    @property
     def takes_part(self) -> bool:
         """Whether the allocator places this person: every confirmed place, unless its mail only ever came back."""
         return self.state is RegistrationState.CONFIRMED and not (self.bounced and self.unconfirmed)
@@ -558,7 +570,7 @@ class Registration(Model):
 MailKind = Literal[
     "confirmation", "already-registered", "waiting-list", "place-offered", "programme", "programme-changed",
     "reminder", "withdrawn", "erased", "sign-in", "address-check", "address-changed",
-    "allocation-failed", "draft-ready", "day-cancelled", "feedback", "message",
+    "confirm-place", "place-released", "allocation-failed", "draft-ready", "day-cancelled", "feedback", "message",
 ]  # fmt: skip
 
 FailureKind = Literal["", "none-exists", "not-in-time", "bad-data", "fault", "stopped"]
@@ -744,8 +756,9 @@ class EventState(Model):
 
     `seed` is what lots are made of; its digest is public from the opening on, and `replaced_seeds` are the digests that
     were public before, with the moment (`at`) at which each was replaced. `counted` is what attendees are shown of the
-    counters, as of the last full hour (see `waiting_list.count_hourly`). `placed` counts the people who were given
-    seats at the door, outside a run; each such write expects the number that it read.
+    counters, as of the last full hour (see `waiting_list.count_hourly`); `unconfirmed_at` is the hour in which
+    unconfirmed places were last looked through. `placed` counts the people who were given seats at the door, outside a
+    run; each such write expects the number that it read.
     """
 
     event: str
@@ -761,6 +774,7 @@ class EventState(Model):
     mail_held: bool = False
     retired: bool = False
     counted: dict[str, str] = {}
+    unconfirmed_at: str = ""
     replaced_seeds: list[dict[str, str]] = []
 
 

@@ -70,6 +70,8 @@ OWN_MAILS: tuple[MailKind, ...] = (
     "message",
     "withdrawn",
     "address-changed",
+    "confirm-place",
+    "place-released",
 )
 """Kinds of mail whose ids begin with the kind and the registration."""
 
@@ -278,7 +280,7 @@ def save(
     """
     after = changed(before, changes, now)
     try:
-        table.write(put(registration_item(after), expect={"revision": before.revision}), *extra)
+        table.write(put(registration_item(after), expect=as_read(before)), *extra)
     except ConditionFailedError:
         raise StaleError(CHANGED_MEANWHILE) from None
     return after
@@ -300,7 +302,7 @@ def change_address(
     after = changed(before, {"previous_email": "", **changes, **fresh}, now)
     occasion = str(after.link_version)
     writes = [
-        put(registration_item(after), expect={"revision": before.revision}, name="registration"),
+        put(registration_item(after), expect=as_read(before), name="registration"),
         send("confirmation", after.event, after.id, now=now, occasion=occasion),
         put(_address_item(after), expect={"pk": Absent()}),
     ]
@@ -338,7 +340,8 @@ def withdraw(
     now: datetime,
     extra: Sequence[Write] = (),
     mail: MailKind | None = "withdrawn",
-    bounced: bool = False,
+    note: Mapping[str, Any] | None = None,
+    counters: Mapping[str, int] | None = None,
 ) -> Registration:
     """Give a registration back: its place is free at once and its address may register anew.
 
@@ -348,8 +351,10 @@ def withdraw(
     ----------
     mail
         The mail that tells the person, if any.
-    bounced
-        Whether to note in the same write that mail to the person comes back.
+    note
+        Further fields to change in the same write.
+    counters
+        What the counters of the event must be; with others StaleError is raised.
     """
     if before.state is RegistrationState.WITHDRAWN:
         return before
@@ -361,12 +366,12 @@ def withdraw(
             "offer_expires_at": "",
             "checked_in_at": "",
             "attended": {},
-            "bounced": before.bounced or bounced,
+            **(note or {}),
         },
         now=now,
         extra=[
             *_free_address(before),
-            *_give_back(before),
+            *_give_back(before, counters),
             *([send(mail, before.event, before.id, now=now)] if mail and before.email else []),
             *extra,
         ],
@@ -437,6 +442,11 @@ def _delete_mails(table: Table, before: Registration) -> None:
 def still_holds_a_place(event: str, registration: str) -> Write:
     """The check that a person is confirmed, for a transaction that depends on it."""
     return check(event_pk(event), registration_sk(registration), {"state": RegistrationState.CONFIRMED.value})
+
+
+def as_read(before: Registration) -> dict[str, Any]:
+    """What must still be so of a registration for a change of it; a confirmation leaves the revision as it was."""
+    return {"revision": before.revision, **({"confirmed_at": None} if before.unconfirmed else {})}
 
 
 def changed(before: Registration, changes: Mapping[str, Any], now: datetime) -> Registration:

@@ -10,7 +10,7 @@ from shared.errors import CANCELLED, ConflictError
 from shared.i18n import N_
 from shared.mails import send
 from shared.models import Event, EventState, Registration, RegistrationState, utc
-from shared.registrations import changed, registration_item, registrations_of, save
+from shared.registrations import as_read, changed, registration_item, registrations_of, save
 from shared.state import read_state
 from shared.table import STATE_SK, Below, ConditionFailedError, Present, Table, event_pk, put, update
 from shared.tasks import place_late
@@ -46,7 +46,7 @@ def offer_places(table: Table, event: Event, *, now: datetime) -> int:
         )
         try:
             table.write(
-                put(registration_item(after), expect={"revision": one.revision}),
+                put(registration_item(after), expect=as_read(one)),
                 update(
                     event_pk(event.id),
                     STATE_SK,

@@ -18,7 +18,7 @@ from pydantic import BaseModel, Field, ValidationError
 from shared import settings
 from shared.errors import StaleError
 from shared.mails import UNSETTLED, give_up, mark_bounced, mark_sent, read_mail, tagged_mail
-from shared.models import Mail, MailState, RegistrationState
+from shared.models import Mail, MailState
 from shared.observability import logger, metrics
 from shared.registrations import mark_bounced as mark_person_bounced
 from shared.registrations import read_registration, withdraw
@@ -137,8 +137,8 @@ def _bounce(mail: Mail, event: SesEvent) -> None:
         if person is None or address_key(person.email) not in map(address_key, event.mail.destination):
             return
         try:
-            if kind.type == "Permanent" and person.unconfirmed and person.state is not RegistrationState.WITHDRAWN:
-                withdraw(table, person, now=clock(), mail=None, bounced=True)
+            if kind.type == "Permanent" and person.awaits_confirmation:
+                withdraw(table, person, now=clock(), mail=None, note={"bounced": True})
                 metrics.add_metric("PlacesFreedByBounces", MetricUnit.Count, 1)
             else:
                 mark_person_bounced(table, person, now=clock())

@@ -60,6 +60,7 @@ PAGES: dict[str, Page] = {
             **{"registration.organisation": "word", "labels.organisation": "text"},
             **{"labels.partner_type": "text", "labels.partners": "text"},
             **{"mail_texts.confirmation": "text", "mail_texts.programme": "text", "mail_texts.reminder": "text"},
+            **{"registration.confirm_after_hours": "number", "registration.confirm_within_hours": "number"},
             **{"registration.per_source_hour": "number", "reminder_days": "numbers", "retention_days": "number"},
             **{"feedback.url": "word", "feedback.send": "moment"},
         },

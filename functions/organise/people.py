@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import Annotated, Any, Literal, TypeVar
@@ -14,10 +15,11 @@ from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 from functions.organise.seats import as_walk_in, seat_again, seat_walk_in
 from functions.organise.words import STATES
 from shared.acts import Act
+from shared.confirmation import MOST_AT_ONCE, release, unconfirmed
 from shared.errors import ConflictError, InvalidError, NotFoundError, StaleError
 from shared.events import audit
 from shared.http import Fields, invalid
-from shared.i18n import told
+from shared.i18n import told, told_many
 from shared.mails import send
 from shared.models import Event, MailKind, Model, Programme, Registration, RegistrationState, checked_address, utc
 from shared.reasons import in_words
@@ -356,6 +358,37 @@ def change_person(
         )
     act.counted()
     return moved
+
+
+def release_unconfirmed(table: Table, event: Event, expected: str | int, *, actor: str, now: datetime) -> int:
+    """Withdraw everybody whose address nobody confirmed, and tell them; how many, at most `MOST_AT_ONCE`.
+
+    Each person is one transaction with its audit line; a second press goes on with those who are left.
+
+    Parameters
+    ----------
+    expected
+        The number that the organiser confirmed.
+
+    Raises ConflictError when another number is unconfirmed by now.
+    """
+    found = unconfirmed(registrations_of(table, event.id))
+    if str(expected) != str(len(found)):
+        raise ConflictError(
+            told_many(
+                "%(num)s registration is unconfirmed by now. Look at the number once more.",
+                "%(num)s registrations are unconfirmed by now. Look at the number once more.",
+                len(found),
+            )
+        )
+    released = 0
+    for person in found[:MOST_AT_ONCE]:
+        line = audit(event.id, actor, Act.RELEASE_UNCONFIRMED, now=now, about=person.id)
+        with suppress(StaleError):  # confirmed or changed at this moment
+            release(table, person, now=now, extra=[line])
+            Act.RELEASE_UNCONFIRMED.counted()
+            released += 1
+    return released
 
 
 def erase_person(table: Table, event: Event, person: Registration, *, sure: bool, actor: str, now: datetime) -> None:

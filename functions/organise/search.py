@@ -23,6 +23,7 @@ TABS = {
     "waiting": told("Waiting"),
     "withdrawn": told_as("tab", "Withdrawn"),
     "bounced": told("Mail came back"),
+    "unconfirmed": told("Not confirmed"),
     "checked-in": told_as("tab", "Checked in"),
     "no-show": told("Did not come"),
 }
@@ -113,6 +114,8 @@ def in_tab(person: Registration, tab: str) -> bool:
             return person.bounced and (person.unconfirmed or person.state is not RegistrationState.WITHDRAWN)
         case "no-show":
             return person.state is RegistrationState.NO_SHOW
+        case "unconfirmed":
+            return person.awaits_confirmation
         case "checked-in":
             return bool(person.checked_in_at)
     return True

@@ -59,6 +59,11 @@ NOTICES: dict[str, Told] = {
     "added": told("This person was added. Their confirmation is on its way."),
     "saved": told("The changes are saved."),
     "withdrawn": told("This person has been withdrawn."),
+    "released": told_many(
+        "%(num)s person released and told. The place is offered to a person who waits, within a minute.",
+        "%(num)s people released and told. Their places are offered to people who wait, within a minute.",
+        0,
+    ),
     "erased": told("Everything kept of this person is erased."),
     "sent-again": told("The mail is on its way again."),
     "checked-in": told("This person is checked in."),

@@ -240,7 +240,7 @@ def find_own_acting(token: str) -> tuple[Event, Registration]:
     A GET confirms nothing, for mail scanners follow links.
     """
     event, registration = find_own(token)
-    if registration.unconfirmed and registration.state is not RegistrationState.WITHDRAWN:
+    if registration.awaits_confirmation:
         web.count("AddressConfirmed")
         registration = confirm(web.table, registration, now=web.clock())
     return event, registration
@@ -319,6 +319,7 @@ def own_page(
         reason=in_words(programme.reason, event, language) if programme else "",
         among_first=band,
         offer_ends=views.offer_ends(event, registration),
+        confirm_by=views.confirm_by(event, registration),
         offer_hours=views.OFFER_HOURS,
         may_change=views.may_change(event, registration, now),
         may_withdraw=registration.state is not RegistrationState.WITHDRAWN

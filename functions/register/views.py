@@ -123,6 +123,8 @@ def own_registration(
     if registration.new_email:
         facts["new_email"] = registration.new_email
     facts["address_confirmed"] = not registration.unconfirmed
+    if registration.unconfirmed and registration.confirm_by:
+        facts["confirm_by"] = registration.confirm_by
     facts["changes_until"] = event.closes_at.isoformat()
     if event.cancelled:
         facts["cancelled"] = True
@@ -158,6 +160,11 @@ def workshops(event: Event, programme: Programme) -> list[dict[str, str]]:
 def offer_ends(event: Event, registration: Registration) -> datetime | None:
     """Until when an offered place waits, in the event's zone."""
     return moment(registration.offer_expires_at).astimezone(event.zone) if registration.offer_expires_at else None
+
+
+def confirm_by(event: Event, registration: Registration) -> datetime | None:
+    """Until when the address is to be confirmed, in the event's zone; None when its holder was not asked."""
+    return moment(registration.confirm_by).astimezone(event.zone) if registration.confirm_by else None
 
 
 OFFER_HOURS = int(OFFER.total_seconds() // 3600)

@@ -20,6 +20,7 @@ from botocore.config import Config
 from functions.upkeep.retention import forget_everybody, forget_sensitive_answers
 from shared import settings
 from shared.cancellation import reached, still_reached
+from shared.confirmation import ask_and_release
 from shared.errors import StaleError, UnreadableEventError
 from shared.events import as_event, read_event
 from shared.mails import as_mail, busy_since, mails_due, mails_of, nudge, put_back, send
@@ -50,7 +51,8 @@ table = Table(
 )
 
 COUNTING_MINUTES = 5
-"""Minutes of each hour in which the counters that attendees see are brought up to date, if they are not yet."""
+"""Minutes of each hour in which the counters that attendees see are brought up to date, if they are not yet, and in
+which unconfirmed places are looked through."""
 
 
 @logger.inject_lambda_context
@@ -70,7 +72,7 @@ def look_after(now: datetime, may_go_on: Callable[[], bool]) -> dict[str, int]:
     steps: dict[str, Callable[[], int]] = {
         "mails": lambda: look_after_mails(now, may_go_on),
         "offers that ran out": lambda: take_back_offers(now),
-        "free places": lambda: offer_free_places(now),
+        "free places": lambda: offer_free_places(now, may_go_on),
         "tasks": lambda: work_through(now, may_go_on),
         "allocations": lambda: watch_allocations(now),
     }
@@ -175,16 +177,18 @@ def take_back_offers(now: datetime) -> int:
     return taken_back
 
 
-def offer_free_places(now: datetime) -> int:
+def offer_free_places(now: datetime, may_go_on: Callable[[], bool] = lambda: True) -> int:
     """Offer every free place to the person who has waited longest; how many. Counts the events that cannot be read.
+
+    Once an hour, places of addresses that nobody confirmed are asked for first, if others may want them.
 
     Such an event fails this step at its end, after the others were served: the alarm UpkeepErrors rings until it is put
     again.
     """
-    offered, unreadable = 0, 0
+    offered, unreadable, asked, released = 0, 0, 0, 0
 
     def offer(item: Item) -> None:
-        nonlocal offered, unreadable
+        nonlocal offered, unreadable, asked, released
         if item.get("retired"):
             return
         try:
@@ -193,6 +197,9 @@ def offer_free_places(now: datetime) -> int:
             unreadable += 1
             raise
         if now < event.starts_at:
+            if now.minute < COUNTING_MINUTES:
+                done = ask_and_release(table, event, now=now, may_go_on=may_go_on)
+                asked, released = asked + done[0], released + done[1]
             offered += offer_places(table, event, now=now)
             if now.minute < COUNTING_MINUTES:
                 count_hourly(table, event, now=now)
@@ -201,6 +208,8 @@ def offer_free_places(now: datetime) -> int:
         _each("event", table.query(EVENTS_PK), offer)
     finally:
         metrics.add_metric("PlacesOffered", MetricUnit.Count, offered)
+        _gauge("ConfirmationsAsked", asked)
+        _gauge("UnconfirmedPlacesReleased", released)
         _gauge("EventsUnreadable", unreadable)
     return offered
 

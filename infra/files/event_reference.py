@@ -115,6 +115,14 @@ KEYS: dict[str, tuple[str, str]] = {
         "when people register together. Left out, the number of the deployment counts, 300 unless it was changed.",
         "600",
     ),
+    "registration.confirm_after_hours": (
+        "Age in hours from which an unconfirmed place is asked for, once nine of ten places are taken or people wait.",
+        "24",
+    ),
+    "registration.confirm_within_hours": (
+        "Hours that such a person has to confirm. Then the place goes to a person who waits, if there is one.",
+        "48",
+    ),
     "ranking": ("How many themes people rank. Left out, it is all that are open to them.", ""),
     "ranking.least": ("The fewest. Left out, it is as many as `most`.", "1"),
     "ranking.most": ("The most; themes that are not chosen count as equal, behind those that are.", "3"),

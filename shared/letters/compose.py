@@ -72,6 +72,8 @@ SUBJECTS: Mapping[str, str] = {
     "already-registered": N_("Your registration: {title}"),
     "waiting-list": N_("You are on the waiting list: {title}"),
     "place-offered": N_("A place is free for you: {title}"),
+    "confirm-place": N_("Please confirm your place: {title}"),
+    "place-released": N_("Your registration was released: {title}"),
     "programme": N_("Your programme: {title}"),
     "programme-changed": N_("Your programme has changed: {title}"),
     "reminder": N_("{day}: {title}"),
@@ -89,7 +91,7 @@ SUBJECTS: Mapping[str, str] = {
 
 PROGRAMMES: tuple[MailKind, ...] = ("programme", "programme-changed")
 
-WITH_CALENDAR = ("confirmation", "withdrawn", "reminder", "day-cancelled", *PROGRAMMES)
+WITH_CALENDAR = ("confirmation", "withdrawn", "place-released", "reminder", "day-cancelled", *PROGRAMMES)
 """Mails that carry the calendar entry, so that it follows what they say."""
 
 BY_NAME = ("place-offered", "reminder", "day-cancelled", "feedback", *PROGRAMMES)
@@ -102,6 +104,7 @@ POINTLESS_ONCE_CANCELLED = (
     "confirmation",
     "waiting-list",
     "place-offered",
+    "confirm-place",
     "reminder",
     "feedback",
     *PROGRAMMES,
@@ -170,7 +173,7 @@ def _refuse_if_pointless(event: Event, mail: Mail, person: Registration | None, 
         return
     if person is None:
         raise NothingToTellError("the registration is gone")
-    if mail.kind == "withdrawn":
+    if mail.kind in ("withdrawn", "place-released"):
         return
     if mail.kind == "message" and person.bounced:
         raise NothingToTellError("mail to this address came back")
@@ -181,10 +184,12 @@ def _refuse_if_pointless(event: Event, mail: Mail, person: Registration | None, 
     needed = {
         "waiting-list": RegistrationState.WAITING,
         "place-offered": RegistrationState.OFFERED,
-        **dict.fromkeys((*PROGRAMMES, "reminder", "feedback"), RegistrationState.CONFIRMED),
+        **dict.fromkeys((*PROGRAMMES, "reminder", "feedback", "confirm-place"), RegistrationState.CONFIRMED),
     }.get(mail.kind)
     if needed and person.state is not needed:
         raise NothingToTellError(f"the registration is {person.state.value}")
+    if mail.kind == "confirm-place" and not person.unconfirmed:
+        raise NothingToTellError("the address is confirmed")
     if mail.kind in (*PROGRAMMES, "reminder", "day-cancelled") and now >= event.ends_at:
         raise NothingToTellError("the day is over")
     if mail.kind == "feedback" and event.feedback is None:
@@ -237,6 +242,8 @@ def _facts(
     facts["ranking"] = [theme.title for choice in person.choices for theme in event.themes if theme.id == choice]
     if facts["kind"] in BY_NAME:
         facts["name"] = person.name if _is_a_name(person.name) else ""
+    if person.confirm_by:
+        facts["confirm_by"] = moment(person.confirm_by).astimezone(event.zone)
     if person.offer_expires_at:
         facts["offer_expires_at"] = moment(person.offer_expires_at).astimezone(event.zone)
     facts |= _programme_facts(table, event, mail, person)

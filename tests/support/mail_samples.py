@@ -14,7 +14,7 @@ from shared.events import put_event
 from shared.letters.compose import compose
 from shared.mails import mails_of, send
 from shared.models import Event, Feedback, MailKind, MailState, Run, RunState, utc
-from shared.registrations import erase, find_by_address, read_registration, register, remind, withdraw
+from shared.registrations import erase, find_by_address, read_registration, register, remind, save, withdraw
 from shared.table import STATE_SK, Table, event_pk, mails_pk, programme_sk, programmes_pk, put, run_sk, update
 from shared.tokens import Keys
 from shared.waiting_list import accept_offer, offer_places
@@ -155,6 +155,13 @@ def every_kind(table: Table, keys: Keys, event: Event, language: str) -> dict[st
     mails["confirmation"] = post.write(f"confirmation#{person.id}#offer-1")
     mails["already-registered"] = post.write(f"already-registered#{person.id}#{NOW:%Y%m%d%H}")
 
+    accepted = read_registration(table, event.id, person.id)
+    assert accepted is not None
+    asked = {"confirmed_at": None, "confirm_by": utc(NOW + timedelta(days=1))}
+    accepted = save(table, accepted, asked, now=NOW)
+    mails["confirm-place"] = post.tell("confirm-place", person.id)
+    save(table, accepted, {"confirmed_at": utc(NOW)}, now=NOW)
+
     post.now = event.allocates_at + timedelta(hours=1)
     post.publish(2, {person.id: FIRST})
     mails["programme"] = post.tell("programme", person.id, run=2)
@@ -185,6 +192,7 @@ def every_kind(table: Table, keys: Keys, event: Event, language: str) -> dict[st
     mails["address-changed"] = post.write(f"address-changed#{person.id}#2")
     gone = withdraw(table, moved, now=NOW)
     mails["withdrawn"] = post.write(f"withdrawn#{person.id}")
+    mails["place-released"] = post.tell("place-released", person.id)
     erase(table, gone, now=NOW)
     mails["erased"] = post.write(f"erased#{person.id}")
     mails["sign-in"] = post.sign_in(language)

@@ -8,6 +8,7 @@ from functions.organise import audit_list, door, imports, outbox, people, search
 from functions.organise.sessions import Role
 from functions.organise.uploads import read_people_upload
 from functions.organise.web import Answer, Visit, created, make_router, query, request, sent_form, ticked, visit
+from shared.confirmation import unconfirmed
 from shared.errors import ParcoursError
 from shared.http import Fields, as_json, read_fields, shown_again, wants_json
 from shared.mails import mails_of
@@ -24,11 +25,18 @@ def list_people(event_id: str) -> Answer:
     here = visit(event_id)
     size = search.PROGRAM_PAGE_SIZE if wants_json(request()) else web.PAGE_SIZE
     wanted = search.read_search(query(), size=size)
-    found = search.find(list(registrations_of(here.table, here.event.id)), wanted)
+    everybody = list(registrations_of(here.table, here.event.id))
+    found = search.find(everybody, wanted)
     link = {"q": wanted.words, "type": wanted.partner_type}
     links = {tab: urlencode({**link, "state": tab}) for tab in search.TABS}
     return here.reply(
-        lambda: _found_shown(here, found), "people.html", here="people", found=found, wanted=wanted, links=links
+        lambda: _found_shown(here, found),
+        "people.html",
+        here="people",
+        found=found,
+        wanted=wanted,
+        links=links,
+        unconfirmed=len(unconfirmed(everybody)),
     )
 
 
@@ -98,6 +106,14 @@ def import_people(event_id: str) -> Answer:
                 finished["expected"] = found.fingerprint
     shown = finished or imports.as_shown(found)
     return here.reply(shown, "import.html", text=text, found=found, finished=finished, **asked)
+
+
+@router.post("/organise/<event_id>/people/release")
+def release_unconfirmed(event_id: str) -> Answer:
+    """Release everybody whose address nobody confirmed, if their number is the one that was agreed to."""
+    here = visit(event_id)
+    released = people.release_unconfirmed(here.table, here.event, read_fields(request()).get("expected", ""), **here.by)
+    return here.done("people", "released", number=released)
 
 
 @router.get("/organise/<event_id>/people/<person_id>")

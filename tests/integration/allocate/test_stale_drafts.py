@@ -66,6 +66,8 @@ NOT_ASKED = {
     "registration.capacity": {"registration": {**REGISTRATION, "capacity": 35}},
     "allocation.at": {"allocation": {**ALLOCATION, "at": "2026-04-01 13:00"}},
     "registration.per_source_hour": {"registration": {**REGISTRATION, "per_source_hour": 20}},
+    "registration.confirm_after_hours": {"registration": {**REGISTRATION, "confirm_after_hours": 12}},
+    "registration.confirm_within_hours": {"registration": {**REGISTRATION, "confirm_within_hours": 48}},
     "allocation.most_gap": {"allocation": {**ALLOCATION, "most_gap": 0.2}},
     "allocation.publish": {"allocation": {**ALLOCATION, "publish": "after_review"}},
     "organiser_emails": {"organiser_emails": ["organiser@example.org", "second@example.org"]},

@@ -39,6 +39,7 @@ WITH_ENTRY = {
     "programme-changed",
     "reminder",
     "withdrawn",
+    "place-released",
     "day-cancelled",
 }
 LONGEST_LINE = 78
@@ -139,7 +140,7 @@ def test_a_mail_is_plain_ascii_in_short_lines_and_says_it_twice(event: Event, ta
 def test_every_mail_has_one_recipient_and_the_heads_that_keep_machines_quiet(mails: Mails) -> None:
     for name, mail in mails.items():
         to = {"sign-in": "organiser@example.org", "withdrawn": "moved@example.org", "erased": "moved@example.org"}
-        to["address-check"] = "moved@example.org"
+        to |= dict.fromkeys(("address-check", "place-released"), "moved@example.org")
         to |= dict.fromkeys(TO_ORGANISERS, "organiser@example.org")
         assert mail["To"] == to.get(name.split(",")[0], "person1@example.org"), name
         assert (mail["Cc"], mail["Bcc"]) == (None, None)
@@ -191,7 +192,7 @@ def test_the_link_in_a_mail_follows_the_person_to_a_new_address(mails: Mails) ->
     told_nothing = {"address-check", "address-changed", "erased", "sign-in", "feedback", *TO_ORGANISERS}
 
     assert {name.split(",")[0] for name, links in own.items() if not links} == told_nothing
-    before = set().union(*(links for name, links in own.items() if name != "withdrawn"))
+    before = set().union(*(links for name, links in own.items() if name not in {"withdrawn", "place-released"}))
     assert len(before) == 1
     assert own["withdrawn"].isdisjoint(before)
 
@@ -223,9 +224,10 @@ def test_one_entry_follows_a_person_through_every_mail(mails: Mails) -> None:
         "programme-changed": 3,
         "reminder": 3,
         "withdrawn": 4,
+        "place-released": 4,
         "day-cancelled": 4,
     }
-    gone = {"withdrawn", "day-cancelled"}
+    gone = {"withdrawn", "place-released", "day-cancelled"}
     assert {name for name, (calendar, _) in entries.items() if calendar["METHOD"] == "CANCEL"} == gone
     assert {str(one["STATUS"]) for name, (_, one) in entries.items() if name not in gone} == {"CONFIRMED"}
     assert {str(entries[name][1]["STATUS"]) for name in gone} == {"CANCELLED"}

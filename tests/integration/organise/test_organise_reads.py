@@ -17,9 +17,10 @@ from shared.acts import Act
 from shared.events import audit_lines, put_event
 from shared.mails import mails_of
 from shared.models import Event
+from shared.registrations import register
 from shared.table import Table, update
 from shared.tokens import Keys
-from tests.support.factories import NOW, make_event
+from tests.support.factories import NOW, make_event, make_registration
 from tests.support.organiser_client import CONTEXT, Client, at, fill, make_crowd, words_of
 
 HOME = "/organise/nature"
@@ -191,6 +192,7 @@ def test_every_act_is_in_the_audit_list(app: ModuleType, table: Table, keys: Key
         ("erase", "POST", f"{person}/erasure", {"sure": True}),
         ("put-event", "POST", f"{HOME}/file", {"text": text.replace("A day on", "One day on")}),
         ("replace-commitment", "POST", f"{HOME}/commitment", {"seed": "another"}),
+        ("release-unconfirmed", "POST", f"{HOME}/people/release", {"expected": 1}),
         (
             "write-to-people",
             "POST",
@@ -203,6 +205,8 @@ def test_every_act_is_in_the_audit_list(app: ModuleType, table: Table, keys: Key
         ("sign-out", "POST", "/organise/sign-out", {}),
     ]
     for act, method, path, body in acts:
+        if act == "release-unconfirmed":
+            register(table, event, make_registration(number=80, confirmed_at=None), now=NOW)
         if act == "send-failed-again":
             failed = next(mails_of(table, "nature", "confirmation"))
             table.write(update("MAIL#nature", failed.id, assign={"state": "failed"}))

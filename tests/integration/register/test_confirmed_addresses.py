@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import ModuleType
 from typing import Any
 
@@ -11,9 +11,13 @@ import pytest
 
 from functions.register import app as register_app
 from functions.register import web as register_web
+from shared import confirmation
 from shared.address_change import carry_out
-from shared.models import Event, Registration, RegistrationState
-from shared.registrations import find_by_address, read_registration, register, save, withdraw
+from shared.confirmation import ask_and_release, confirm
+from shared.errors import StaleError
+from shared.events import put_event, read_event
+from shared.models import Event, Registration, RegistrationState, utc
+from shared.registrations import find_by_address, read_registration, register, registrations_of, save, withdraw
 from shared.runs import programmes_of, read_run
 from shared.state import read_state
 from shared.table import Table
@@ -21,7 +25,7 @@ from shared.tokens import Keys, sign_link
 from shared.waiting_list import offer_places
 from tests.support.attendee_client import Web
 from tests.support.crash_points import Crash, Snapshot
-from tests.support.factories import NOW, make_registration
+from tests.support.factories import NOW, make_event, make_registration
 from tests.support.fake_ses import CONTEXT, Clock, naming, queue_event, rows, ses_event
 from tests.support.forms import read_form
 from tests.support.mail_pipeline import Road
@@ -225,3 +229,166 @@ def test_withdrawing_by_hand_still_tells_the_person(table: Table, event: Event) 
 
     assert "withdrawn#p1" in rows("nature")
     assert not person(table).bounced
+
+
+# --------------------------------------------------------------------------- a nearly full event
+
+PLACES = 4
+LATER = NOW + timedelta(hours=25)
+TOO_LATE = LATER + timedelta(hours=24)
+
+
+@pytest.fixture
+def full(table: Table, keys: Keys, event: Event) -> Iterator[Road]:
+    """Four places, all taken: two unconfirmed, one confirmed, one young; and one person who waits."""
+    rules = {"opens": "2026-03-01 09:00", "closes": "2026-04-01 12:00", "capacity": PLACES}
+    event = make_event(registration=rules)
+    put_event(table, event, actor="test", now=NOW)
+    enter(table, event, 1)
+    enter(table, event, 2)
+    enter(table, event, 3)
+    confirm(table, person(table, "p3"), now=NOW)
+    enter(table, event, 4, created_at=utc(NOW + timedelta(hours=20)))
+    enter(table, event, 5)
+    with Road(table, keys, event.id, Clock(NOW)).open() as road:
+        yield road
+
+
+def upkeep(road: Road, now: datetime) -> None:
+    road.clock.now = now
+    road.upkeep.offer_free_places(now)
+
+
+def states(table: Table) -> dict[str, str]:
+    return {one.id: one.state.value for one in registrations_of(table, "nature")}
+
+
+def test_old_unconfirmed_places_of_a_full_event_are_asked_for_once_and_then_go_to_the_person_who_waits(
+    full: Road, table: Table
+) -> None:
+    """As many as people wait, the oldest first; a person who confirms keeps the place."""
+    before = states(table)
+    upkeep(full, LATER)
+    upkeep(full, LATER + timedelta(hours=1))
+
+    assert {key for key in rows("nature") if key.startswith("confirm-place")} == {
+        "confirm-place#p1",
+        "confirm-place#p2",
+    }
+    assert states(table) == before
+    assert person(table).confirm_by == utc(TOO_LATE)
+    assert full.measured["ConfirmationsAsked"] == 2
+
+    upkeep(full, TOO_LATE)
+    upkeep(full, TOO_LATE + timedelta(hours=1))
+
+    assert states(table) == {**before, "p1": "withdrawn", "p5": "offered"}
+    assert {key for key in rows("nature") if "released" in key} == {"place-released#p1"}
+    assert full.measured["UnconfirmedPlacesReleased"] == 1
+
+
+def test_a_person_who_confirms_in_time_keeps_the_place_and_without_a_person_who_waits_everybody_does(
+    full: Road, table: Table
+) -> None:
+    upkeep(full, LATER)
+    confirm(table, person(table), now=LATER)
+    withdraw(table, person(table, "p5"), now=LATER)
+    kept = states(table)
+
+    upkeep(full, TOO_LATE)
+
+    assert states(table) == kept
+
+
+def test_an_event_with_room_asks_nobody(full: Road, table: Table) -> None:
+    withdraw(table, person(table, "p5"), now=NOW)
+    withdraw(table, person(table, "p4"), now=NOW)
+
+    upkeep(full, LATER)
+
+    assert not person(table).confirm_by
+
+
+def test_upkeep_that_dies_while_it_asks_or_releases_goes_on_where_it_stopped(full: Road, table: Table) -> None:
+    """At any call, before it or after it: each person is asked once, and one place is released for one who waits."""
+    event = read_event(table, "nature")
+    assert event is not None
+    for moment in (LATER, TOO_LATE):
+        fresh = Snapshot()
+        with full.faults.at() as counted:
+            ask_and_release(full.upkeep.table, event, now=moment, may_go_on=lambda: True)
+        done = states(table), set(rows("nature"))
+        assert counted.moments >= 10
+        for fault in range(counted.moments):
+            fresh.restore()
+            with full.faults.at([fault]), pytest.raises(Crash):
+                ask_and_release(full.upkeep.table, event, now=moment, may_go_on=lambda: True)
+            ask_and_release(full.upkeep.table, event, now=moment, may_go_on=lambda: True)
+            assert (states(table), set(rows("nature"))) == done, (moment, fault)
+
+
+def test_two_upkeeps_at_once_release_one_place_for_one_person_who_waits(
+    full: Road, table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second reads its counters before the first one releases, and releases nobody after it."""
+    upkeep(full, LATER)
+    real, meanwhile = confirmation.release, [True]
+
+    def overtaken(*arguments: Any, **named: Any) -> None:
+        if meanwhile:
+            meanwhile.clear()
+            real(table, person(table, "p2"), now=TOO_LATE)
+        real(*arguments, **named)
+
+    monkeypatch.setattr(confirmation, "release", overtaken)
+
+    upkeep(full, TOO_LATE)
+
+    assert sorted(states(table).values()).count("withdrawn") == 1
+
+
+def test_a_change_that_began_before_the_confirmation_does_not_undo_it(full: Road, table: Table) -> None:
+    before = person(table)
+    confirm(table, before, now=NOW)
+
+    with pytest.raises(StaleError):
+        save(table, before, {"organisation": "Another"}, now=NOW)
+    with pytest.raises(StaleError):
+        confirmation.release(table, before, now=NOW)
+
+    assert not person(table).unconfirmed
+
+
+def test_the_own_page_says_until_when_to_confirm_and_later_that_the_place_is_gone(
+    full: Road, table: Table, keys: Keys, web: Web
+) -> None:
+    own = link_of(keys, person(table))
+    upkeep(full, LATER)
+    asked = web.visit(own).text
+    upkeep(full, TOO_LATE)
+    gone = web.visit(own).text
+
+    assert "This day is nearly full. Say before" in asked
+    assert "Your registration was released" in gone
+    assert "This is me" not in gone
+
+
+# --------------------------------------------------------------------------- organisers
+
+
+def test_organisers_see_the_unconfirmed_and_release_them_together_by_their_exact_number(
+    full: Road, table: Table, organiser: Client, browser: Client
+) -> None:
+    page = browser.page("/organise/nature/people?state=unconfirmed").text
+    assert "Release all 4 registrations and write 4 mails" in page
+    refused = organiser.post("/organise/nature/people/release", {"expected": 3})
+    assert (refused.status, "4 registrations are unconfirmed by now" in refused.text) == (409, True)
+
+    form = read_form(page, "/people/release")
+    answer = browser.submit(form.action, form.fields)
+
+    assert "4 people released and told" in browser.page(answer.headers["location"]).text
+    assert states(table) == {"p3": "confirmed", **dict.fromkeys(("p1", "p2", "p4", "p5"), "withdrawn")}
+    assert (read_state(table, "nature").confirmed, read_state(table, "nature").waiting) == (1, 0)
+    audit = organiser.get("/organise/nature/audit").json["lines"]
+    assert sum(line["act"] == "release-unconfirmed" for line in audit) == 4
