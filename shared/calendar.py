@@ -5,21 +5,37 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
-from icalendar import Calendar, vCalAddress, vText
+from icalendar import Calendar, vCalAddress, vDuration, vText
 from icalendar import Event as Entry
 
 from shared.i18n import translations
 from shared.models import Event, Programme, Registration, RegistrationState
 
+REFRESH = timedelta(hours=1)
+"""How often a calendar that subscribes is asked to look for changes."""
+
 
 def calendar_file(
-    event: Event, person: Registration, programme: Programme | None, *, sequence: int, public_url: str, now: datetime
+    event: Event,
+    person: Registration,
+    programme: Programme | None,
+    *,
+    sequence: int,
+    public_url: str,
+    now: datetime,
+    feed: bool = False,
 ) -> bytes:
     """The day of one person: the same UID for ever, a higher `sequence` for every later truth.
 
     The confirmation has sequence 0, a published run its number. People who have withdrawn, and everybody once the
     day is cancelled, gets the entry cancelled. No own
     link stands in it: people pass calendars on.
+
+    Parameters
+    ----------
+    feed
+        Whether a calendar reads it again and again from one address. It is told how often; and a cancelled entry is
+        published as such, as a feed cannot send a cancellation.
     """
     language = event.language_for(person.language)
     event = event.in_language(language)
@@ -28,7 +44,11 @@ def calendar_file(
     calendar = Calendar()
     calendar.add("PRODID", "-//Parcours//EN")
     calendar.add("VERSION", "2.0")
-    calendar.add("METHOD", "CANCEL" if gone else "PUBLISH")
+    calendar.add("METHOD", "CANCEL" if gone and not feed else "PUBLISH")
+    if feed:
+        calendar.add("X-WR-CALNAME", event.title)
+        calendar.add("REFRESH-INTERVAL", REFRESH, parameters={"VALUE": "DURATION"})
+        calendar.add("X-PUBLISHED-TTL", vDuration(REFRESH))
     entry = Entry()
     entry.add("UID", f"{person.id}@{urlsplit(public_url).hostname}")
     entry.add("SEQUENCE", sequence)

@@ -22,6 +22,8 @@ KEY_SECONDS = 300
 LINK_SALT = "parcours.link"
 SIGN_IN_SALT = "parcours.sign-in"
 PREVIEW_SALT = "parcours.preview"
+CALENDAR_SALT = "parcours.calendar"
+"""Of the address that a calendar subscribes to: it shows the day and changes nothing, unlike the own link."""
 LONGEST_TOKEN = 600
 
 SIGN_IN_FOR = timedelta(minutes=15)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -40,7 +41,7 @@ from shared.registrations import (
 from shared.runs import programme_of
 from shared.state import read_state
 from shared.text import address_key
-from shared.tokens import sign_link, verify_link
+from shared.tokens import CALENDAR_SALT, sign, sign_link, verify, verify_link
 from shared.waiting_list import accept_offer, band_of, offer_places
 
 ADDRESS_CHANGES_A_DAY = 5
@@ -202,6 +203,29 @@ def show_calendar(token: str) -> Answer:
     return answer(200, body, "text/calendar; charset=utf-8", private=True, headers=headers)
 
 
+@router.get("/calendars/<token>/day.ics")
+def show_feed(token: str) -> Answer:
+    """One's day as a calendar reads it again and again; the link is shown on the own page, and changes nothing."""
+    from shared.calendar import REFRESH, calendar_file  # 50 ms that only this route needs to pay
+
+    named = verify(web.keys, CALENDAR_SALT, token)
+    event, registration = named_registration(tuple(named) if named and len(named) == 3 else None)
+    state = read_state(web.table, event.id)
+    programme = programme_for(event, registration)
+    sequence = state.published_run + (event.cancelled or registration.state is RegistrationState.WITHDRAWN)
+
+    def made(at: datetime) -> bytes:
+        url = settings.public_url()
+        return calendar_file(event, registration, programme, sequence=sequence, public_url=url, now=at, feed=True)
+
+    same = made(event.starts_at)  # the stamp says when the entry was made: without it the same day is the same bytes
+    tag = f'"{hashlib.sha256(same).hexdigest()[:32]}"'
+    headers = {"Cache-Control": f"private, max-age={int(REFRESH.total_seconds())}", "ETag": tag}
+    if tag in request().headers.get("if-none-match", ""):
+        return answer(304, "", "text/calendar; charset=utf-8", private=False, headers=headers)
+    return answer(200, made(web.clock()), "text/calendar; charset=utf-8", private=False, headers=headers)
+
+
 @router.get("/r/<token>/attendance")
 def show_attendance(token: str) -> Answer:
     """Confirmation that a person was there, to print; only for those who were checked in."""
@@ -226,7 +250,11 @@ def show_attendance(token: str) -> Answer:
 
 def find_own(token: str) -> tuple[Event, Registration]:
     """The event and the registration behind a link. Raises NotFoundError for every link that opens nothing."""
-    named = verify_link(web.keys, token)
+    return named_registration(verify_link(web.keys, token))
+
+
+def named_registration(named: tuple[str, str, int] | None) -> tuple[Event, Registration]:
+    """The event and the registration that a link names. Raises NotFoundError when it is no longer so."""
     event = read_event(web.table, named[0]) if named else None
     registration = read_registration(web.table, named[0], named[1]) if named and event else None
     if named is None or event is None or registration is None or registration.link_version != named[2]:
@@ -307,6 +335,7 @@ def own_page(
         language,
         lot=lot,
         code=_code(event, registration, programme, now),
+        feed=_feed(event, registration),
         status=status,
         token=token,
         event=event,
@@ -336,6 +365,12 @@ def _code(event: Event, registration: Registration, programme: Programme | None,
     if programme is None or registration.state is not RegistrationState.CONFIRMED or now >= event.ends_at:
         return ""
     return check_in_code(settings.public_url(), event.id, registration.id)
+
+
+def _feed(event: Event, registration: Registration) -> str:
+    """The address that a calendar can subscribe to."""
+    token = sign(web.keys, CALENDAR_SALT, [event.id, registration.id, registration.link_version])
+    return f"{settings.public_url()}/calendars/{token}/day.ics"
 
 
 def own_facts(event: Event, registration: Registration) -> dict[str, Any]:

@@ -215,7 +215,7 @@ def test_a_helper_at_the_door_works_from_a_phone_without_a_script(
     site: str, event: Event, table: Table, keys: Keys, open_page: Callable[..., Page]
 ) -> None:
     """Only the day is theirs: no other tab, no address, no way to a person's page."""
-    page = open_page(f"{site}/organise", viewport={"width": 360, "height": 740}, java_script_enabled=False)
+    page = open_page(f"{site}/organise", viewport={"width": 360, "height": 640}, java_script_enabled=False)
     page.get_by_label("Email").fill(HELPER)
     page.get_by_role("button", name="Mail me a link").click()
     page.goto(mailed_sign_in_link(table, keys, site, now=LATER))
@@ -225,6 +225,9 @@ def test_a_helper_at_the_door_works_from_a_phone_without_a_script(
     assert page.locator(".org-tabs a").all_inner_texts() == ["The day"]
     page.get_by_label("Who is at the door?").fill("organisation 7")
     page.get_by_role("button", name="Find").click()
+    first = page.locator(".guests > li").first.get_by_role("button").bounding_box()
+    assert first is not None
+    assert first["y"] + first["height"] <= 640  # with room and workshop above it, before anybody scrolls
     page.get_by_role("button", name="Check in Person 7", exact=True).click()
     expect(page.get_by_role("status")).to_contain_text("Person 7 is checked in")
     assert "@example" not in page.locator("main").inner_text()

@@ -125,6 +125,8 @@ STATES = {
     "the day, as a helper": State(f"{HOME}/door", who=HELPER),
     "not for helpers": State(f"{HOME}/people", who=HELPER, status=403),
     "a door list": State(f"{HOME}/workshops/vision/first"),
+    "attendance": State(f"{HOME}/workshops/vision/first/attendance", who=HELPER),
+    "programmes": State(f"{HOME}/programmes?who=all"),
     "sheets": State(f"{HOME}/sheets"),
     "badges": State(f"{HOME}/badges"),
     "exports": State(f"{HOME}/exports"),

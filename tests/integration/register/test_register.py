@@ -1004,6 +1004,34 @@ def test_a_draft_is_seen_by_nobody(web: Web, table: Table, person: Registration,
     assert "programme" not in web.get(link).json
 
 
+def test_a_calendar_subscribes_to_ones_day_by_an_address_that_changes_nothing(
+    web: Web, table: Table, event: Event, keys: Keys
+) -> None:
+    """One entry whose SEQUENCE is the edition; the same bytes are not sent twice; a token opens one thing only."""
+    person = register(table, event, make_registration(number=1), now=NOW)[0]
+    link = f"/r/{sign_link(keys, 'nature', person.id, 1)}"
+    [address] = set(re.findall(r"https://[^/]+(/calendars/[^\s<]+/day\.ics)", web.visit(link).text))
+
+    first = web.visit(address)
+    again = web.visit(address, headers={"If-None-Match": first.headers["etag"]})
+    publish(table, person, {"first": "governance", "second": "wildlife"})
+    later = web.visit(address, headers={"If-None-Match": first.headers["etag"]})
+    web.post(f"{link}/withdrawal")
+    gone = web.visit(address)
+
+    assert [answer.status for answer in (first, again, later, gone)] == [200, 304, 200, 200]
+    assert first.headers["cache-control"] == "private, max-age=3600"
+    assert "content-disposition" not in first.headers
+    calendars = [Calendar.from_ical(answer.body) for answer in (first, later, gone)]
+    [entries] = zip(*(calendar.walk("VEVENT") for calendar in calendars), strict=True)
+    assert [int(str(one["SEQUENCE"])) for one in entries] == [0, 3, 4]
+    assert [str(one["STATUS"]) for one in entries] == ["CONFIRMED", "CONFIRMED", "CANCELLED"]
+    assert {str(calendar["METHOD"]) for calendar in calendars} == {"PUBLISH"}
+    assert "REFRESH-INTERVAL;VALUE=DURATION:PT1H" in first.text
+    token = address.split("/")[2]
+    assert [web.visit(f"/r/{token}").status, web.visit(f"/calendars/{link[3:]}/day.ics").status] == [404, 404]
+
+
 @pytest.mark.parametrize("date", ["2026-04-16", "2026-03-29", "2026-10-25"])
 def test_the_calendar_file_holds_one_entry_at_the_right_hours(web: Web, table: Table, keys: Keys, date: str) -> None:
     rules = {"opens": "2026-03-01 09:00", "closes": "2026-03-20 12:00"}
