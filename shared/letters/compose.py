@@ -179,6 +179,15 @@ def _refuse_if_pointless(event: Event, mail: Mail, person: Registration | None, 
         raise NothingToTellError("mail to this address came back")
     if mail.kind == "address-check" and person.new_email != mail.to:
         raise NothingToTellError("another address, or none, is asked for by now")
+    _refuse_other_states(mail, person)
+    if mail.kind in (*PROGRAMMES, "reminder", "day-cancelled") and now >= event.ends_at:
+        raise NothingToTellError("the day is over")
+    if mail.kind == "feedback" and event.feedback is None:
+        raise NothingToTellError("nobody is asked about the day any more")
+
+
+def _refuse_other_states(mail: Mail, person: Registration) -> None:
+    """Raise NothingToTellError when a registration is no longer in the state that this mail speaks of."""
     if person.state is RegistrationState.WITHDRAWN:
         raise NothingToTellError("the registration is withdrawn")
     needed = {
@@ -190,10 +199,6 @@ def _refuse_if_pointless(event: Event, mail: Mail, person: Registration | None, 
         raise NothingToTellError(f"the registration is {person.state.value}")
     if mail.kind == "confirm-place" and not person.unconfirmed:
         raise NothingToTellError("the address is confirmed")
-    if mail.kind in (*PROGRAMMES, "reminder", "day-cancelled") and now >= event.ends_at:
-        raise NothingToTellError("the day is over")
-    if mail.kind == "feedback" and event.feedback is None:
-        raise NothingToTellError("nobody is asked about the day any more")
 
 
 # --------------------------------------------------------------------------- what it says

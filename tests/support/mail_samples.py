@@ -157,8 +157,8 @@ def every_kind(table: Table, keys: Keys, event: Event, language: str) -> dict[st
 
     accepted = read_registration(table, event.id, person.id)
     assert accepted is not None
-    asked = {"confirmed_at": None, "confirm_by": utc(NOW + timedelta(days=1))}
-    accepted = save(table, accepted, asked, now=NOW)
+    wanted = {"confirmed_at": None, "confirm_by": utc(NOW + timedelta(days=1))}
+    accepted = save(table, accepted, wanted, now=NOW)
     mails["confirm-place"] = post.tell("confirm-place", person.id)
     save(table, accepted, {"confirmed_at": utc(NOW)}, now=NOW)
 
