@@ -104,6 +104,10 @@ class TooManyRequestsError(ParcoursError):
     code = "too-many-requests"
     status = 429
 
+    def __init__(self, message: str, *, retry_after: int = 0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
 
 class UnreadableEventError(ParcoursError):
     """The stored file of an event does not hold under this version's rules; putting the file again mends it."""

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 import ipaddress
+import math
 from datetime import UTC, datetime, timedelta
 
 from shared.table import LIMIT_PK, Table, limit_sk
 from shared.text import address_key
+from shared.tokens import Keys, keyed_digest
 
+MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 
 MAILS_A_MAILBOX_HOUR = 10
 """Mails that forms may cause to one mailbox in an hour, over all events and all spellings of its address."""
+
+COSTLY_READS_A_MINUTE = 300
+"""Reads of many rows that one network address may ask for in a minute. A school of a thousand that opens the same page
+within a few minutes stays below."""
 
 IGNORES_DOTS = frozenset({"gmail.com", "googlemail.com"})
 """Providers that deliver `a.b@` and `ab@` to the same mailbox, by their own documentation."""
@@ -31,25 +37,36 @@ def mailbox_of(address: str) -> str:
     return f"{local}@{host}"
 
 
-def may_mail(table: Table, address: str, *, now: datetime) -> bool:
+def may_mail(table: Table, keys: Keys, address: str, *, now: datetime) -> bool:
     """Count a mail that a form causes against its mailbox, and say whether it may still be sent.
 
     Past the cap the form is answered as always and the mail is withheld: a refusal would tell how often others
     entered this address.
     """
-    return within_cap(table, "mailbox", mailbox_of(address), MAILS_A_MAILBOX_HOUR, now=now)
+    return within_cap(table, keys, "mailbox", mailbox_of(address), MAILS_A_MAILBOX_HOUR, now=now)
 
 
-def within_cap(table: Table, what: str, who: str, most: int, *, now: datetime, span: timedelta = HOUR) -> bool:
+def within_cap(
+    table: Table, keys: Keys, what: str, who: str, most: int, *, now: datetime, span: timedelta = HOUR
+) -> bool:
     """Count once more and say whether it is still allowed in this span of time.
 
     Spans follow each other without overlap: with `span` an hour, the count begins anew at each full hour (UTC). The
-    subject is kept as a digest, which expires soon after.
+    subject is kept as a keyed digest, which expires soon after.
     """
-    start = datetime.fromtimestamp(now.timestamp() // span.total_seconds() * span.total_seconds(), UTC)
-    digest = hashlib.sha256(f"{who} {start:%Y%m%d%H%M}".encode()).hexdigest()[:32]
+    start = _start_of(span, now)
+    digest = keyed_digest(keys, f"{who} {start:%Y%m%d%H%M}")[:32]
     ends = int((start + span + HOUR).timestamp())
     return table.count(LIMIT_PK, limit_sk(what, digest, start), expires=ends) <= most
+
+
+def seconds_left(now: datetime, span: timedelta) -> int:
+    """Seconds until the next span begins and a cap counts anew, for the header Retry-After."""
+    return math.ceil((_start_of(span, now) + span - now).total_seconds())
+
+
+def _start_of(span: timedelta, now: datetime) -> datetime:
+    return datetime.fromtimestamp(now.timestamp() // span.total_seconds() * span.total_seconds(), UTC)
 
 
 def network_of(source: str) -> str:

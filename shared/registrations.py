@@ -75,6 +75,9 @@ OWN_MAILS: tuple[MailKind, ...] = (
 )
 """Kinds of mail whose ids begin with the kind and the registration."""
 
+SELDOM = frozenset({"attended", "confirm_by", "released"})
+"""Fields that few registrations have: left out while they are empty, since each kilobyte of a row costs a unit."""
+
 HOLDS_A_PLACE = (RegistrationState.CONFIRMED, RegistrationState.OFFERED)
 
 
@@ -259,10 +262,13 @@ def remind(
         return
 
 
-def send_own_link(table: Table, event: str, email: str, *, now: datetime, tell: bool = True) -> None:
-    """Mail the holder of an address the own link; for an unknown address the same calls end in no mail."""
+def send_own_link(table: Table, event: str, email: str, digest: str, *, now: datetime, tell: bool = True) -> None:
+    """Mail the holder of an address the own link; for an unknown address the same calls end in no mail.
+
+    `digest` is the keyed digest of the address under which the wish is noted, once an hour.
+    """
     found = table.get(event_pk(event), address_sk(email))
-    asked = {"pk": LIMIT_PK, "sk": own_link_limit_sk(event, email, now), "type": "limit"}
+    asked = {"pk": LIMIT_PK, "sk": own_link_limit_sk(event, digest, now), "type": "limit"}
     once = put({**asked, "expires": int((now + timedelta(hours=2)).timestamp())}, expect={"pk": Absent()})
     if found:
         remind(table, event, found["registration"], "link", now=now, extra=[once], tell=tell)
@@ -458,7 +464,8 @@ def changed(before: Registration, changes: Mapping[str, Any], now: datetime) -> 
 def registration_item(registration: Registration) -> dict[str, Any]:
     """The stored form of a registration; one that is offered a place stands in the index `due`."""
     keys = {"pk": event_pk(registration.event), "sk": registration_sk(registration.id)}
-    item = {**keys, "type": "registration", **registration.model_dump(mode="json")}
+    fields = registration.model_dump(mode="json")
+    item = {**keys, "type": "registration", **{key: fields[key] for key in fields if fields[key] or key not in SELDOM}}
     if registration.state is RegistrationState.OFFERED:
         item |= {"due": OFFER_DUE, "due_at": registration.offer_expires_at}
     return item

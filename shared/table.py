@@ -178,9 +178,9 @@ def limit_sk(what: str, digest: str, at: datetime) -> str:
     return f"{what}#{digest}#{at:%Y%m%d%H}"
 
 
-def own_link_limit_sk(event: str, email: str, at: datetime) -> str:
-    """Sort key of the row that says an address asked for its own link in this hour."""
-    return limit_sk(f"link#{event}", address_digest(email), at)
+def own_link_limit_sk(event: str, digest: str, at: datetime) -> str:
+    """Sort key of the row that says an address asked for its own link in this hour; `digest` is a keyed one."""
+    return limit_sk(f"link#{event}", digest, at)
 
 
 def nobody_sk(nonce: str) -> str:

@@ -78,6 +78,11 @@ def verify(keys: Keys, salt: str, token: str) -> list[Any] | None:
     return None
 
 
+def keyed_digest(keys: Keys, text: str) -> str:
+    """HMAC-SHA256 of a text in hexadecimal, of which only a holder of the current key can confirm a guess."""
+    return hmac.new(keys.current().encode(), f"parcours.digest\n{text}".encode(), hashlib.sha256).hexdigest()
+
+
 def sign_link(keys: Keys, event: str, registration: str, version: int) -> str:
     """The token of a registration's own link."""
     return sign(keys, LINK_SALT, [event, registration, version])

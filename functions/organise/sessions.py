@@ -20,7 +20,7 @@ from shared.errors import ForbiddenError, InvalidError, NotFoundError, StaleErro
 from shared.event_file import check_event
 from shared.events import audit, events, put_event
 from shared.i18n import told
-from shared.limits import network_of, within_cap
+from shared.limits import HOUR, MINUTE, network_of, seconds_left, within_cap
 from shared.mails import send
 from shared.models import Event, moment, utc
 from shared.new_event import plain_draft
@@ -45,6 +45,9 @@ LINKS_A_SPAN = 3
 """Links mailed to one address in each span; a link outlives its span by ten minutes at least."""
 
 SOURCE_LINKS_AN_HOUR = 60
+
+EXPORTS_A_MINUTE = 30
+"""Downloads of whole lists that one organiser may ask for in a minute."""
 
 MOST_AUDITED = 50
 """Events whose audit list records a sign-in: the lines fit into the transaction that opens the session."""
@@ -79,7 +82,7 @@ def read_address(value: object) -> str:
         raise InvalidError(told("Some fields need another look."), {"email": error.args[0]}) from None
 
 
-def ask_link(table: Table, address: str, *, source: str, now: datetime) -> None:
+def ask_link(table: Table, keys: Keys, address: str, *, source: str, now: datetime) -> None:
     """Mail a sign-in link if the address belongs to an organiser.
 
     An unknown address costs the same calls and leaves a nonce that no link names, so that the answer tells nothing.
@@ -87,9 +90,9 @@ def ask_link(table: Table, address: str, *, source: str, now: datetime) -> None:
     span still works. So nobody can keep an organiser out by asking in their name, and their mailbox is not flooded.
     Raises TooManyRequestsError past the cap on one source, which counts known and unknown addresses alike.
     """
-    _count(table, "sign-in-source", network_of(source), SOURCE_LINKS_AN_HOUR, now)
+    _count(table, keys, "sign-in-source", network_of(source), SOURCE_LINKS_AN_HOUR, now)
     _make_first_event(table, now)
-    may_send = within_cap(table, "sign-in-address", address_key(address), LINKS_A_SPAN, now=now, span=LINK_SPAN)
+    may_send = within_cap(table, keys, "sign-in-address", address_key(address), LINKS_A_SPAN, now=now, span=LINK_SPAN)
     nonce = secrets.token_hex(16)
     known = _told_about(events_of(table, address), now)
     event = known if may_send else None
@@ -140,10 +143,20 @@ def _told_about(mine: Iterator[Event], now: datetime) -> Event | None:
     return next((event for event in known if event.ends_at >= now), known[-1] if known else None)
 
 
-def _count(table: Table, what: str, who: str, most: int, now: datetime) -> None:
-    if not within_cap(table, what, who, most, now=now):
+def spend_one_read(table: Table, keys: Keys, address: str, now: datetime) -> None:
+    """Count a download of a whole list against its reader. Raises TooManyRequestsError past the cap."""
+    if not within_cap(table, keys, "export", address, EXPORTS_A_MINUTE, now=now, span=MINUTE):
         raise TooManyRequestsError(
-            told("Too many sign-in links were asked for. Use one you have, or try again in an hour.")
+            told("Many lists were downloaded within this minute. Please try again in a minute."),
+            retry_after=seconds_left(now, MINUTE),
+        )
+
+
+def _count(table: Table, keys: Keys, what: str, who: str, most: int, now: datetime) -> None:
+    if not within_cap(table, keys, what, who, most, now=now):
+        raise TooManyRequestsError(
+            told("Too many sign-in links were asked for. Use one you have, or try again in an hour."),
+            retry_after=seconds_left(now, HOUR),
         )
 
 

@@ -28,7 +28,7 @@ from shared.errors import (
 from shared.events import read_event
 from shared.http import Fields, answer, as_json, read_fields, refuse_other_sites, shown_again, wants_json
 from shared.i18n import N_
-from shared.limits import DAY, may_mail, within_cap
+from shared.limits import DAY, may_mail, seconds_left, within_cap
 from shared.models import Event, Programme, Registration, RegistrationState
 from shared.reasons import in_words
 from shared.registrations import (
@@ -193,6 +193,7 @@ def show_calendar(token: str) -> Answer:
     from shared.calendar import calendar_file  # 50 ms that only this route needs to pay
 
     event, registration = find_own(token)
+    web.spend_one_read(web.clock())
     state = read_state(web.table, event.id)
     programme = programme_for(event, registration)
     sequence = state.published_run + (event.cancelled or registration.state is RegistrationState.WITHDRAWN)
@@ -287,10 +288,10 @@ def change(event: Event, registration: Registration, fields: Fields, now: dateti
         changes["language"] = details.language
     if address_key(details.email) == address_key(registration.email):
         return save(web.table, registration, {**changes, "new_email": ""}, now=now)
-    if not within_cap(web.table, "move", registration.id, ADDRESS_CHANGES_A_DAY, now=now, span=DAY):
-        raise TooManyRequestsError(TOO_MANY_CHANGES)
+    if not within_cap(web.table, web.keys, "move", registration.id, ADDRESS_CHANGES_A_DAY, now=now, span=DAY):
+        raise TooManyRequestsError(TOO_MANY_CHANGES, retry_after=seconds_left(now, DAY))
     web.spend_one_request(event, now)
-    tell = may_mail(web.table, details.email, now=now)
+    tell = may_mail(web.table, web.keys, details.email, now=now)
     return ask_move(web.table, registration, without(changes, "email"), details.email, now=now, tell=tell)
 
 

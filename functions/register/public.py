@@ -35,7 +35,8 @@ from shared.pages import read_asset
 from shared.registrations import register, send_own_link
 from shared.runs import read_run
 from shared.state import read_state
-from shared.tokens import PREVIEW_SALT, verify
+from shared.text import address_key
+from shared.tokens import PREVIEW_SALT, keyed_digest, verify
 
 SENT_TO = "sent-to"
 SENT_TO_SECONDS = 3600
@@ -50,6 +51,7 @@ router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
 def list_events() -> Answer:
     """The events whose registration is open now, the next first."""
     now = web.clock()
+    web.spend_one_read(now)
     listed = sorted((event for event in events(web.table) if event.is_open(now)), key=lambda event: event.date)
     data = {"events": [views.event_in_list(event) for event in listed]}
     language = language_of()
@@ -101,7 +103,7 @@ def take_registration(event: Event, sent: Sent) -> Details:
         web.count("TrapFilled")
         return details
     key = request().headers.get("idempotency-key", "") or sent.key
-    tell = may_mail(web.table, details.email, now=now)
+    tell = may_mail(web.table, web.keys, details.email, now=now)
     registration, is_new = register(
         web.table, event, draft, now=now, once=name_of_request(event, key, details), tell=tell
     )
@@ -128,8 +130,9 @@ def send_link(event_id: str) -> Answer:
     with shown_again(lambda error: link_page(event, error=error, sent=sent)):
         address = read_address(sent)
         web.spend_one_request(event, web.clock())
-        tell = may_mail(web.table, address, now=web.clock())
-        send_own_link(web.table, event.id, address, now=web.clock(), tell=tell)
+        tell = may_mail(web.table, web.keys, address, now=web.clock())
+        digest = keyed_digest(web.keys, address_key(address))
+        send_own_link(web.table, event.id, address, digest, now=web.clock(), tell=tell)
     return done({"status": "accepted", "message": LINK_SENT}, f"/events/{event.id}/links?sent=yes", status=202)
 
 
@@ -159,6 +162,7 @@ def link_page(
 def show_allocation(event_id: str) -> Answer:
     """What was allocated and how it was drawn, for anybody to check; it tells of nobody."""
     event, now = find_event(event_id), web.clock()
+    web.spend_one_read(now)
     state = read_state(web.table, event.id)
     run = read_run(web.table, event.id, state.published_run)
     if run is None:

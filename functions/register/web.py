@@ -20,7 +20,7 @@ from shared.errors import NotFoundError, TooManyRequestsError
 from shared.events import read_event
 from shared.http import answer, as_json, language_cookies, see_other, source_address, wants_json
 from shared.i18n import N_
-from shared.limits import network_of, within_cap
+from shared.limits import COSTLY_READS_A_MINUTE, HOUR, MINUTE, network_of, seconds_left, within_cap
 from shared.models import Event
 from shared.observability import metrics
 from shared.table import Table
@@ -32,6 +32,8 @@ TOO_MANY = N_(
     "What you typed is still here: send it again after the full hour, or from another network, such as your phone’s. "
     "Are you registering together, as a school or an office? Write to the organisers, who can raise the limit."
 )
+
+TOO_OFTEN = N_("Your network asks for this page very often at this moment. Please try again in a minute.")
 
 _config = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard"})
 table = Table(boto3.client("dynamodb", config=_config), settings.table_name())
@@ -96,6 +98,14 @@ def spend_one_request(event: Event, now: datetime) -> None:
     """Count a request that may cause a mail against its source. Raises TooManyRequestsError past the event's cap."""
     most = event.registration.per_source_hour or cap_an_hour
     who = f"{event.id} {network_of(source_address(request()))}"
-    if not within_cap(table, "register", who, most, now=now):
+    if not within_cap(table, keys, "register", who, most, now=now):
         count("RequestsCapped")
-        raise TooManyRequestsError(TOO_MANY)
+        raise TooManyRequestsError(TOO_MANY, retry_after=seconds_left(now, HOUR))
+
+
+def spend_one_read(now: datetime) -> None:
+    """Count a request that reads many rows against its source. Raises TooManyRequestsError past the cap."""
+    who = network_of(source_address(request()))
+    if not within_cap(table, keys, "read", who, COSTLY_READS_A_MINUTE, now=now, span=MINUTE):
+        count("RequestsCapped")
+        raise TooManyRequestsError(TOO_OFTEN, retry_after=seconds_left(now, MINUTE))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from functions.organise import exports
-from functions.organise.web import Answer, download, make_router, visit
+from functions.organise import exports, sessions
+from functions.organise.web import Answer, download, make_router, services, visit
 from shared.errors import NotFoundError
 from shared.registrations import registrations_of
 from shared.runs import read_run
@@ -26,6 +26,7 @@ def list_exports(event_id: str) -> Answer:
 def download_ranked_people(event_id: str) -> Answer:
     """Every confirmed person as `parcours allocate` and `verify` read them."""
     here = visit(event_id)
+    sessions.spend_one_read(here.table, services().keys, here.actor, here.now)
     people = exports.ranked_people(here.event, registrations_of(here.table, here.event.id))
     return download(people, CSV, "PEOPLE.csv")
 
@@ -43,6 +44,7 @@ def download_list(event_id: str, file: str) -> Answer:
     if not dot or suffix not in {"csv", "xlsx"}:
         raise NotFoundError("There is no such page. Check the address.")
     here = visit(event_id)
+    sessions.spend_one_read(here.table, services().keys, here.actor, here.now)
     found = exports.sheet(here.table, here.event, name)
     if suffix == "csv":
         return download(exports.as_csv(found), CSV, f"{here.event.id}-{name}.csv")

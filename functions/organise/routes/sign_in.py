@@ -34,7 +34,7 @@ def ask_for_link() -> Answer:
 
     with shown_again(lambda error: show("sign_in.html", error=error, typed=typed)):
         address, source = sessions.read_address(typed), source_address(request())
-        sessions.ask_link(services().table, address, source=source, now=services().now)
+        sessions.ask_link(services().table, services().keys, address, source=source, now=services().now)
     return reply({"message": sessions.SIGN_IN_SENT}, "sign_in.html", status=202, sent=sessions.SIGN_IN_SENT)
 
 
