@@ -422,6 +422,11 @@ def _order_of_moments(raw: Mapping[str, Any]) -> Iterator[Fault]:
     send = _moment(_section(raw, "feedback").get("send"))
     if send and day and send.date() < day:
         yield Fault("feedback.send", "must not be before the day: people are asked what they thought of it")
+    until = _moment(registration.get("changes_until"))
+    if closes and until and until < closes:
+        yield Fault("registration.changes_until", "must not be before registration.closes")
+    if until and day and until.date() > day:
+        yield Fault("registration.changes_until", "must not be after the day")
     if closes and at and at < closes:
         yield Fault("allocation.at", "must not be before registration.closes: people may change until then")
     starts = [_parsed(_TIME, row.get("start")) for _, row in _rows(raw, "rounds")]

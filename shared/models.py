@@ -207,6 +207,7 @@ class PartnerType(Model):
 class RegistrationRules(Model):
     """When people may register and how many may come; no capacity means every seat of the busiest round.
 
+    `changes_until` is until when rankings may change after closing; left out, they may not.
     `per_source_hour` is how many forms one network address may send in an hour: a school or an office sits behind
     one address. Left out, the stage's own number counts. In a nearly full event, the holder of a place that is older
     than `confirm_after_hours` and whose address nobody confirmed is asked to confirm within `confirm_within_hours`.
@@ -218,6 +219,7 @@ class RegistrationRules(Model):
     per_source_hour: Annotated[int, Field(ge=1, le=1_000_000, strict=True)] | None = None
     confirm_after_hours: Annotated[int, Field(ge=1, le=720, strict=True)] = 24
     confirm_within_hours: Annotated[int, Field(ge=1, le=720, strict=True)] = 24
+    changes_until: LocalMoment | None = None
     organisation: Literal["optional", "not_asked"] = "optional"
 
 
@@ -373,6 +375,12 @@ class Event(Model):
         return self.moment(self.registration.closes)
 
     @property
+    def ranking_until(self) -> datetime | None:
+        """Until when rankings may change after registration closed, UTC; None: not any more."""
+        until = self.registration.changes_until
+        return self.moment(until) if until else None
+
+    @property
     def allocates_at(self) -> datetime:
         """When the allocator runs by itself, UTC."""
         return self.moment(self.allocation.at)
@@ -517,7 +525,8 @@ class Registration(Model):
     address to be the attendee's own (see `shared.confirmation`), None while nothing has; rows that were stored before
     it was kept are without it and count as confirmed. `confirm_by` is until when its holder was asked to confirm it, ""
     if never; `released` says that the place was given to others because nobody did. `attended` holds the theme of each
-    round in which a helper saw the person present.
+    round in which a helper saw the person present. `gave_up` has the theme of each published seat that its holder gave
+    up, by round, and `seat_changes` counts how often the holder changed the published programme.
     """
 
     event: str
@@ -533,6 +542,8 @@ class Registration(Model):
     shown_order: list[str] = []
     absent: list[str] = []
     pinned: dict[str, str] = {}
+    gave_up: dict[str, str] = {}
+    seat_changes: int = 0
     excluded: list[str] = []
     source: Literal["web", "organiser", "import", "door"] = "web"
     link_version: int = 1

@@ -60,6 +60,7 @@ TRIES = 8
 """How often an act whose conditions fail is tried again on what is stored by then."""
 
 OWN_MAILS: tuple[MailKind, ...] = (
+    "programme",
     "confirmation",
     "already-registered",
     "waiting-list",

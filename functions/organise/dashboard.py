@@ -300,6 +300,14 @@ def attention(
                 without,
             )
             yield Attention(words, f"{home}/allocations")
+        gave_up = sum(bool(person.takes_part and person.gave_up) for person in people)
+        if gave_up:
+            words = told_many(
+                "%(num)s person gave up the seat of a round: a draft that keeps what is published may use it",
+                "%(num)s people gave up seats of rounds: a draft that keeps what is published may use them",
+                gave_up,
+            )
+            yield Attention(words, f"{home}/people")
         for theme, slot, heads in _too_many(event, people, with_programme):
             seats = event.seats(theme.id, slot.id)
             words = told(

@@ -56,6 +56,7 @@ PAGES: dict[str, Page] = {
         "Registration and questions",
         {
             **{"registration.opens": "moment", "registration.closes": "moment", "registration.capacity": "number"},
+            **{"registration.changes_until": "moment"},
             **{"ranking.least": "number", "ranking.most": "number"},
             **{"registration.organisation": "word", "labels.organisation": "text"},
             **{"labels.partner_type": "text", "labels.partners": "text"},

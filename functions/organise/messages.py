@@ -47,8 +47,9 @@ class Written:
 
 
 def groups(table: Table, event: Event) -> list[Group]:
-    """Every group that has a person in it. A person who withdrew, or whose mail came back, is in none."""
-    people = [person for person in reached(registrations_of(table, event.id)) if not person.bounced]
+    """Every group that has a person in it. A person who withdrew, or has no address that works, is in none."""
+    everybody = reached(registrations_of(table, event.id))
+    people = [person for person in everybody if person.email and not person.bounced]
     programmes = allocated(table, event.id, read_state(table, event.id).published_run)
     return [group for group in _every_group(event, people, programmes) if group.people]
 

@@ -15,13 +15,14 @@ from functions.organise.charts import bar, curve_points, fill_label, result_word
 from functions.organise.event_form import field_words
 from functions.organise.search import TABS
 from functions.organise.stored import audit_detail, mail_error, mail_kind, run_error, why_not_proven
+from functions.organise.uploads import read_upload
 from functions.organise.words import counted, local, short_moment
 from shared import settings
 from shared.acts import words_of
 from shared.check_in_code import check_in_code
 from shared.commitment import digest_of
 from shared.errors import NotSignedInError, ParcoursError
-from shared.http import languages_wished
+from shared.http import languages_wished, wants_json
 from shared.i18n import ORGANISERS, Told, language_for, told, told_many
 from shared.models import Event, Mail, Registration
 from shared.pages import PAGES, environment
@@ -149,8 +150,29 @@ def _switch(request: APIGatewayProxyEventV2) -> str:
 def render_error(request: APIGatewayProxyEventV2, error: ParcoursError) -> str:
     """The page that says what went wrong and what to do; the sign-in form when nobody is signed in."""
     if isinstance(error, NotSignedInError):
+        typed = _form_to_keep(request)
+        if typed:
+            return render(request, "sign_in_again.html", told=error.message, path=request.path, typed=typed)
         return render(request, "sign_in.html", told=error.message)
     return render(request, "problem.html", error=error, linked=False)
+
+
+def _form_to_keep(request: APIGatewayProxyEventV2) -> list[tuple[str, str]]:
+    """The fields of a form that was sent without a session: a session that ends loses nothing that was typed."""
+    if request.http_method != "POST" or request.path.startswith("/organise/sign-"):
+        return []
+    try:
+        fields = read_upload(request)
+    except ParcoursError:
+        return []  # it cannot be read, so there is nothing to keep
+    if wants_json(request):
+        return []
+    return [
+        (name, text)
+        for name, value in fields.items()
+        for text in (value if isinstance(value, list) else [value])
+        if isinstance(text, str)
+    ]
 
 
 LABELS = {

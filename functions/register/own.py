@@ -16,6 +16,7 @@ from shared import settings
 from shared.address_change import Step, ask_move, carry_out, named_in, still_stands
 from shared.check_in_code import check_in_code
 from shared.confirmation import confirm
+from shared.edition import facts_since, told_otherwise
 from shared.errors import (
     CANCELLED,
     ClosedError,
@@ -26,6 +27,7 @@ from shared.errors import (
     TooManyRequestsError,
 )
 from shared.events import read_event
+from shared.given_up import give_up, may_give_up, take_back
 from shared.http import Fields, answer, as_json, read_fields, refuse_other_sites, shown_again, wants_json
 from shared.i18n import N_
 from shared.limits import DAY, may_mail, seconds_left, within_cap
@@ -38,7 +40,7 @@ from shared.registrations import (
     save,
     withdraw,
 )
-from shared.runs import programme_of
+from shared.runs import programme_of, read_run
 from shared.state import read_state
 from shared.text import address_key
 from shared.tokens import CALENDAR_SALT, sign, sign_link, verify, verify_link
@@ -174,6 +176,27 @@ def withdraw_own(token: str) -> Answer:
     return act(token, event, registration, "withdrawn", leave)
 
 
+@router.post("/r/<token>/rounds")
+def change_rounds(token: str) -> Answer:
+    """Give up the seat of one round (`absent`), or take it back (`present`), by the round's id."""
+    refuse_other_sites(request())
+    event, registration = find_own_acting(token)
+    fields = read_fields(request())
+    left, back = str(fields.get("absent", "")), str(fields.get("present", ""))
+    if not left:
+        now = web.clock()
+        return act(
+            token, event, registration, "came-back", lambda: take_back(web.table, event, registration, back, now=now)
+        )
+
+    def leave() -> Registration:
+        after = give_up(web.table, event, registration, left, now=web.clock())
+        web.count("RoundsGivenUp")
+        return after
+
+    return act(token, event, registration, "gave-up", leave)
+
+
 @router.post("/r/<token>/erasure")
 def erase_own(token: str) -> Answer:
     """Delete everything kept of a person, at once."""
@@ -190,13 +213,17 @@ def erase_own(token: str) -> Answer:
 @router.get("/r/<token>/programme.ics")
 def show_calendar(token: str) -> Answer:
     """One's day as a calendar file."""
-    from shared.calendar import calendar_file  # 50 ms that only this route needs to pay
+    from shared.calendar import calendar_file, sequence_of  # 50 ms that only this route needs to pay
 
     event, registration = find_own(token)
     web.spend_one_read(web.clock())
     state = read_state(web.table, event.id)
     programme = programme_for(event, registration)
-    sequence = state.published_run + (event.cancelled or registration.state is RegistrationState.WITHDRAWN)
+    gone = event.cancelled or registration.state is RegistrationState.WITHDRAWN
+    otherwise = programme is not None and told_otherwise(
+        facts_since(read_run(web.table, event.id, state.published_run), event), programme.workshops
+    )
+    sequence = sequence_of(registration, state.published_run, more=gone or otherwise)
     body = calendar_file(
         event, registration, programme, sequence=sequence, public_url=settings.public_url(), now=web.clock()
     )
@@ -279,7 +306,7 @@ def change(event: Event, registration: Registration, fields: Fields, now: dateti
     """Change a registration; another address is only asked for (`ask_move`). Raises why not."""
     if registration.state is RegistrationState.WITHDRAWN:
         raise ConflictError(WITHDRAWN)
-    views.require_open(event, now)
+    fields = views.as_allowed(event, registration, fields, now)
     details = read_details(event, fields, excluded=registration.excluded)
     if details.revision not in (None, registration.revision):
         raise StaleError(CHANGED_MEANWHILE)
@@ -352,6 +379,8 @@ def own_page(
         confirm_by=views.confirm_by(event, registration),
         offer_hours=views.OFFER_HOURS,
         may_change=views.may_change(event, registration, now),
+        allowed=views.changes_allowed(event, registration, now),
+        rounds=_rounds(event, registration, programme, now),
         may_withdraw=registration.state is not RegistrationState.WITHDRAWN
         and not event.cancelled
         and now < event.ends_at,
@@ -359,6 +388,21 @@ def own_page(
         now=now,
         done=(request().query_string_parameters or {}).get("done", ""),
     )
+
+
+def _rounds(
+    event: Event, registration: Registration, programme: Programme | None, now: datetime
+) -> list[dict[str, Any]]:
+    """The rounds that a person may give up or take back now: id, slot, title of the workshop, whether it is left."""
+    titles = {theme.id: theme.title for theme in event.themes}
+    found = []
+    for slot in event.rounds:
+        left = slot.id in registration.absent
+        own = left and (slot.id in registration.gave_up or programme is None)
+        theme = registration.gave_up.get(slot.id) if left else programme.workshops.get(slot.id) if programme else None
+        if may_give_up(event, registration, slot.id, now) and (own or (not left and (theme or programme is None))):
+            found.append({"id": slot.id, "slot": slot, "title": titles.get(theme or "", ""), "left": left})
+    return found
 
 
 def _code(event: Event, registration: Registration, programme: Programme | None, now: datetime) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shlex
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 
 from shared.commitment import commitment
 from shared.errors import CANCELLED, ClosedError, ParcoursError
-from shared.http import languages_wished
+from shared.http import Fields, languages_wished
 from shared.i18n import N_, language_for
 from shared.models import Event, EventState, Programme, Registration, RegistrationState, moment
 from shared.pages import PAGES, environment
@@ -18,6 +18,10 @@ from shared.reasons import in_words
 from shared.waiting_list import OFFER
 
 CLOSED = N_("Registration is closed.")
+CLOSED_SINCE = N_(
+    "Registration is closed by now, so address, kind of organisation and ranking stay as they were. "
+    "Nothing was changed. Write to the organisers if one of them is wrong."
+)
 NOT_YET_OPEN = N_("Registration is not open yet.")
 
 _pages = environment(PAGES / "register")
@@ -125,10 +129,13 @@ def own_registration(
     facts["address_confirmed"] = not registration.unconfirmed
     if registration.unconfirmed and registration.confirm_by:
         facts["confirm_by"] = registration.confirm_by
-    facts["changes_until"] = event.closes_at.isoformat()
+    facts["changes_until"] = max(event.closes_at, event.ranking_until or event.closes_at).isoformat()
     if event.cancelled:
         facts["cancelled"] = True
     facts["may_change"] = may_change(event, registration, now)
+    facts["may_change_what"] = changes_allowed(event, registration, now)
+    if registration.absent:
+        facts["absent"] = registration.absent
     if among_first:
         facts["among_first"] = among_first
     if registration.state is RegistrationState.OFFERED:
@@ -138,6 +145,42 @@ def own_registration(
             facts["lot"] = lot
         facts["programme"] = {"workshops": workshops(event, programme), "reason": in_words(programme.reason, event)}
     return facts
+
+
+Allowed = Literal["", "details", "ranking", "all"]
+"""What a person may change: nothing, name and answers, the ranking too, or everything."""
+
+
+def changes_allowed(event: Event, registration: Registration, now: datetime) -> Allowed:
+    """What the holder of a link may change now. After closing it is the details, until the day is over."""
+    if registration.state is RegistrationState.WITHDRAWN or event.cancelled or event.draft:
+        return ""
+    if event.is_open(now):
+        return "all"
+    if now < event.opens_at or now >= event.ends_at:
+        return ""
+    return "ranking" if event.ranking_until is not None and now < event.ranking_until else "details"
+
+
+def as_allowed(event: Event, registration: Registration, fields: Fields, now: datetime) -> Fields:
+    """The fields that were sent, with those that may not change any more as they are stored.
+
+    Raises ClosedError when nothing may change.
+    """
+    allowed = changes_allowed(event, registration, now)
+    if not allowed:
+        require_open(event, now)
+    kept: tuple[str, ...] = {"all": (), "ranking": KEPT_AFTER_CLOSING, "details": (*KEPT_AFTER_CLOSING, "choices")}.get(
+        allowed, ()
+    )
+    stored = {name: getattr(registration, name) for name in kept}
+    if any(fields.get(name) not in (None, "", [], value) for name, value in stored.items()):
+        raise ClosedError(CLOSED_SINCE)
+    return {**fields, **stored}
+
+
+KEPT_AFTER_CLOSING = ("email", "partner_type")
+"""What stays as it is once registration is closed: programmes rest on one, and a mistyped other has no confirmation."""
 
 
 def may_change(event: Event, registration: Registration, now: datetime) -> bool:

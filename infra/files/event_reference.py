@@ -106,6 +106,10 @@ KEYS: dict[str, tuple[str, str]] = {
     "registration.opens": ("From when on.", "2026-03-01 09:00"),
     "registration.closes": ("Until when people may register and change.", "2026-04-01 18:00"),
     "registration.capacity": ("Places in all. Further people wait and get a place when one is free.", "160"),
+    "registration.changes_until": (
+        "Until when rankings may change after registration closed. Left out, only names and answers may.",
+        "2026-04-14 12:00",
+    ),
     "registration.organisation": (
         "`optional`: people may name their organisation. `not_asked`: the form has no such field.",
         "not_asked",

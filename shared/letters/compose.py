@@ -25,7 +25,7 @@ from jinja2 import Environment
 
 from shared import settings
 from shared.address_change import Step, sign_change
-from shared.calendar import calendar_file
+from shared.calendar import calendar_file, sequence_of
 from shared.commitment import commitment
 from shared.edition import Facts, facts_since
 from shared.events import read_event
@@ -326,7 +326,7 @@ def _kind(kind: MailKind, person: Registration | None) -> str:
 def _programme_facts(table: Table, event: Event, mail: Mail, person: Registration) -> dict[str, Any]:
     """The programme a mail tells of, and what differs from the one that was told before."""
     published = read_state(table, event.id).published_run
-    run = mail.run if mail.kind in PROGRAMMES else published
+    run = (mail.run or published) if mail.kind in PROGRAMMES else published
     programme = programme_of(table, event.id, run, person.id)
     facts: dict[str, Any] = {"published_run": published, "run": run, "programme": programme}
     if mail.kind in PROGRAMMES:
@@ -372,7 +372,7 @@ def _refuse_if_overtaken(table: Table, event: Event, mail: Mail, programme: Prog
     A later run that gives this person something else has a mail of its own, or will have it in a moment. One that
     gives the same has none, and then this mail is still the news.
     """
-    if published <= mail.run:
+    if published <= mail.run or not mail.run:  # without a run it tells of whatever is published by now
         return
     if any(_programme_mail(table, mail, run) for run in range(mail.run + 1, published + 1)):
         raise NothingToTellError("a later programme is told")
@@ -411,7 +411,7 @@ def _is_a_name(name: str) -> bool:
 def _calendar(event: Event, person: Registration, facts: Mapping[str, Any], now: datetime) -> bytes:
     """The one entry of this person's calendar, as of this mail."""
     gone = event.cancelled or person.state is RegistrationState.WITHDRAWN
-    sequence = facts["published_run"] + 1 if gone else facts["run"]
+    sequence = sequence_of(person, facts["published_run"] if gone else facts["run"], more=gone)
     url = settings.public_url()
     return calendar_file(event, person, facts["programme"], sequence=sequence, public_url=url, now=now)
 

@@ -65,6 +65,7 @@ NOT_ASKED = {
     "registration.closes": {"registration": {**REGISTRATION, "closes": "2026-04-01 11:00"}},
     "registration.capacity": {"registration": {**REGISTRATION, "capacity": 35}},
     "allocation.at": {"allocation": {**ALLOCATION, "at": "2026-04-01 13:00"}},
+    "registration.changes_until": {"registration": {**REGISTRATION, "changes_until": "2026-04-10 12:00"}},
     "registration.per_source_hour": {"registration": {**REGISTRATION, "per_source_hour": 20}},
     "registration.confirm_after_hours": {"registration": {**REGISTRATION, "confirm_after_hours": 12}},
     "registration.confirm_within_hours": {"registration": {**REGISTRATION, "confirm_within_hours": 48}},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from datetime import datetime, timedelta
 from types import ModuleType
 from typing import Any
@@ -146,3 +148,22 @@ def test_a_flood_of_requests_keeps_no_organiser_out(client: Client, event: Event
 def test_no_address_no_link(client: Client, event: Event, email: object) -> None:
     assert client.post("/organise/sign-in", {"email": email}).status in {202, 422}
     assert not sign_in_mails(client.table, event)
+
+
+def test_a_session_that_ends_while_a_form_is_filled_in_loses_nothing_that_was_typed(
+    app: ModuleType, table: Table, keys: Keys, event: Event
+) -> None:
+    """The refused page keeps every field; after signing in in another tab the same form is accepted."""
+    browser = Client(app, table, keys)
+    typed = {"name": "Zoë <b>", "email": "zoe@example.org", "partner_type": "ngo", "pinned_first": ""}
+
+    refused = browser.submit("/organise/nature/people", typed)
+
+    assert refused.status == 401
+    assert 'action="/organise/nature/people"' in refused.text
+    assert 'target="_blank"' in refused.text
+    fields = re.findall(r'<textarea name="([^"]+)"[^>]*>\n([^<]*)</textarea>', refused.text)
+    assert {name: html.unescape(text) for name, text in fields} == typed
+    browser.sign_in_browser(event)
+    assert browser.submit("/organise/nature/people", {**typed, "name": "Zoë"}).status == 303
+    assert "textarea" not in Client(app, table, keys).page("/organise/nature").text
