@@ -15,20 +15,6 @@ REFRESH = timedelta(hours=1)
 """How often a calendar that subscribes is asked to look for changes."""
 
 
-def sequence_of(person: Registration, run: int, *, more: bool = False) -> int:
-    """The SEQUENCE of a person's entry: it grows with each publication and each seat that the person gave up.
-
-    Parameters
-    ----------
-    run
-        The run whose programme the entry has, 0 before any.
-    more
-        Whether the entry says more than that run told: it is cancelled, or rooms and hours are others by now. The
-        publication that tells it has at least this number, and a later DTSTAMP (RFC 5546, 2.1.5).
-    """
-    return run + person.seat_changes + more
-
-
 def calendar_file(
     event: Event,
     person: Registration,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from shared.models import DayFacts, Event, Run
+from shared.models import DayFacts, Event, Registration, Run
 from shared.runs import read_run
 from shared.table import Table
 
@@ -74,3 +74,17 @@ def differing(facts: Facts, workshops: Mapping[str, str]) -> Iterator[tuple[str,
         after = " ".join(filter(None, (now.rounds.get(slot, ""), *now.workshop(theme, slot))))
         if before != after:
             yield before, after
+
+
+def sequence_of(person: Registration, run: int, *, more: bool = False) -> int:
+    """The SEQUENCE of a person's entry: it grows with each publication and each seat that the person gave up.
+
+    Parameters
+    ----------
+    run
+        The run whose programme the entry has, 0 before any.
+    more
+        Whether the entry says more than that run told: it is cancelled, or rooms and hours are others by now. The
+        publication that tells it has at least this number, and a later DTSTAMP (RFC 5546, 2.1.5).
+    """
+    return run + person.seat_changes + more

@@ -16,7 +16,7 @@ from shared import settings
 from shared.address_change import Step, ask_move, carry_out, named_in, still_stands
 from shared.check_in_code import check_in_code
 from shared.confirmation import confirm
-from shared.edition import facts_since, told_otherwise
+from shared.edition import facts_since, sequence_of, told_otherwise
 from shared.errors import (
     CANCELLED,
     ClosedError,
@@ -213,17 +213,12 @@ def erase_own(token: str) -> Answer:
 @router.get("/r/<token>/programme.ics")
 def show_calendar(token: str) -> Answer:
     """One's day as a calendar file."""
-    from shared.calendar import calendar_file, sequence_of  # 50 ms that only this route needs to pay
+    from shared.calendar import calendar_file  # 50 ms that only this route needs to pay
 
     event, registration = find_own(token)
     web.spend_one_read(web.clock())
-    state = read_state(web.table, event.id)
     programme = programme_for(event, registration)
-    gone = event.cancelled or registration.state is RegistrationState.WITHDRAWN
-    otherwise = programme is not None and told_otherwise(
-        facts_since(read_run(web.table, event.id, state.published_run), event), programme.workshops
-    )
-    sequence = sequence_of(registration, state.published_run, more=gone or otherwise)
+    sequence = _sequence(event, registration, programme)
     body = calendar_file(
         event, registration, programme, sequence=sequence, public_url=settings.public_url(), now=web.clock()
     )
@@ -238,9 +233,8 @@ def show_feed(token: str) -> Answer:
 
     named = verify(web.keys, CALENDAR_SALT, token)
     event, registration = named_registration(tuple(named) if named and len(named) == 3 else None)
-    state = read_state(web.table, event.id)
     programme = programme_for(event, registration)
-    sequence = state.published_run + (event.cancelled or registration.state is RegistrationState.WITHDRAWN)
+    sequence = _sequence(event, registration, programme)
 
     def made(at: datetime) -> bytes:
         url = settings.public_url()
@@ -252,6 +246,15 @@ def show_feed(token: str) -> Answer:
     if tag in request().headers.get("if-none-match", ""):
         return answer(304, "", "text/calendar; charset=utf-8", private=False, headers=headers)
     return answer(200, made(web.clock()), "text/calendar; charset=utf-8", private=False, headers=headers)
+
+
+def _sequence(event: Event, registration: Registration, programme: Programme | None) -> int:
+    """The SEQUENCE of one's calendar entry: higher as soon as it shows what no publication told yet."""
+    run = read_state(web.table, event.id).published_run
+    more = event.cancelled or registration.state is RegistrationState.WITHDRAWN
+    if programme is not None and not more:
+        more = told_otherwise(facts_since(read_run(web.table, event.id, run), event), programme.workshops)
+    return sequence_of(registration, run, more=more)
 
 
 @router.get("/r/<token>/attendance")

@@ -25,9 +25,9 @@ from jinja2 import Environment
 
 from shared import settings
 from shared.address_change import Step, sign_change
-from shared.calendar import calendar_file, sequence_of
+from shared.calendar import calendar_file
 from shared.commitment import commitment
-from shared.edition import Facts, facts_since
+from shared.edition import Facts, facts_since, sequence_of
 from shared.events import read_event
 from shared.i18n import N_, day, translations
 from shared.letters.day import changes, the_day, workshops
