@@ -384,17 +384,26 @@ def publish_draft(event: Event, draft: Run, now: datetime, time_left: TimeLeft =
             return set_aside(table, event, draft, now=now)
         forget_task(table, event.id, "publish")
         return draft
-    tell_everyone(event, run.number, now, time_left)
+    tell_everyone(event, run.number, now, time_left, people)
     return run
 
 
-def tell_everyone(event: Event, number: int, now: datetime, time_left: TimeLeft = whole_time) -> dict[str, Any]:
-    """Write the mails that a publication owes, as far as the time lasts; safe to repeat."""
+def tell_everyone(
+    event: Event,
+    number: int,
+    now: datetime,
+    time_left: TimeLeft = whole_time,
+    people: Sequence[Registration] | None = None,
+) -> dict[str, Any]:
+    """Write the mails that a publication owes, as far as the time lasts; safe to repeat.
+
+    `people` are the registrations, if they were just read: of a large crowd every reading takes its time.
+    """
     run = _run(event, number)
     state = read_state(table, event.id)
     if state.publishing_run != number:
         return summary(run)
-    people = list(registrations_of(table, event.id))
+    people = list(registrations_of(table, event.id)) if people is None else people
     told = write_programme_mails(table, event, run, people, now=now, may_go_on=lambda: time_left() > WRITING_SECONDS)
     metrics.add_metric("ProgrammesPublished", MetricUnit.Count, told.people)
     return summary(run)

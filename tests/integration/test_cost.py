@@ -1,16 +1,11 @@
 """P15: what a registration costs, from units that are counted, at the list prices of eu-central-1.
 
-A hook reads every call of AWS and counts what DynamoDB bills for it: a write unit for each KB begun (two in a
-transaction), one more for each index entry written, a read unit for each 4 KB begun. moto reports no capacity for
-transactions, so the rule stands here; it is DynamoDB's own, from its pricing page.
+A hook reads every call of AWS and `tests.support.meter` counts what DynamoDB bills for it.
 """
 
 from __future__ import annotations
 
-import json
-import math
 import re
-from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -27,6 +22,7 @@ from tests.support.attendee_client import Web
 from tests.support.factories import NOW
 from tests.support.fake_ses import Clock
 from tests.support.mail_pipeline import Road
+from tests.support.meter import Meter
 
 pytestmark = pytest.mark.promise("P15")
 
@@ -39,46 +35,6 @@ SEND = 0.10e-3
 """US dollars a mail."""
 
 README = Path(__file__).parents[2] / "README.md"
-
-
-def size(item: Any) -> int:
-    """Bytes of an item, near enough: its names and values as text."""
-    return len(json.dumps(item, default=str))
-
-
-class Meter:
-    """Counts what AWS would bill."""
-
-    def __init__(self) -> None:
-        self.units: Counter[str] = Counter()
-
-    def count(self, operation: str, arguments: dict[str, Any], answer: dict[str, Any]) -> None:
-        """One call."""
-        match operation:
-            case "TransactWriteItems":
-                for write in arguments["TransactItems"]:
-                    self._write(write, twice=True)
-            case "BatchWriteItem":
-                for request in arguments["RequestItems"]["parcours"]:
-                    self._write({"Put": request["PutRequest"]}, twice=False)
-            case "UpdateItem":
-                self.units["write"] += 1
-            case "GetItem":
-                self.units["read"] += max(1, math.ceil(size(answer.get("Item", {})) / 4096))
-            case "Query":
-                self.units["read"] += max(1, math.ceil(size(answer["Items"]) / 4096))
-            case "SendMessage":
-                self.units["message"] += 3  # sent, received and deleted
-            case "SendEmail":
-                self.units["mail"] += 1
-
-    def _write(self, write: dict[str, Any], *, twice: bool) -> None:
-        (body,) = write.values()
-        item = body.get("Item", {})
-        kilobytes = max(1, math.ceil(size(item) / 1024))
-        self.units["write"] += kilobytes * (2 if twice else 1)
-        indexed = "due" in item or "due" in str(body.get("UpdateExpression", "")) + str(body.get("Key", ""))
-        self.units["write"] += kilobytes if indexed else 0
 
 
 @pytest.fixture

@@ -13,95 +13,16 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tests.support.rows import Rows, key_of
 from tests.support.unreliable_client import refusal
 
 WRITE_UNITS_A_SECOND = 1000
-
-_CLAUSES = re.compile(r"(SET|ADD|REMOVE) (.+?)(?= SET | ADD | REMOVE |$)")
-
-
-class Rows:
-    """Rows in memory behind a client's calls: the expressions that `shared.table` writes, and no others.
-
-    moto copies its whole table for each transaction, which makes thousands of them too slow.
-    """
-
-    def __init__(self) -> None:
-        self.items: dict[tuple[str, str], dict[str, Any]] = {}
-
-    def get_item(self, **arguments: Any) -> Any:
-        found = self.items.get(_key(arguments))
-        return {"Item": dict(found)} if found else {}
-
-    def query(self, **arguments: Any) -> Any:
-        values = arguments["ExpressionAttributeValues"]
-        pk, prefix = values[":pk"]["S"], values.get(":prefix", {"S": ""})["S"]
-        found = sorted(key for key in self.items if key[0] == pk and key[1].startswith(prefix))
-        return {"Items": [dict(self.items[key]) for key in found]}
-
-    def transact_write_items(self, **arguments: Any) -> Any:
-        writes = [(action, body) for write in arguments["TransactItems"] for action, body in write.items()]
-        refused = [not self._holds(body) for _, body in writes]
-        if any(refused):
-            reasons = ["ConditionalCheckFailed" if one else "None" for one in refused]
-            raise refusal("TransactionCanceledException", "TransactWriteItems", reasons)
-        for action, body in writes:
-            self._apply(action, body)
-        return {}
-
-    def _holds(self, body: Any) -> bool:
-        item = self.items.get(_key(body), {})
-        names, values = body.get("ExpressionAttributeNames", {}), body.get("ExpressionAttributeValues", {})
-        parts = body.get("ConditionExpression", "")
-        return all(_part_holds(part, item, names, values) for part in parts.split(" AND ") if part)
-
-    def _apply(self, action: str, body: Any) -> None:
-        key = _key(body)
-        match action:
-            case "Put":
-                self.items[key] = dict(body["Item"])
-            case "Delete":
-                self.items.pop(key, None)
-            case "Update":
-                item = self.items.setdefault(key, dict(body["Key"]))
-                names, values = body["ExpressionAttributeNames"], body.get("ExpressionAttributeValues", {})
-                for verb, changes in re.findall(
-                    r"(SET|ADD|REMOVE) (.+?)(?= SET | ADD | REMOVE |$)", body["UpdateExpression"]
-                ):
-                    for change in changes.split(", "):
-                        name, _, value = change.replace(" = ", " ").partition(" ")
-                        _change(item, verb, names[name], values.get(value))
-
-
-def _part_holds(part: str, item: Any, names: Any, values: Any) -> bool:
-    if match := re.fullmatch(r"attribute_(not_)?exists\((\S+)\)", part):
-        return (names[match[2]] in item) is not bool(match[1])
-    if match := re.fullmatch(r"\(attribute_not_exists\((\S+)\) OR (\S+) < (\S+)\)", part):
-        return names[match[1]] not in item or _number(item[names[match[1]]]) < _number(values[match[3]])
-    if match := re.fullmatch(r"(\S+) = (\S+)", part):
-        return bool(item.get(names[match[1]]) == values[match[2]])
-    raise NotImplementedError(part)
-
-
-def _change(item: dict[str, Any], verb: str, attribute: str, value: Any) -> None:
-    match verb:
-        case "SET":
-            item[attribute] = value
-        case "ADD":
-            item[attribute] = {"N": str(_number(item.get(attribute, {"N": "0"})) + _number(value))}
-        case _:
-            item.pop(attribute, None)
-
-
-def _number(value: Any) -> int:
-    return int(value["N"])
 
 
 class VirtualTime:
@@ -179,7 +100,7 @@ class DynamoDbModel:
         return self._client.query(**arguments)
 
     def transact_write_items(self, **arguments: Any) -> Any:
-        keys = [_key(body) for write in arguments["TransactItems"] for body in write.values()]
+        keys = [key_of(body) for write in arguments["TransactItems"] for body in write.values()]
         reasons = ["TransactionConflict" if key in self._held else "None" for key in keys]
         if set(reasons) == {"None"}:
             reasons = ["None" if self._spend(key[0], 2) else "ThrottlingError" for key in keys]
@@ -198,8 +119,3 @@ class DynamoDbModel:
         second = (partition, int(self._time.now))
         self._used[second] += units
         return self._used[second] <= WRITE_UNITS_A_SECOND
-
-
-def _key(body: Any) -> tuple[str, str]:
-    key = body.get("Key") or body["Item"]
-    return key["pk"]["S"], key["sk"]["S"]

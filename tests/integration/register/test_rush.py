@@ -22,8 +22,9 @@ from shared.models import RegistrationState
 from shared.registrations import register, registrations_of
 from shared.state import read_state
 from shared.table import Table
-from tests.support.dynamodb_model import DynamoDbModel, Latencies, Rows, VirtualTime
+from tests.support.dynamodb_model import DynamoDbModel, Latencies, VirtualTime
 from tests.support.factories import NOW, event_data, make_event, make_registration
+from tests.support.rows import Rows
 
 FUNCTION_SECONDS = 14.0
 
