@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from shared.acts import Act
 from shared.errors import ConflictError, StaleError
 from shared.events import audit
+from shared.i18n import told
 from shared.models import Event, Registration, RegistrationState, utc
 from shared.table import (
     EVENTS_PK,
@@ -64,11 +65,11 @@ def cancel_day(table: Table, event: Event, *, actor: str, now: datetime) -> None
     Raises ConflictError when there is nothing to cancel, StaleError when the event file changed at this moment.
     """
     if event.draft:
-        raise ConflictError("This event is a draft that nobody else has seen. Retire it instead.")
+        raise ConflictError(told("This event is a draft that nobody else has seen. Retire it instead."))
     if event.cancelled:
-        raise ConflictError("This day is cancelled already.")
+        raise ConflictError(told("This day is cancelled already."))
     if now >= event.ends_at:
-        raise ConflictError("The day is over; it cannot be cancelled any more.")
+        raise ConflictError(told("The day is over; it cannot be cancelled any more."))
     stored = table.get(EVENTS_PK, event.id) or {}
     pk = event_pk(event.id)
     names = [row["task"] for row in table.query(pk, task_sk(""), only=("task",))]
@@ -86,4 +87,4 @@ def cancel_day(table: Table, event: Event, *, actor: str, now: datetime) -> None
             audit(event.id, actor, Act.CANCEL_EVENT, now=now),
         )
     except ConditionFailedError:
-        raise StaleError("The event was changed at this moment. Reload the page and confirm again.") from None
+        raise StaleError(told("The event was changed at this moment. Reload the page and confirm again.")) from None

@@ -13,11 +13,12 @@ from datetime import datetime
 from shared.acts import Act
 from shared.errors import ConflictError, StaleError
 from shared.events import as_event, audit
+from shared.i18n import told
 from shared.models import Event, EventState, utc
 from shared.state import read_state
 from shared.table import EVENTS_PK, STATE_SK, ConditionFailedError, Table, event_pk, update
 
-OTHER_SEED = (
+OTHER_SEED = told(
     "It was drawn under another seed than the one whose digest stands on the event page since registration opened. "
     "Start a draft under that seed, or replace the commitment first; the event page then says so."
 )
@@ -53,7 +54,7 @@ def replace_commitment(table: Table, event: str, *, actor: str, now: datetime, s
     stored, state = table.get(EVENTS_PK, event), read_state(table, event)
     new = seed or secrets.token_hex(16)
     if stored is None or not state.seed or new == state.seed:
-        raise ConflictError("Name a seed other than the one that is committed to, or none to have one drawn.")
+        raise ConflictError(told("Name a seed other than the one that is committed to, or none to have one drawn."))
     file = as_event(stored)
     changes: dict[str, object] = {"updated_at": utc(now)}
     if file.allocation.seed:
@@ -72,5 +73,5 @@ def replace_commitment(table: Table, event: str, *, actor: str, now: datetime, s
             audit(event, actor, Act.REPLACE_COMMITMENT, now=now, what=f"{digest_of(state.seed)} by {digest_of(new)}"),
         )
     except ConditionFailedError:
-        raise StaleError("Another organiser changed the event at the same moment. Reload the page.") from None
+        raise StaleError(told("Another organiser changed the event at the same moment. Reload the page.")) from None
     return read_state(table, event)

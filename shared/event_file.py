@@ -18,7 +18,7 @@ from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import ScalarNode
 
-from shared.i18n import LANGUAGES
+from shared.i18n import LANGUAGES, Told, told
 from shared.local_time import LocalDate, LocalMoment, LocalTime, exists
 from shared.models import IN_WORDS, Event, written
 
@@ -100,13 +100,15 @@ def load_event(path: Path | str) -> Event:
     try:
         return parse_event(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise EventFileError([Fault("", f"byte {error.start + 1} is not UTF-8; save the file as UTF-8")]) from None
+        raise EventFileError(
+            [Fault("", told("byte %(number)s is not UTF-8; save the file as UTF-8", number=error.start + 1))]
+        ) from None
 
 
 def parse_event(text: str) -> Event:
     """Read the text of an event file. Raises EventFileError with every mistake."""
     if len(text.encode("utf-8", "surrogatepass")) > LARGEST_FILE:
-        raise EventFileError([Fault("", f"the file is larger than {LARGEST_FILE // 1024} KB")])
+        raise EventFileError([Fault("", told("the file is larger than %(value)s KB", value=LARGEST_FILE // 1024))])
     # Pure and safe: YAML 1.2, so that 13:00 is no number, `no` is no boolean, and duplicate keys are refused.
     yaml = YAML(typ="safe", pure=True)
     yaml.Constructor = _Constructor
@@ -114,19 +116,27 @@ def parse_event(text: str) -> Event:
         raw = yaml.load(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark
-        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        raise EventFileError([Fault("", f"{where}{error.problem or 'not YAML'}")]) from None
+        raise EventFileError([Fault("", _where(mark, error.problem or told("not YAML")))]) from None
     except (YAMLError, ValueError, RecursionError) as error:
-        raise EventFileError([Fault("", f"not YAML: {error}")]) from None
+        raise EventFileError([Fault("", told("not YAML: %(error)s", error=str(error)))]) from None
     return check_event(raw)
+
+
+def _where(mark: Any, problem: str) -> str:
+    """What YAML's reader says is wrong, after the place where it stands."""
+    if not mark:
+        return problem
+    return told(
+        "line %(line)s, column %(column)s: %(problem)s", line=mark.line + 1, column=mark.column + 1, problem=problem
+    )
 
 
 def check_event(raw: object) -> Event:
     """Turn the data of an event file into an `Event`. Raises EventFileError with every mistake."""
     if not isinstance(raw, dict):
-        raise EventFileError([Fault("", "the file must hold keys and values, starting with `id: …`")])
+        raise EventFileError([Fault("", told("the file must hold keys and values, starting with `id: …`"))])
     if _values_in(raw) > MOST_VALUES:
-        raise EventFileError([Fault("", "its aliases (`*name`) stand for too many values; write the values")])
+        raise EventFileError([Fault("", told("its aliases (`*name`) stand for too many values; write the values"))])
     faults = list(_unprintable(raw))
     if faults:
         raise EventFileError(faults)
@@ -141,7 +151,9 @@ def check_event(raw: object) -> Event:
         raise EventFileError(faults)
     size = len(event.model_dump_json(exclude_defaults=True).encode())
     if size > LARGEST_STORED:
-        raise EventFileError([Fault("", f"the event takes {size // 1024} KB; shorten texts until it takes 300")])
+        raise EventFileError(
+            [Fault("", told("the event takes %(value)s KB; shorten texts until it takes 300", value=size // 1024))]
+        )
     return event
 
 
@@ -169,7 +181,9 @@ def _unprintable(value: object, path: str = "") -> Iterator[Fault]:
     if isinstance(value, str):
         bad = next((sign for sign in value if unicodedata.category(sign) in {"Cc", "Cs"} and sign not in "\n\r\t"), "")
         if bad:
-            yield Fault(path, f"holds the character U+{ord(bad):04X}, which cannot be shown; remove it")
+            yield Fault(
+                path, told("holds the character U+%(bad)s, which cannot be shown; remove it", bad=f"{ord(bad):04X}")
+            )
     elif isinstance(value, dict):
         for key, part in value.items():
             yield from _unprintable(key, path)
@@ -180,21 +194,22 @@ def _unprintable(value: object, path: str = "") -> Iterator[Fault]:
 
 
 PLAIN = {
-    "model_type": "write keys and values below it",
-    "dict_type": "write keys and values below it",
-    "list_type": "write a list",
-    "string_type": "write text",
-    "string_too_short": "is empty; write something",
-    "string_too_long": "is too long; write at most {max_length} characters",
-    "int_type": "write a whole number",
-    "int_from_float": "write a whole number",
-    "bool_type": "write true or false",
-    "bool_parsing": "write true or false",
-    "greater_than_equal": "write {ge} or more",
-    "less_than_equal": "write {le} or less",
-    "too_short": "write at least {min_length}",
-    "too_long": "write at most {max_length}; there are {actual_length}",
-    "literal_error": "write one of these: {expected}",
+    "model_type": told("write keys and values below it"),
+    "dict_type": told("write keys and values below it"),
+    "list_type": told("write a list"),
+    "string_type": told("write text"),
+    "string_too_short": told("is empty; write something"),
+    "string_too_long": told("is too long; write at most %(max_length)s characters"),
+    "int_type": told("write a whole number"),
+    "int_from_float": told("write a whole number"),
+    "bool_type": told("write true or false"),
+    "bool_parsing": told("write true or false"),
+    "greater_than_equal": told("write %(ge)s or more"),
+    "less_than_equal": told("write %(le)s or less"),
+    "too_short": told("write at least %(min_length)s"),
+    "too_long": told("write at most %(max_length)s; there are %(actual_length)s"),
+    "mail_address": told("%(given)s will not do; write an email address, such as name@example.org"),
+    "literal_error": told("write one of these: %(expected)s"),
 }
 """What to do about a value that the model refuses, by the name of the rule, in place of the library's own words."""
 
@@ -213,14 +228,28 @@ def _path(location: tuple[int | str, ...]) -> str:
 def _words(fault: Mapping[str, Any]) -> str:
     match fault["type"]:
         case "missing":
-            return "is missing"
+            return told("is missing")
         case "extra_forbidden":
-            return "is not a key of the event file; check its spelling"
+            return told("is not a key of the event file; check its spelling")
         case "string_pattern_mismatch":
-            return f"{str(fault['input'])[:60]!r} will not do; {IN_WORDS[fault['ctx']['pattern']]}"
-    words = PLAIN.get(fault["type"], "").format(**fault.get("ctx", {}))
-    message = words or str(fault["msg"]).removeprefix("Value error, ")
+            return told(
+                "%(value)s will not do; %(how)s",
+                value=repr(str(fault["input"])[:60]),
+                how=IN_WORDS[fault["ctx"]["pattern"]],
+            )
+    if fault["type"] in PLAIN:
+        return _plain(PLAIN[fault["type"]], fault.get("ctx", {}))
+    raised = fault.get("ctx", {}).get("error")
+    if isinstance(raised, ValueError) and isinstance(raised.args[0], Told):
+        return raised.args[0]
+    message = str(fault["msg"]).removeprefix("Value error, ")
     return message[:1].lower() + message[1:]
+
+
+def _plain(message: Told, context: Mapping[str, Any]) -> Told:
+    """What to do about a value, with the limits that it breaks."""
+    slots = {name: context[name] for name in context if f"%({name})s" in message}
+    return told(str(message), **slots)
 
 
 def _cross_checks(raw: Mapping[str, Any]) -> Iterator[Fault]:
@@ -264,7 +293,7 @@ def _zone(raw: Mapping[str, Any]) -> Iterator[Fault]:
         if isinstance(name, str):
             ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        yield Fault("timezone", f"{name!r} is no time zone; write one such as Europe/Brussels")
+        yield Fault("timezone", told("%(name)s is no time zone; write one such as Europe/Brussels", name=repr(name)))
 
 
 def _ids(raw: Mapping[str, Any]) -> Iterator[Fault]:
@@ -274,7 +303,7 @@ def _ids(raw: Mapping[str, Any]) -> Iterator[Fault]:
             if "id" in row:
                 one = _key(row["id"])
                 if one in seen:
-                    yield Fault(f"{key}[{n}].id", f"{one!r} is used twice; ids must differ")
+                    yield Fault(f"{key}[{n}].id", told("%(one)s is used twice; ids must differ", one=repr(one)))
                 seen.add(one)
 
 
@@ -282,7 +311,7 @@ def _questions(raw: Mapping[str, Any]) -> Iterator[Fault]:
     for n, row in _rows(raw, "questions"):
         options = row.get("options")
         if row.get("kind", row.get("type")) == "choice" and not (isinstance(options, list) and len(options) >= 2):
-            yield Fault(f"questions[{n}].options", "a choice needs at least two options")
+            yield Fault(f"questions[{n}].options", told("a choice needs at least two options"))
 
 
 def _rounds(raw: Mapping[str, Any]) -> Iterator[Fault]:
@@ -290,9 +319,14 @@ def _rounds(raw: Mapping[str, Any]) -> Iterator[Fault]:
     for n, row in _rows(raw, "rounds"):
         start, end = _parsed(_TIME, row.get("start")), _parsed(_TIME, row.get("end"))
         if start and end and end <= start:
-            yield Fault(f"rounds[{n}].end", f"ends at {end:%H:%M}, not after its start at {start:%H:%M}")
+            yield Fault(
+                f"rounds[{n}].end",
+                told("ends at %(end)s, not after its start at %(start)s", end=f"{end:%H:%M}", start=f"{start:%H:%M}"),
+            )
         if start and previous_end and start < previous_end:
-            yield Fault(f"rounds[{n}].start", f"starts at {start:%H:%M}, before the round above ends")
+            yield Fault(
+                f"rounds[{n}].start", told("starts at %(start)s, before the round above ends", start=f"{start:%H:%M}")
+            )
         previous_end = end or previous_end
 
 
@@ -301,9 +335,15 @@ def _agenda(raw: Mapping[str, Any]) -> Iterator[Fault]:
     for n, row in _rows(raw, "agenda"):
         start, end = _parsed(_TIME, row.get("start")), _parsed(_TIME, row.get("end"))
         if start and end and end < start:
-            yield Fault(f"agenda[{n}].end", f"ends at {end:%H:%M}, before its start at {start:%H:%M}")
+            yield Fault(
+                f"agenda[{n}].end",
+                told("ends at %(end)s, before its start at %(start)s", end=f"{end:%H:%M}", start=f"{start:%H:%M}"),
+            )
         if row.get("round") is not None and _key(row["round"]) not in rounds:
-            yield Fault(f"agenda[{n}].round", f"{row['round']!r} is no round; there are: {', '.join(rounds)}")
+            yield Fault(
+                f"agenda[{n}].round",
+                told("%(slot)s is no round; there are: %(rounds)s", slot=repr(row["round"]), rounds=", ".join(rounds)),
+            )
 
 
 def _seats(raw: Mapping[str, Any]) -> Iterator[Fault]:
@@ -323,7 +363,10 @@ def _seats(raw: Mapping[str, Any]) -> Iterator[Fault]:
                 continue
             seats = override.get(slot, row.get("capacity"))
             if seats is None:
-                yield Fault(f"themes[{n}].capacity", f"is missing, and `capacities` has no seats for round {slot!r}")
+                yield Fault(
+                    f"themes[{n}].capacity",
+                    told("is missing, and `capacities` has no seats for round %(slot)s", slot=repr(slot)),
+                )
                 break
             if isinstance(seats, int) and seats >= 0:
                 totals[slot] += seats
@@ -333,22 +376,47 @@ def _seats(raw: Mapping[str, Any]) -> Iterator[Fault]:
                     here = f"{here}.{slot}"
                     minimum = next((least for key, least in minimum.items() if _key(key) == slot), 0)
                 if isinstance(minimum, int) and seats and minimum > seats:
-                    yield Fault(here, f"{minimum} is more than the {seats} seats in round {slot!r}")
+                    yield Fault(
+                        here,
+                        told(
+                            "%(minimum)s is more than the %(seats)s seats in round %(slot)s",
+                            minimum=minimum,
+                            seats=seats,
+                            slot=repr(slot),
+                        ),
+                    )
     if rounds and themes and len(themes) < len(rounds):
-        yield Fault("rounds", f"{len(rounds)} rounds need as many themes, since nobody joins a theme twice")
+        yield Fault(
+            "rounds",
+            told("%(rounds)s rounds need as many themes, since nobody joins a theme twice", rounds=len(rounds)),
+        )
     places = _section(raw, "registration").get("capacity")
     for slot, total in totals.items():
         if isinstance(places, int) and total < places:
-            yield Fault("registration.capacity", f"{places} people, but round {slot!r} has {total} seats")
+            yield Fault(
+                "registration.capacity",
+                told(
+                    "%(places)s people, but round %(slot)s has %(total)s seats",
+                    places=places,
+                    slot=repr(slot),
+                    total=total,
+                ),
+            )
 
 
 def _overrides(capacities: Mapping[str, Any], themes: list[str], rounds: list[str]) -> Iterator[Fault]:
     for theme, seats in capacities.items():
         if _key(theme) not in themes:
-            yield Fault(f"capacities.{theme}", f"{theme!r} is no theme; there are: {', '.join(themes)}")
+            yield Fault(
+                f"capacities.{theme}",
+                told("%(theme)s is no theme; there are: %(themes)s", theme=repr(theme), themes=", ".join(themes)),
+            )
         for slot in seats if isinstance(seats, dict) else ():
             if _key(slot) not in rounds:
-                yield Fault(f"capacities.{theme}.{slot}", f"{slot!r} is no round; there are: {', '.join(rounds)}")
+                yield Fault(
+                    f"capacities.{theme}.{slot}",
+                    told("%(slot)s is no round; there are: %(rounds)s", slot=repr(slot), rounds=", ".join(rounds)),
+                )
 
 
 def _limits(raw: Mapping[str, Any]) -> Iterator[Fault]:
@@ -362,20 +430,31 @@ def _limits(raw: Mapping[str, Any]) -> Iterator[Fault]:
             for m, slot in enumerate(slots if isinstance(slots, list | dict) else ()):
                 at = f"[{m}]" if isinstance(slots, list) else f".{slot}"
                 if _key(slot) not in rounds:
-                    yield Fault(f"themes[{n}].{where}{at}", f"{slot!r} is no round; there are: {', '.join(rounds)}")
+                    yield Fault(
+                        f"themes[{n}].{where}{at}",
+                        told("%(slot)s is no round; there are: %(rounds)s", slot=repr(slot), rounds=", ".join(rounds)),
+                    )
         open_to = row.get("for", row.get("open_to"))
         allowed = [_key(kind) for kind in open_to] if isinstance(open_to, list) else []
         for m, kind in enumerate(allowed):
             if kind not in types:
-                yield Fault(f"themes[{n}].for[{m}]", f"{kind!r} is no partner type; there are: {', '.join(types)}")
+                yield Fault(
+                    f"themes[{n}].for[{m}]",
+                    told("%(kind)s is no partner type; there are: %(types)s", kind=repr(kind), types=", ".join(types)),
+                )
         for kind in types:
             open_themes[kind] += not allowed or kind in allowed
     for m, (kind, count) in enumerate(open_themes.items()):
         if count < len(rounds) <= len(_known(raw, "themes")):
             yield Fault(
                 f"partner_types[{m}]",
-                f"{kind!r} may join {count} of the themes, and {len(rounds)} rounds need as many different ones; "
-                "open more themes to it (`themes[].for`)",
+                told(
+                    "%(kind)s may join %(count)s of the themes, and %(rounds)s rounds need as many different ones; "
+                    "open more themes to it (`themes[].for`)",
+                    kind=repr(kind),
+                    count=count,
+                    rounds=len(rounds),
+                ),
             )
 
 
@@ -386,9 +465,19 @@ def _rooms(raw: Mapping[str, Any]) -> Iterator[Fault]:
         if isinstance(rooms, dict):
             for slot in rooms:
                 if _key(slot) not in rounds:
-                    yield Fault(f"themes[{n}].rooms.{slot}", f"{slot!r} is no round; there are: {', '.join(rounds)}")
+                    yield Fault(
+                        f"themes[{n}].rooms.{slot}",
+                        told("%(slot)s is no round; there are: %(rounds)s", slot=repr(slot), rounds=", ".join(rounds)),
+                    )
         if isinstance(rooms, list) and len(rooms) not in {0, 1, len(rounds)}:
-            yield Fault(f"themes[{n}].rooms", f"{len(rooms)} rooms for {len(rounds)} rounds; give one, or one a round")
+            yield Fault(
+                f"themes[{n}].rooms",
+                told(
+                    "%(rooms)s rooms for %(rounds)s rounds; give one, or one a round",
+                    rooms=len(rooms),
+                    rounds=len(rounds),
+                ),
+            )
 
 
 def _costs(raw: Mapping[str, Any]) -> Iterator[Fault]:
@@ -397,9 +486,12 @@ def _costs(raw: Mapping[str, Any]) -> Iterator[Fault]:
         return
     themes = len(_known(raw, "themes"))
     if len(costs) != themes:
-        yield Fault("allocation.rank_costs", f"{len(costs)} costs for {themes} themes; give one a rank")
+        yield Fault(
+            "allocation.rank_costs",
+            told("%(costs)s costs for %(themes)s themes; give one a rank", costs=len(costs), themes=themes),
+        )
     if costs != sorted(costs):
-        yield Fault("allocation.rank_costs", "a worse rank must not cost less than a better one")
+        yield Fault("allocation.rank_costs", told("a worse rank must not cost less than a better one"))
 
 
 def _ranking(raw: Mapping[str, Any]) -> Iterator[Fault]:
@@ -407,9 +499,11 @@ def _ranking(raw: Mapping[str, Any]) -> Iterator[Fault]:
     least, most = ranking.get("least"), ranking.get("most")
     for name, count in (("least", least), ("most", most)):
         if isinstance(count, int) and count > themes:
-            yield Fault(f"ranking.{name}", f"{count} is more than the {themes} themes")
+            yield Fault(
+                f"ranking.{name}", told("%(count)s is more than the %(themes)s themes", count=count, themes=themes)
+            )
     if isinstance(least, int) and isinstance(most, int) and least > most:
-        yield Fault("ranking.least", f"{least} is more than `most`, {most}")
+        yield Fault("ranking.least", told("%(least)s is more than `most`, %(most)s", least=least, most=most))
 
 
 def _order_of_moments(raw: Mapping[str, Any]) -> Iterator[Fault]:
@@ -418,20 +512,15 @@ def _order_of_moments(raw: Mapping[str, Any]) -> Iterator[Fault]:
     at = _moment(_section(raw, "allocation").get("at"))
     day = _parsed(_DATE, raw.get("date"))
     if opens and closes and closes <= opens:
-        yield Fault("registration.closes", "must be after registration.opens")
+        yield Fault("registration.closes", told("must be after registration.opens"))
     send = _moment(_section(raw, "feedback").get("send"))
     if send and day and send.date() < day:
-        yield Fault("feedback.send", "must not be before the day: people are asked what they thought of it")
-    until = _moment(registration.get("changes_until"))
-    if closes and until and until < closes:
-        yield Fault("registration.changes_until", "must not be before registration.closes")
-    if until and day and until.date() > day:
-        yield Fault("registration.changes_until", "must not be after the day")
+        yield Fault("feedback.send", told("must not be before the day: people are asked what they thought of it"))
     if closes and at and at < closes:
-        yield Fault("allocation.at", "must not be before registration.closes: people may change until then")
+        yield Fault("allocation.at", told("must not be before registration.closes: people may change until then"))
     starts = [_parsed(_TIME, row.get("start")) for _, row in _rows(raw, "rounds")]
     if at and day and starts and all(starts) and at >= datetime.combine(day, min(starts)):
-        yield Fault("allocation.at", "must be before the first round starts")
+        yield Fault("allocation.at", told("must be before the first round starts"))
 
 
 def _moment(value: object) -> datetime | None:
@@ -447,9 +536,11 @@ def _languages(raw: Mapping[str, Any]) -> Iterator[Fault]:
     def texts(part: object, path: str) -> Iterator[Fault]:
         if isinstance(part, dict) and part and set(part) <= set(LANGUAGES) and path.split(".")[0] != "capacities":
             if own not in part and not path.endswith(".rooms"):
-                yield Fault(path, f"has no text in {own!r}, the event's own language")
+                yield Fault(path, told("has no text in %(own)s, the event's own language", own=repr(own)))
             for language in sorted(set(part) - spoken) if not path.endswith(".rooms") else ():
-                yield Fault(path, f"has a text in {language!r}, which `languages` does not list")
+                yield Fault(
+                    path, told("has a text in %(language)s, which `languages` does not list", language=repr(language))
+                )
         elif isinstance(part, dict):
             for key, inner in part.items():
                 yield from texts(inner, _path((*([path] if path else []), _key(key))))
@@ -475,7 +566,14 @@ def _clocks(raw: Mapping[str, Any]) -> Iterator[Fault]:
             moments[f"rounds[{n}].{key}"] = datetime.combine(day, local) if local else None
     for path, moment in moments.items():
         if moment and not exists(moment, zone):
-            yield Fault(path, f"{moment:%Y-%m-%d %H:%M} does not exist in {zone.key}: the clocks go forward then")
+            yield Fault(
+                path,
+                told(
+                    "%(moment)s does not exist in %(key)s: the clocks go forward then",
+                    moment=f"{moment:%Y-%m-%d %H:%M}",
+                    key=zone.key,
+                ),
+            )
 
 
 def event_yaml(event: Event) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from shared.acts import Act
 from shared.errors import ConflictError, StaleError, UnreadableEventError
+from shared.i18n import Told, told, told_many, told_together
 from shared.models import Event, EventState, RegistrationState, utc
 from shared.observability import fault, logger
 from shared.registrations import registrations_of
@@ -167,9 +168,11 @@ def _seed(event: Event, before: Event | None, state: EventState, now: datetime, 
     committed = opened and state.seed
     if committed and wanted and wanted != state.seed:
         raise ConflictError(
-            "The digest of the seed stands on the event page since registration opened, and the file names another "
-            "seed. Take allocation.seed out of the file, or replace the commitment first (Allocations, Replace the "
-            "seed); the event page then says so."
+            told(
+                "The digest of the seed stands on the event page since registration opened, and the file names another "
+                "seed. Take allocation.seed out of the file, or replace the commitment first (Allocations, Replace the "
+                "seed); the event page then says so."
+            )
         )
     return state.seed if committed else wanted or state.seed or secrets.token_hex(16)
 
@@ -181,7 +184,13 @@ def retire_event(table: Table, event: Event, *, actor: str, now: datetime) -> No
     """
     state = read_state(table, event.id)
     if state.confirmed and now < event.ends_at:
-        raise ConflictError(f"{state.confirmed} people hold a place. Withdraw them, or wait until the day is over.")
+        raise ConflictError(
+            told_many(
+                "%(num)s person holds a place. Withdraw them, or wait until the day is over.",
+                "%(num)s people hold a place. Withdraw them, or wait until the day is over.",
+                state.confirmed,
+            )
+        )
     table.write(
         update(EVENTS_PK, event.id, assign={"retired": True, "updated_at": utc(now)}),
         update(event_pk(event.id), STATE_SK, assign={"retired": True}),
@@ -243,13 +252,14 @@ def refuse_broken_promises(table: Table, before: Event, after: Event, state: Eve
     """Raise ConflictError when a change takes away what people already rely on, naming everything that it would."""
     if after.draft and not before.draft:
         raise ConflictError(
-            "This event was opened: it cannot become a draft again. Retire it to take it off the pages."
+            told("This event was opened: it cannot become a draft again. Retire it to take it off the pages.")
         )
     if faults := _broken_promises(table, before, after, state):
-        raise ConflictError("This change would break registrations already made: " + "; ".join(faults) + ".")
+        broken = told_together(faults)
+        raise ConflictError(told("This change would break registrations already made: %(faults)s.", faults=broken))
 
 
-def _broken_promises(table: Table, before: Event, after: Event, state: EventState) -> list[str]:
+def _broken_promises(table: Table, before: Event, after: Event, state: EventState) -> list[Told]:
     """What people already rely on and the new file takes away."""
     people = [one for one in registrations_of(table, after.id) if one.state is not RegistrationState.WITHDRAWN]
     if not people:
@@ -260,24 +270,50 @@ def _broken_promises(table: Table, before: Event, after: Event, state: EventStat
     rounds = {slot.id for slot in after.rounds}
     for gone in sorted({choice for one in people for choice in one.choices} - themes):
         ranked = sum(gone in one.choices for one in people)
-        faults.append(f"themes: {gone!r} is gone and {ranked} people ranked it")
+        faults.append(
+            told_many(
+                "themes: “%(id)s” is gone and %(num)s person ranked it",
+                "themes: “%(id)s” is gone and %(num)s people ranked it",
+                ranked,
+                id=gone,
+            )
+        )
     for gone in sorted({one.partner_type for one in people} - kinds):
-        faults.append(f"partner_types: {gone!r} is gone and {sum(one.partner_type == gone for one in people)} chose it")
+        chose = sum(one.partner_type == gone for one in people)
+        faults.append(told("partner_types: “%(id)s” is gone and %(number)s chose it", id=gone, number=chose))
     pinned = {slot for one in people for slot in [*one.pinned, *one.absent]}
     for gone in sorted(({slot.id for slot in before.rounds} if state.published_run else pinned) - rounds):
-        faults.append(f"rounds: {gone!r} is gone and programmes, pins or absences use it")
+        faults.append(told("rounds: “%(id)s” is gone and programmes, pins or absences use it", id=gone))
     pins = Counter((theme, slot) for one in people for slot, theme in one.pinned.items())
     for (theme, slot), heads in sorted(pins.items()):
         if theme in themes and slot in rounds and heads > (seats := after.seats(theme, slot)):
-            faults.append(f"capacities: {theme!r} has {seats} seats in round {slot!r} and {heads} are pinned to it")
+            faults.append(
+                told(
+                    "capacities: “%(theme)s” has %(seats)s seats in round “%(round)s” and %(heads)s are pinned to it",
+                    theme=theme,
+                    seats=seats,
+                    round=slot,
+                    heads=heads,
+                )
+            )
     if state.confirmed > after.capacity:
-        faults.append(f"registration.capacity: {after.capacity} places and {state.confirmed} people hold one")
+        faults.append(
+            told(
+                "registration.capacity: %(places)s places and %(people)s people hold one",
+                places=after.capacity,
+                people=state.confirmed,
+            )
+        )
     published = allocated(table, after.id, state.published_run).values()
     for theme, heads in sorted(Counter(theme for own in published for theme in own.values()).items()):
         if theme not in themes:
             faults.append(
-                f"themes: {theme!r} is gone and {heads} places in published programmes are in it; set its seats to 0, "
-                "publish a draft that keeps the rest, then remove it"
+                told(
+                    "themes: “%(id)s” is gone and %(heads)s places in published programmes are in it; set its seats "
+                    "to 0, publish a draft that keeps the rest, then remove it",
+                    id=theme,
+                    heads=heads,
+                )
             )
     return faults
 

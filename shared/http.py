@@ -29,7 +29,7 @@ from shared.errors import (
     UnreadableError,
     UnsupportedMediaTypeError,
 )
-from shared.i18n import N_
+from shared.i18n import N_, told
 from shared.observability import logger
 
 LARGEST_BODY = 64 * 1024
@@ -105,13 +105,13 @@ def read_body(request: APIGatewayProxyEventV2, *, largest: int = LARGEST_BODY) -
     """The bytes of a request's body. Raises UnreadableError or TooLargeError."""
     raw = request.raw_event.get("body") or ""
     if len(raw) > largest * 2:
-        raise TooLargeError(f"Send at most {largest // 1024} KB.")
+        raise TooLargeError(told("Send at most %(number)s KB.", number=largest // 1024))
     try:
         body = base64.b64decode(raw, validate=True) if request.is_base64_encoded else raw.encode("utf-8")
     except (binascii.Error, UnicodeEncodeError):
         raise UnreadableError(N_("The body of the request cannot be read.")) from None
     if len(body) > largest:
-        raise TooLargeError(f"Send at most {largest // 1024} KB.")
+        raise TooLargeError(told("Send at most %(number)s KB.", number=largest // 1024))
     return body
 
 
@@ -282,10 +282,18 @@ def answer(
 def invalid(error: ValidationError, words: Mapping[str, str] | None = None) -> InvalidError:
     """What pydantic refused, as one message a field; `words` replaces its words by the error's type."""
     fields: dict[str, str] = {}
-    for fault in error.errors(include_url=False, include_context=False, include_input=False):
+    for fault in error.errors(include_url=False, include_input=False):
         name = ".".join(map(str, fault["loc"])) or "body"
-        fields.setdefault(name, (words or {}).get(fault["type"], fault["msg"].removeprefix("Value error, ")))
-    return InvalidError("Some fields need another look.", fields)
+        fields.setdefault(name, (words or {}).get(fault["type"], message_of(fault)))
+    return InvalidError(told("Some fields need another look."), fields)
+
+
+def message_of(fault: Mapping[str, Any]) -> str:
+    """What a fault that pydantic found says: the message of our own validator as it was raised, or pydantic's words."""
+    raised = fault.get("ctx", {}).get("error")
+    if isinstance(raised, ValueError) and raised.args and isinstance(raised.args[0], str):
+        return raised.args[0]
+    return str(fault["msg"]).removeprefix("Value error, ")
 
 
 class RefusedFormError(Exception):
@@ -348,7 +356,7 @@ def make_app(render_error: RenderError) -> APIGatewayHttpResolver:
         allowed = _methods_at(app, request.path)
         if not allowed:
             return error_answer(request, NotFoundError(N_("There is no such page. Check the address.")), render_error)
-        error = MethodNotAllowedError(f"Use {' or '.join(allowed)} here.")
+        error = MethodNotAllowedError(told("Use %(methods)s here.", methods=", ".join(allowed)))
         return error_answer(request, error, render_error, headers={"Allow": ", ".join(allowed)})
 
     return app

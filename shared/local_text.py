@@ -8,11 +8,11 @@ the reader's in one place.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 from pydantic import BaseModel, PlainSerializer, PlainValidator
 
-from shared.i18n import LANGUAGES
+from shared.i18n import LANGUAGES, Told, told
 
 LONGEST = 4000
 """Characters of a text, in each language."""
@@ -36,14 +36,17 @@ class LocalText(str):
         return made
 
 
-def _one_text(value: object, name: str, *, required: bool) -> str:
+def _one_text(value: object, language: str, *, required: bool) -> str:
+    def refuse(words: Told) -> NoReturn:
+        raise ValueError(told("%(name)s: %(words)s", name=language, words=words) if language else words)
+
     if not isinstance(value, str):
-        raise ValueError(f"{name}write text")
+        refuse(told("write text"))
     text = value.strip()
     if required and not text:
-        raise ValueError(f"{name}is empty; write something")
+        refuse(told("is empty; write something"))
     if len(text) > LONGEST:
-        raise ValueError(f"{name}is too long; write at most {LONGEST} characters")
+        refuse(told("is too long; write at most %(most)s characters", most=LONGEST))
     return text
 
 
@@ -56,8 +59,14 @@ def _read(value: object, *, required: bool) -> str:
     unknown = sorted(str(key) for key in value if key not in LANGUAGES)
     if unknown or not value:
         known = ", ".join(LANGUAGES)
-        raise ValueError(f"{', '.join(unknown) or 'nothing'} is no language; write the text below one of: {known}")
-    texts = {key: _one_text(text, f"{key}: ", required=required) for key, text in value.items()}
+        raise ValueError(
+            told(
+                "%(value)s is no language; write the text below one of: %(known)s",
+                value=", ".join(unknown) or told("nothing"),
+                known=known,
+            )
+        )
+    texts = {key: _one_text(text, key, required=required) for key, text in value.items()}
     return LocalText(next(iter(texts.values())), texts)
 
 

@@ -29,7 +29,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from shared.i18n import LANGUAGES
+from shared.i18n import LANGUAGES, told
 from shared.local_text import OptionalText, Text, languages_in, localised
 from shared.local_time import LocalDate, LocalMoment, LocalTime
 from shared.text import TextError, clean_address
@@ -40,10 +40,10 @@ _URL = r"^(https?://\S+)?$"
 _LINK = r"^https?://\S+$"
 
 IN_WORDS = {
-    _SLUG: "write small letters, digits and hyphens, such as nature-day",
-    _KEY: "write letters, digits, dots, hyphens and underscores, and begin with a letter or digit",
-    _URL: "write an address that begins with https:// or http://",
-    _LINK: "write an address that begins with https:// or http://",
+    _SLUG: told("write small letters, digits and hyphens, such as nature-day"),
+    _KEY: told("write letters, digits, dots, hyphens and underscores, and begin with a letter or digit"),
+    _URL: told("write an address that begins with https:// or http://"),
+    _LINK: told("write an address that begins with https:// or http://"),
 }
 """What a text must look like, by the pattern that it did not match."""
 
@@ -100,7 +100,7 @@ def _fraction(value: object) -> object:
     elif isinstance(value, int | float) and not isinstance(value, bool):
         text = str(value + 0)  # the plain number: what it was written as does not count here
     if not re.fullmatch(TOLERANCE, text):
-        raise ValueError("write a number between 0 and 1 with at most six decimals, such as 0.25")
+        raise ValueError(told("write a number between 0 and 1 with at most six decimals, such as 0.25"))
     return Decimal(text)
 
 

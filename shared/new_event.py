@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
+from shared.i18n import told
 from shared.models import MOST_ROUNDS, Event
 
 Data = dict[str, Any]
@@ -89,6 +90,11 @@ def slug(text: str, taken: Collection[str] = (), *, otherwise: str = "event") ->
     return found
 
 
+def workshop_title(number: int, language: str) -> str:
+    """What a workshop is called before it has a name."""
+    return told("Workshop %(number)s", number=number).in_language(language)
+
+
 def plain_draft(
     *,
     title: str,
@@ -100,8 +106,9 @@ def plain_draft(
     seats: int,
     actor: str,
     now: datetime,
+    language: str = "en",
 ) -> Data:
-    """A draft from a few answers, with a plausible value for everything else.
+    """A draft in a language from a few answers, with a plausible value for everything else.
 
     Rounds follow each other from 13:00, an hour each, or from 09:30 when the afternoon is too short for them.
     Registration closes two weeks before the day, or half-way to it when that is sooner.
@@ -116,17 +123,18 @@ def plain_draft(
         "draft": True,
         "title": title,
         "summary": title,
-        "language": "en",
+        "language": language,
         "timezone": "Europe/Brussels",
         "date": day,
         "venue": dict(venue),
         "organisers": [{"name": organiser}],
         "contact": actor,
         "themes": [
-            {"id": f"w{number}", "title": f"Workshop {number}", "capacity": seats} for number in range(1, workshops + 1)
+            {"id": f"w{number}", "title": workshop_title(number, language), "capacity": seats}
+            for number in range(1, workshops + 1)
         ],
         "rounds": slots,
-        "partner_types": [{"id": "everyone", "title": "Everyone"}],
+        "partner_types": [{"id": "everyone", "title": told("Everyone").in_language(language)}],
         **_dates(day, now),
         "organiser_emails": [actor],
     }

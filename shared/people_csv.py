@@ -10,6 +10,7 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from itertools import islice
 
 from shared.attendees import Attendee
+from shared.i18n import told
 
 SEPARATORS = ",;\t|"
 """Between cells: commas, semicolons where the comma is the decimal sign, tabs of what is pasted from a sheet."""
@@ -97,10 +98,10 @@ def _shape(text: str, known: Container[str], separators: str) -> tuple[str, int]
 
 def _in_words(error: str) -> str:
     if "unexpected end of data" in error:
-        return "a quotation mark opens here and is never closed"
+        return told("a quotation mark opens here and is never closed")
     if "expected after" in error:
-        return "text follows a closing quotation mark; write a quotation mark inside a cell twice"
-    return f"this is no CSV: {error}"
+        return told("text follows a closing quotation mark; write a quotation mark inside a cell twice")
+    return told("this is no CSV: %(error)s", error=error)
 
 
 def people_csv(themes: Sequence[str], people: Iterable[Attendee]) -> str:

@@ -6,6 +6,7 @@ import io
 import zipfile
 from datetime import date, datetime, time
 
+from shared.i18n import told
 from shared.people_csv import csv_text
 
 _ZIP = b"PK\x03\x04"
@@ -33,17 +34,17 @@ def text_of(data: bytes) -> str:
             return data.decode(encoding)
         except UnicodeDecodeError:
             continue
-    raise FileError("This is no text that can be read. Save the file as CSV UTF-8 or as XLSX.")
+    raise FileError(told("This is no text that can be read. Save the file as CSV UTF-8 or as XLSX."))
 
 
 def _from_xlsx(data: bytes) -> str:
     from openpyxl import load_workbook  # type: ignore[import-untyped] # 150 ms that only an XLSX need pay
 
-    unreadable = FileError("This XLSX cannot be read. Save it again without a password, or save it as CSV UTF-8.")
+    unreadable = FileError(told("This XLSX cannot be read. Save it again without a password, or save it as CSV UTF-8."))
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as packed:
             if sum(entry.file_size for entry in packed.infolist()) > LARGEST_UNPACKED:
-                raise FileError("This XLSX is too large. Keep only the list of people in it.")
+                raise FileError(told("This XLSX is too large. Keep only the list of people in it."))
         book = load_workbook(io.BytesIO(data), read_only=True, data_only=True)
         for sheet in book.worksheets:
             sheet.reset_dimensions()  # some writers say A1 for all
@@ -51,7 +52,7 @@ def _from_xlsx(data: bytes) -> str:
             for row in sheet.iter_rows(values_only=True):
                 cells += len(row)
                 if cells > MOST_CELLS:
-                    raise FileError("This XLSX is too large. Keep only the list of people in it.")
+                    raise FileError(told("This XLSX is too large. Keep only the list of people in it."))
                 rows.append([_cell(value) for value in row])
             if any(map(any, rows)):
                 return csv_text([], rows).removeprefix("\n")
@@ -59,7 +60,7 @@ def _from_xlsx(data: bytes) -> str:
         raise
     except Exception:  # openpyxl raises whatever the file made it stumble over
         raise unreadable from None
-    raise FileError("There is nothing in this XLSX.")
+    raise FileError(told("There is nothing in this XLSX."))
 
 
 def _cell(value: object) -> str:

@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 from shared.acts import Act
 from shared.commitment import breach
 from shared.edition import UNKNOWN, Facts, day_facts, facts_told, told_otherwise
-from shared.errors import CANCELLED, ConflictError, StaleError
+from shared.errors import ConflictError, StaleError
 from shared.events import as_event, audit
+from shared.i18n import told
 from shared.mails import send
 from shared.models import Event, MailKind, Programme, Registration, Run, RunState, utc
 from shared.registrations import still_holds_a_place
@@ -68,14 +69,21 @@ def publish(table: Table, event: Event, run: Run, people: Iterable[Registration]
         Registrations, the event file or the published run changed since the draft was made.
     """
     if run.state is not RunState.DRAFT:
-        raise ConflictError(f"Run {run.number} is {run.state}; only a draft can be published.")
+        raise ConflictError(
+            told("Allocation %(number)s is no draft; only a draft can be published.", number=run.number)
+        )
     state = read_state(table, event.id)
     if state.publishing_run:
-        raise ConflictError(f"The mails of run {state.publishing_run} are still being written. Try again in a minute.")
+        raise ConflictError(
+            told(
+                "The mails of allocation %(number)s are still being written. Try again in a minute.",
+                number=state.publishing_run,
+            )
+        )
     stored = table.get(EVENTS_PK, event.id)
     event = as_event(stored) if stored else event
     if event.cancelled:
-        raise ConflictError(f"{CANCELLED} Nothing can be published any more.")
+        raise ConflictError(told("This day is cancelled. Nothing can be published any more."))
     stale = why_stale(table, event, run, people)
     if stale:
         raise StaleError(stale)
@@ -116,8 +124,8 @@ def publish(table: Table, event: Event, run: Run, people: Iterable[Registration]
         )
     except ConditionFailedError as error:
         if "event" in error.refused:
-            raise StaleError("The event file changed at this moment. Start a new draft.") from None
-        raise StaleError("Another organiser published at the same moment. Reload the page.") from None
+            raise StaleError(told("The event file changed at this moment. Start a new draft.")) from None
+        raise StaleError(told("Another organiser published at the same moment. Reload the page.")) from None
     return run.model_copy(update={**published, "facts": facts})
 
 

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from shared.errors import CANCELLED, ConflictError, StaleError, TooBusyError
-from shared.i18n import N_
+from shared.i18n import N_, told
 from shared.mails import mail_id, send
 from shared.models import Event, EventState, MailKind, Registration, RegistrationState, utc
 from shared.state import read_state
@@ -188,8 +188,10 @@ def admit(
         if "address" in error.refused:
             return None
         raise ConflictError(
-            f"All {event.capacity} places are taken. "
-            "Raise registration.capacity in the event file, or withdraw a person."
+            told(
+                "All %(places)s places are taken. Raise registration.capacity in the event file, or withdraw a person.",
+                places=event.capacity,
+            )
         ) from None
     return stored
 
@@ -199,7 +201,9 @@ def _refuse_closed_event(event: Event) -> None:
     if event.cancelled:
         raise ConflictError(CANCELLED)
     if event.draft:
-        raise ConflictError("This event is a draft, which only its organisers see. Open it first, then add people.")
+        raise ConflictError(
+            told("This event is a draft, which only its organisers see. Open it first, then add people.")
+        )
 
 
 def _entry(event: Event, stored: Registration, now: datetime, *, ahead: bool = False, tell: bool = True) -> list[Write]:

@@ -14,8 +14,9 @@ from typing import Any, Literal
 
 from shared.acts import Act
 from shared.attendees import attendees, input_digest
-from shared.errors import CANCELLED, ConflictError, StaleError
+from shared.errors import ConflictError, StaleError
 from shared.events import audit
+from shared.i18n import told
 from shared.models import Event, EventState, Programme, Registration, Run, RunState, utc
 from shared.state import read_state
 from shared.table import (
@@ -142,19 +143,22 @@ def why_stale(table: Table, event: Event, run: Run, people: Iterable[Registratio
     """
     state = read_state(table, event.id)
     if run.compared_with != state.published_run:
-        return f"Allocation {state.published_run} was published since this draft was made. Start a new draft."
+        return told(
+            "Allocation %(number)s was published since this draft was made. Start a new draft.",
+            number=state.published_run,
+        )
     if run.placed < state.placed:
-        return "A person was given seats at the door since this draft was begun. Start a new draft."
+        return told("A person was given seats at the door since this draft was begun. Start a new draft.")
     before = kept_programmes(table, event, run, run.compared_with) if run.mode == "keep" else {}
     if run.input_digest != input_now(event, state, run, people, before):
-        return "Registrations or the event file changed since this draft was made. Start a new draft."
+        return told("Registrations or the event file changed since this draft was made. Start a new draft.")
     return ""
 
 
 def request_run(table: Table, event: Event, wish: Wish, *, actor: str, now: datetime, automatic: bool = False) -> Run:
     """Ask for a run; while one is under way, that one is the answer. The allocator takes it up within a minute."""
     if event.cancelled:
-        raise ConflictError(f"{CANCELLED} Nobody is allocated any more.")
+        raise ConflictError(told("This day is cancelled. Nobody is allocated any more."))
     for _ in range(5):
         state = read_state(table, event.id)
         active = read_run(table, event.id, state.active_run)
@@ -191,7 +195,7 @@ def request_run(table: Table, event: Event, wish: Wish, *, actor: str, now: date
         except ConditionFailedError:
             continue  # another request came at the same moment: its run is the answer
         return run
-    raise ConflictError("Several people are asking for an allocation at once. Please try again.")
+    raise ConflictError(told("Several people are asking for an allocation at once. Please try again."))
 
 
 def claim_run(table: Table, run: Run, *, owner: str, lease: timedelta, now: datetime) -> Run | None:
@@ -265,7 +269,7 @@ def put_off(table: Table, run: Run, why: str, *, until: datetime, now: datetime)
             task(run.event, "run", ALLOCATE_DUE, until, run=run.number),
         )
     except ConditionFailedError:
-        raise StaleError(f"Run {run.number} was taken over by another owner.") from None
+        raise StaleError(told("Run %(number)s was taken over by another owner.", number=run.number)) from None
     return run.model_copy(update=fields)
 
 
@@ -353,7 +357,7 @@ def finish_run(
             *mails,
         )
     except ConditionFailedError:
-        raise StaleError(f"Run {run.number} was taken over by another owner.") from None
+        raise StaleError(told("Run %(number)s was taken over by another owner.", number=run.number)) from None
     return run.model_copy(update=fields)
 
 
@@ -387,7 +391,7 @@ def set_aside(table: Table, event: Event, draft: Run, *, now: datetime) -> Run:
             task(event.id, "allocation", ALLOCATE_DUE, now),
         )
     except ConditionFailedError:
-        raise StaleError(f"Run {draft.number} is no draft any more.") from None
+        raise StaleError(told("Run %(number)s is no draft any more.", number=draft.number)) from None
     return draft.model_copy(update=fields)
 
 
@@ -406,7 +410,9 @@ def delete_draft(table: Table, event: Event, draft: Run, *, actor: str, now: dat
             audit(event.id, actor, Act.DELETE_DRAFT, now=now, what=f"run {draft.number}"),
         )
     except ConditionFailedError:
-        raise ConflictError(f"Allocation {draft.number} is no draft any more; only a draft can be deleted.") from None
+        raise ConflictError(
+            told("Allocation %(number)s is no draft any more; only a draft can be deleted.", number=draft.number)
+        ) from None
     # Nobody reads programmes without a run; what a fault leaves here goes when people are erased, or the event ends.
     table.delete_all(list(table.query(programmes_pk(event.id, draft.number), PROGRAMMES, only=("pk", "sk"))))
 

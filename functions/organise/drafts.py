@@ -14,12 +14,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints, ValidationError
 
 from functions.organise.allocator import Allocator
-from functions.organise.words import counted
 from shared.acts import Act
 from shared.attendees import Wishes, WishReader, mean_costs
 from shared.edition import Facts, differing, facts_told
 from shared.errors import ConflictError, InvalidError, NotFoundError, StaleError
 from shared.http import Fields, invalid
+from shared.i18n import told, told_many
 from shared.models import (
     Event,
     MailKind,
@@ -32,7 +32,7 @@ from shared.models import (
     utc,
 )
 from shared.publication import owed_mails, publish
-from shared.reasons import in_words
+from shared.reasons import ToldReason, in_words
 from shared.registrations import registrations_of
 from shared.runs import Wish, delete_draft, programmes_of, read_run, request_run, why_stale
 from shared.state import read_state
@@ -59,10 +59,10 @@ class Publication(Model):
 
 
 _EXPECTED = {
-    "mode": "Choose fresh or keep",
-    "seed": "Use at most 200 letters, digits and ordinary signs",
-    "weight": "Enter a whole number from 0 to 1000000",
-    "tolerance": "Enter a number from 0 to 1, like 0.25, with at most six digits after the point",
+    "mode": told("Choose fresh or keep"),
+    "seed": told("Use at most 200 letters, digits and ordinary signs"),
+    "weight": told("Enter a whole number from 0 to 1000000"),
+    "tolerance": told("Enter a number from 0 to 1, like 0.25, with at most six digits after the point"),
 }
 
 
@@ -73,7 +73,7 @@ def read_wish(fields: Fields) -> Wish:
         draft = NewDraft.model_validate(given)
     except ValidationError as error:
         refused = invalid(error)
-        words = {name: _EXPECTED.get(name, told) for name, told in refused.fields.items()}
+        words = {name: _EXPECTED.get(name, plain) for name, plain in refused.fields.items()}
         raise InvalidError(refused.message, words) from None
     tolerance = format(draft.tolerance.normalize(), "f") if draft.tolerance is not None else ""
     return Wish(mode=draft.mode, seed=draft.seed, weight=draft.weight, tolerance=tolerance)
@@ -84,14 +84,14 @@ def read_publication(fields: Fields) -> int:
     try:
         return Publication.model_validate(fields).expected_mails
     except ValidationError as error:
-        raise invalid(error, {"missing": "Send the number of mails that this would write"}) from None
+        raise invalid(error, {"missing": told("Send the number of mails that this would write")}) from None
 
 
 def find_run(table: Table, event: Event, number: str) -> Run:
     """A run by the number in an address. Raises NotFoundError."""
     run = read_run(table, event.id, int(number)) if _NUMBER.fullmatch(number) else None
     if run is None:
-        raise NotFoundError("There is no such allocation at this event.")
+        raise NotFoundError(told("There is no such allocation at this event."))
     return run
 
 
@@ -101,9 +101,9 @@ def start(table: Table, event: Event, wish: Wish, allocator: Allocator, *, actor
     Raises ConflictError when nothing can be allocated any more.
     """
     if now >= event.ends_at:
-        raise ConflictError("The day is over; nothing is left to allocate.")
+        raise ConflictError(told("The day is over; nothing is left to allocate."))
     if wish.mode == "keep" and not read_state(table, event.id).published_run:
-        raise ConflictError("Nothing is published yet, so there is nothing to keep. Start a fresh draft.")
+        raise ConflictError(told("Nothing is published yet, so there is nothing to keep. Start a fresh draft."))
     run = request_run(table, event, wish, actor=actor, now=now)
     if run.requested_at == utc(now):
         Act.REQUEST_ALLOCATION.counted()
@@ -118,17 +118,23 @@ def restore(table: Table, event: Event, run: Run, allocator: Allocator, *, actor
     allows changes; the draft shows all of it before it is published. Raises ConflictError.
     """
     if run.state is not RunState.SUPERSEDED or not run.published_at:
-        raise ConflictError(f"Allocation {run.number} was not published before; only such a one can be restored.")
+        raise ConflictError(
+            told("Allocation %(number)s was not published before; only such a one can be restored.", number=run.number)
+        )
     draft = start(table, event, Wish(mode="keep", restores=run.number), allocator, actor=actor, now=now)
     if draft.restores != run.number:
-        raise ConflictError(f"Allocation {draft.number} is under way. Wait until it is made, then restore this one.")
+        raise ConflictError(
+            told(
+                "Allocation %(number)s is under way. Wait until it is made, then restore this one.", number=draft.number
+            )
+        )
     return draft
 
 
 def delete(table: Table, event: Event, run: Run, sure: object, *, actor: str, now: datetime) -> None:
     """Delete a draft, if the organiser said so twice. Raises InvalidError or ConflictError."""
     if not sure:
-        raise InvalidError("Tick the box to delete this draft.", {"sure": "Tick this to delete the draft"})
+        raise InvalidError(told("Tick the box to delete this draft."), {"sure": told("Tick this to delete the draft")})
     delete_draft(table, event, run, actor=actor, now=now)
     Act.DELETE_DRAFT.counted()
 
@@ -141,15 +147,21 @@ def publish_draft(
     Raises ConflictError or StaleError, with nothing changed.
     """
     if run.state is not RunState.DRAFT:
-        raise ConflictError(f"Allocation {run.number} is {run.state.value}; only a draft can be published.")
+        raise ConflictError(
+            told("Allocation %(number)s is no draft; only a draft can be published.", number=run.number)
+        )
     people = list(registrations_of(table, event.id))
     before = programmes_of(table, event.id, run.compared_with)
     after = programmes_of(table, event.id, run.number)
     owed = len(owed_mails(people, before, after, facts_told(table, event, run)))
     if expected != owed:
         raise StaleError(
-            f"This publication would write {counted(owed, 'mail')}, not {expected}. "
-            "Look at the draft again and confirm."
+            told_many(
+                "This publication would write %(num)s mail, not %(expected)s. Look at the draft again and confirm.",
+                "This publication would write %(num)s mails, not %(expected)s. Look at the draft again and confirm.",
+                owed,
+                expected=expected,
+            )
         )
     published = publish(table, event, run, people, actor=actor, now=now)
     Act.PUBLISH.counted()
@@ -201,7 +213,7 @@ def differences(
         if was == becomes or person.state is not RegistrationState.CONFIRMED:
             continue
         costs = cost_of(read, person, was), cost_of(read, person, becomes)
-        found.append(Difference(person, was, becomes, *costs, in_words(new.reason, event) if new else ""))
+        found.append(Difference(person, was, becomes, *costs, ToldReason(new.reason, event) if new else ""))
     return sorted(found, key=lambda moved: (moved.before_cost - moved.after_cost, moved.person.id))
 
 
@@ -424,7 +436,7 @@ def _worst_off(event: Event, person: Registration, programme: Programme) -> Wors
     ranked = [
         (slot.id, theme, wishes.place(theme)) for slot in event.rounds if (theme := programme.workshops.get(slot.id))
     ]
-    return WorstOff(person, ranked, in_words(programme.reason, event))
+    return WorstOff(person, ranked, ToldReason(programme.reason, event))
 
 
 def outbox_shown(event: Event, view: DraftView) -> Iterator[dict[str, Any]]:

@@ -8,16 +8,18 @@ from datetime import datetime
 from typing import Any
 
 from functions.organise.sessions import Role, role_in
-from functions.organise.words import counted
 from shared.acts import Act
 from shared.cancellation import cancel_day, reached
 from shared.errors import ConflictError, ForbiddenError, InvalidError, StaleError
 from shared.event_file import EventFileError, check_event, parse_event
 from shared.events import put_event, retire_event
+from shared.i18n import told, told_many, told_together
 from shared.models import Event
 from shared.registrations import registrations_of
 from shared.state import read_state
 from shared.table import EVENTS_PK, Table
+
+_MISTAKES = told("The event file has mistakes; nothing was changed.")
 
 RESERVED = frozenset({"sign-in", "sign-out", "new"})
 """Ids that no event may have: pages of their own stand at these addresses."""
@@ -40,16 +42,18 @@ def _checked(read: Callable[[], Event], actor: str) -> Event:
         faults: dict[str, str] = {}
         for fault in error.faults:
             path = fault.path or "file"
-            faults[path] = f"{faults[path]}; {fault.message}" if path in faults else fault.message
-        raise InvalidError("The event file has mistakes; nothing was changed.", faults) from None
+            faults[path] = told_together([faults[path], fault.message]) if path in faults else fault.message
+        raise InvalidError(_MISTAKES, faults) from None
     if event.id in RESERVED:
-        raise InvalidError(
-            "The event file has mistakes; nothing was changed.", {"id": "is used by a page; take another"}
-        )
+        raise InvalidError(_MISTAKES, {"id": told("is used by a page; take another")})
     if role_in(event, actor) is not Role.ORGANISER:
         raise InvalidError(
-            "The event file has mistakes; nothing was changed.",
-            {"organiser_emails": f"must name you, {actor}, or you could not come back to this event"},
+            _MISTAKES,
+            {
+                "organiser_emails": told(
+                    "must name you, %(actor)s, or you could not come back to this event", actor=actor
+                )
+            },
         )
     return event
 
@@ -67,12 +71,14 @@ def put_new_data(table: Table, data: object, *, actor: str, now: datetime) -> Ev
 def _put_new(table: Table, event: Event, actor: str, now: datetime) -> Event:
     taken = table.get(EVENTS_PK, event.id)
     if taken and not taken.get("retired"):
-        raise ConflictError(f"There is an event {event.id!r} already. Open it to change its file, or take another id.")
+        raise ConflictError(
+            told("There is an event “%(id)s” already. Open it to change its file, or take another id.", id=event.id)
+        )
     if taken and role_in(Event.model_validate_json(taken["document"]), actor) is not Role.ORGANISER:
-        raise ForbiddenError(f"The id {event.id!r} belonged to an event of others. Take another id.")
+        raise ForbiddenError(told("The id “%(id)s” belonged to an event of others. Take another id.", id=event.id))
     state = read_state(table, event.id)
     if not taken and (state.runs or state.confirmed or state.waiting):
-        raise ConflictError(f"The id {event.id!r} was used before. Take another id.")
+        raise ConflictError(told("The id “%(id)s” was used before. Take another id.", id=event.id))
     put_event(table, event, actor=actor, now=now, seen=taken["updated_at"] if taken else "")
     Act.PUT_EVENT.counted()
     return event
@@ -97,15 +103,15 @@ def refuse_stale(before: Event, seen: Any) -> None:
     """Raise StaleError when the event is no longer the one that the organiser opened."""
     if seen is not None and seen != version(before):
         raise StaleError(
-            "The event file was changed since you opened it. Copy your changes, reload the page, put them in."
+            told("The event file was changed since you opened it. Copy your changes, reload the page, put them in.")
         )
 
 
 def _put_again(table: Table, before: Event, event: Event, actor: str, now: datetime) -> None:
     if event.id != before.id:
         raise InvalidError(
-            "The event file has mistakes; nothing was changed.",
-            {"id": f"must stay {before.id!r}; put a new event to have another id"},
+            _MISTAKES,
+            {"id": told("must stay “%(id)s”; put a new event to have another id", id=before.id)},
         )
     put_event(table, event, actor=actor, now=now, made_from=before)
     Act.PUT_EVENT.counted()
@@ -125,8 +131,12 @@ def cancel(table: Table, event: Event, expected: int, *, actor: str, now: dateti
     mails = len(reached(registrations_of(table, event.id)))
     if expected != mails:
         raise StaleError(
-            f"Cancelling the day would write {counted(mails, 'mail')}, not {expected}. "
-            "Read this page again and confirm."
+            told_many(
+                "Cancelling the day would write %(num)s mail, not %(expected)s. Read this page again and confirm.",
+                "Cancelling the day would write %(num)s mails, not %(expected)s. Read this page again and confirm.",
+                mails,
+                expected=expected,
+            )
         )
     cancel_day(table, event, actor=actor, now=now)
     Act.CANCEL_EVENT.counted()

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from shared.i18n import Told, told, told_together
 from shared.models import Event
 from shared.new_event import Data, slug
 
@@ -26,14 +27,14 @@ Values = dict[str, Any]
 class Page:
     """One of the five pages: its title, its fields with what they hold, and its lists of rows."""
 
-    title: str
+    title: Told
     fields: Mapping[str, Kind] = field(default_factory=dict)
     rows: Mapping[str, Mapping[str, Kind]] = field(default_factory=dict)
 
 
 PAGES: dict[str, Page] = {
     "day": Page(
-        "The day and the place",
+        told("The day and the place"),
         {
             **{"title": "text", "summary": "text", "language": "word", "languages": "list", "timezone": "word"},
             **{
@@ -51,9 +52,9 @@ PAGES: dict[str, Page] = {
             "organisers": {"name": "text", "about": "text", "url": "word"},
         },
     ),
-    "themes": Page("Workshops", {}, {"themes": {"title": "text", "description": "text", "minimum": "number"}}),
+    "themes": Page(told("Workshops"), {}, {"themes": {"title": "text", "description": "text", "minimum": "number"}}),
     "registration": Page(
-        "Registration and questions",
+        told("Registration and questions"),
         {
             **{"registration.opens": "moment", "registration.closes": "moment", "registration.capacity": "number"},
             **{"registration.changes_until": "moment"},
@@ -74,14 +75,14 @@ PAGES: dict[str, Page] = {
         },
     ),
     "allocation": Page(
-        "Allocation",
+        told("Allocation"),
         {
             **{"allocation.at": "moment", "allocation.publish": "word", "allocation.balance.weight": "number"},
             **{"allocation.balance.tolerance": "word", "allocation.rank_costs": "numbers"},
             **{"allocation.change_cost": "number"},
         },
     ),
-    "access": Page("People with access", {"organiser_emails": "lines", "door_emails": "lines"}),
+    "access": Page(told("People with access"), {"organiser_emails": "lines", "door_emails": "lines"}),
 }
 
 PLACE = {"agenda": "line", "organisers": "organiser", "questions": "question", "partner_types": "type", "rounds": "r"}
@@ -189,7 +190,7 @@ class Reading:
         found: dict[str, str] = {}
         for path, message in faults.items():
             name = self._field(path)
-            found[name] = f"{found[name]}; {message}" if name in found else message
+            found[name] = told_together([found[name], message]) if name in found else message
         return found
 
     def _field(self, path: str) -> str:
@@ -402,7 +403,7 @@ class Difference:
 
 def differences(before: Event, after: Event) -> list[Difference]:
     """Everything that differs between two events, in the order of the file."""
-    old, new = dict(_told(before)), dict(_told(after))
+    old, new = dict(_values_of(before)), dict(_values_of(after))
     return [
         Difference(where, old.get(where, ""), new.get(where, ""))
         for where in {**old, **new}
@@ -410,7 +411,7 @@ def differences(before: Event, after: Event) -> list[Difference]:
     ]
 
 
-def _told(event: Event) -> Iterator[tuple[str, str]]:
+def _values_of(event: Event) -> Iterator[tuple[str, str]]:
     data = as_file(event)
     data.pop("capacities", None)
     for theme, row in zip(event.themes, data["themes"], strict=True):
@@ -418,43 +419,88 @@ def _told(event: Event) -> Iterator[tuple[str, str]]:
             row.pop(key, None)
         row["seats"] = {f"{slot.start:%H:%M}": event.seats(theme.id, slot.id) for slot in event.rounds}
         row["room"] = {f"{slot.start:%H:%M}": event.room(theme.id, slot.id) or None for slot in event.rounds}
-    yield from _flat(data, "")
+    yield from _flat(data, ())
 
 
-def _flat(value: Any, where: str) -> Iterator[tuple[str, str]]:
+def _flat(value: Any, where: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Every value with the way to it, in words."""
     if isinstance(value, dict):
         for key, inner in value.items():
-            yield from _flat(inner, f"{where} → {_words(key)}" if where else _words(key))
+            yield from _flat(inner, (*where, _words(key)))
     elif isinstance(value, list):
         for n, inner in enumerate(value):
             if isinstance(inner, dict) and ("id" in inner or "title" in inner or "name" in inner):
                 name = inner.get("id") or _first_text(inner.get("title") or inner.get("name"))
-                yield from _flat({key: one for key, one in inner.items() if key != "id"}, f"{where} → {name}")
+                yield from _flat({key: one for key, one in inner.items() if key != "id"}, (*where, name))
             elif isinstance(inner, dict):
-                yield from _flat(inner, f"{where} → {n + 1}")
+                yield from _flat(inner, (*where, str(n + 1)))
         if value and not any(isinstance(inner, dict) for inner in value):
-            yield where, ", ".join(map(str, value))
+            yield told_together(where, " → "), ", ".join(map(str, value))
     elif value is not None:
-        yield where, {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
+        yield told_together(where, " → "), _value_words(value)
 
 
-ROWS = {
-    **{"themes": "Workshop", "rounds": "Round", "agenda": "Line", "organisers": "Organiser", "partner_types": "Kind"},
-    **{"questions": "Question"},
+def _value_words(value: Any) -> str:
+    if isinstance(value, bool):
+        return told("yes") if value else told("no")
+    return CHOICES.get(str(value), str(value))
+
+
+CHOICES: dict[str, Told] = {
+    "optional": told("may be filled in"),
+    "not_asked": told("is not asked"),
+    "automatic": told("mail everybody their programme at once"),
+    "after_review": told("show me a draft; I publish it"),
+    "text": told("a text"),
+    "choice": told("one of several answers"),
+    "consent": told("a box to tick"),
+}
+"""Values of the file that are chosen on a page, in the words of the page."""
+
+ROWS: dict[str, Callable[[int], Told]] = {
+    "themes": lambda number: told("Workshop %(number)s", number=number),
+    "rounds": lambda number: told("Round %(number)s", number=number),
+    "agenda": lambda number: told("Line %(number)s", number=number),
+    "organisers": lambda number: told("Organiser %(number)s", number=number),
+    "partner_types": lambda number: told("Kind %(number)s", number=number),
+    "questions": lambda number: told("Question %(number)s", number=number),
 }
 """What a row of a list is called on its page."""
+
+KEYS: dict[str, Told] = {
+    **{"about": told("about"), "address": told("address"), "agenda": told("agenda"), "allocation": told("allocation")},
+    **{"at": told("moment"), "balance": told("balance"), "capacity": told("capacity"), "closes": told("closes")},
+    **{"change_cost": told("change cost"), "contact": told("contact"), "date": told("date"), "day": told("day")},
+    **{"description": told("description"), "directions": told("directions"), "door_emails": told("door emails")},
+    **{"end": told("end"), "for": told("open to"), "held_in": told("held in"), "kind": told("kind")},
+    **{"label": told("label"), "labels": told("labels"), "language": told("language"), "languages": told("languages")},
+    **{"least": told("least"), "map": told("map"), "minimum": told("minimum"), "most": told("most")},
+    **{"name": told("name"), "opens": told("opens"), "options": told("options"), "organisation": told("organisation")},
+    **{"organiser_emails": told("organiser emails"), "organisers": told("organisers"), "partners": told("mixed")},
+    **{"partner_type": told("kind of people"), "partner_types": told("kinds of people")},
+    **{"per_source_hour": told("an hour from one network"), "price": told("price"), "publish": told("publish")},
+    **{"purpose": told("purpose"), "questions": told("questions"), "rank_costs": told("rank costs")},
+    **{"ranking": told("ranking"), "registration": told("registration"), "reminder_days": told("reminder days")},
+    **{"required": told("required"), "retention_days": told("retention days"), "room": told("room")},
+    **{"rooms": told("rooms"), "round": told("round"), "rounds": told("rounds"), "seats": told("seats")},
+    **{"sensitive": told("sensitive"), "speaker": told("speaker"), "start": told("start")},
+    **{"summary": told("summary"), "themes": told("workshops"), "timezone": told("time zone")},
+    **{"title": told("title"), "tolerance": told("tolerance"), "url": told("site"), "venue": told("venue")},
+    "weight": told("weight"),
+}
+"""The keys of the file in words."""
 
 
 def field_words(name: str) -> str:
     """A field of the pages in words: `themes[2].title` is "Workshop 3, title"."""
     match = re.match(r"(\w+)\[(\d+)\]\.?", name)
     rest = name[match.end() :] if match else name
-    words = ", ".join(_words(part) for part in rest.split(".") if part not in {"en", "nl", "fr"})
-    if not match:
-        return words[:1].upper() + words[1:]
-    row = f"{ROWS.get(match[1], match[1])} {int(match[2]) + 1}"
-    return f"{row}, {words}" if words else row
+    parts: list[str] = [_words(part) for part in rest.split(".") if part and part not in {"en", "nl", "fr"}]
+    if match:
+        number = int(match[2]) + 1
+        parts.insert(0, ROWS[match[1]](number) if match[1] in ROWS else f"{match[1]} {number}")
+    return told_together(parts, ", ")
 
 
 def _words(key: str) -> str:
-    return {"themes": "workshops", "partner_types": "kinds of people", "for": "open to"}.get(key, key).replace("_", " ")
+    return KEYS.get(key) or key.replace("_", " ")

@@ -9,18 +9,19 @@ from typing import Any
 
 from functions.organise import event_files
 from functions.organise.event_form import as_file
-from functions.organise.words import counted
+from functions.organise.words import ShortMoment
 from shared.errors import InvalidError, NotFoundError
+from shared.i18n import N_, Told, told, told_many, told_together
 from shared.local_time import local_date
 from shared.models import MOST_ROUNDS, Event, Registration, RegistrationState
-from shared.new_event import Data, plain_draft, shifted_copy, slug
+from shared.new_event import Data, plain_draft, shifted_copy, slug, workshop_title
 from shared.table import EVENTS_PK, Table
 from shared.tokens import PREVIEW_SALT, Keys, sign
 
 MOST_AT_ONCE = 60
 """Workshops of a new event; more are added on its page."""
 
-REFUSED = "Some answers need another look. Nothing was stored yet."
+REFUSED = told("Some answers need another look. Nothing was stored yet.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +29,16 @@ class Check:
     """One line of the check list: whether it is done, in words, and the page that changes it."""
 
     done: bool
-    what: str
+    what: Told
     page: str
 
 
-def start(table: Table, typed: dict[str, Any], *, actor: str, now: datetime) -> Event:
-    """Make a draft from the few answers of the form "New event". Raises InvalidError by the form's fields."""
+def start(table: Table, typed: dict[str, Any], *, actor: str, now: datetime, language: str = "en") -> Event:
+    """Make a draft in a language from the answers of the form "New event". Raises InvalidError by the form's fields."""
     texts = {name: str(typed.get(name) or "").strip() for name in ("title", "day", "by", "place", "address")}
-    faults = {name: "is missing" for name in ("title", "by", "place", "address") if not texts[name]}
+    faults: dict[str, str] = {
+        name: told("is missing") for name in ("title", "by", "place", "address") if not texts[name]
+    }
     if words := _fault_of_day(texts["day"], now):
         faults["day"] = words
     counts = {}
@@ -44,9 +47,11 @@ def start(table: Table, typed: dict[str, Any], *, actor: str, now: datetime) -> 
         if text.isdecimal() and len(text) < 6 and 1 <= int(text) <= most:
             counts[name] = int(text)
         else:
-            faults[name] = f"write a whole number from 1 to {most}"
+            faults[name] = told("write a whole number from 1 to %(most)s", most=most)
     if counts.get("workshops", MOST_AT_ONCE) < counts.get("rounds", 0):
-        faults["workshops"] = "there must be at least as many workshops as rounds, as nobody joins the same one twice"
+        faults["workshops"] = told(
+            "there must be at least as many workshops as rounds, as nobody joins the same one twice"
+        )
     if faults:
         raise InvalidError(REFUSED, faults)
     data = plain_draft(
@@ -57,6 +62,7 @@ def start(table: Table, typed: dict[str, Any], *, actor: str, now: datetime) -> 
         rounds=counts["rounds"],
         workshops=counts["workshops"],
         seats=counts["seats"],
+        language=language,
         actor=actor,
         now=now,
     )
@@ -67,7 +73,7 @@ def copy(table: Table, mine: Iterable[Event], typed: dict[str, Any], *, actor: s
     """Make a draft like an earlier event of the organiser. Raises InvalidError by the form's fields."""
     earlier = next((event for event in mine if event.id == typed.get("event")), None)
     day = str(typed.get("new_day") or "").strip()
-    faults = {} if earlier else {"event": "choose one of your events"}
+    faults: dict[str, str] = {} if earlier else {"event": told("choose one of your events")}
     if words := _fault_of_day(day, now):
         faults["new_day"] = words
     if faults or earlier is None:
@@ -81,8 +87,8 @@ def _fault_of_day(day: str, now: datetime) -> str:
     try:
         found = local_date(day)
     except ValueError:
-        return "write the date of the day"
-    return "" if found > now.date() else "lies in the past; write the date of the day to come"
+        return told("write the date of the day")
+    return "" if found > now.date() else told("lies in the past; write the date of the day to come")
 
 
 def _store(table: Table, data: Data, actor: str, now: datetime) -> Event:
@@ -103,8 +109,8 @@ def open_event(table: Table, event: Event, *, actor: str, now: datetime) -> None
     """Let everybody see a draft. Raises InvalidError when its dates have passed meanwhile."""
     if event.closes_at <= now:
         raise InvalidError(
-            "Registration of this draft would be closed already. Change its dates, then open it.",
-            {"registration.closes": "lies in the past"},
+            told("Registration of this draft would be closed already. Change its dates, then open it."),
+            {"registration.closes": told("lies in the past")},
         )
     event_files.put_data(table, event, {**as_file(event), "draft": False}, actor=actor, now=now)
 
@@ -116,21 +122,27 @@ def check_list(event: Event, now: datetime) -> list[Check]:
 
 def _checks(event: Event, now: datetime) -> Iterator[Check]:
     unnamed = [
-        theme for theme in event.themes if theme.id[1:].isdecimal() and theme.title == f"Workshop {theme.id[1:]}"
+        theme
+        for theme in event.themes
+        if theme.id[1:].isdecimal() and theme.title == workshop_title(int(theme.id[1:]), event.language)
     ]
     yield Check(
         not unnamed,
-        "Every workshop has its own name"
-        if not unnamed
-        else f"{counted(len(unnamed), 'workshop')} still without a name",
+        told_many("%(num)s workshop still without a name", "%(num)s workshops still without a name", len(unnamed))
+        if unnamed
+        else told("Every workshop has its own name"),
         "themes",
     )
     bare = sum(not theme.description for theme in event.themes)
     yield Check(
         not bare,
-        "Every workshop is described"
-        if not bare
-        else f"{counted(bare, 'workshop')} without a description; people rank by it",
+        told_many(
+            "%(num)s workshop without a description; people rank by it",
+            "%(num)s workshops without a description; people rank by it",
+            bare,
+        )
+        if bare
+        else told("Every workshop is described"),
         "themes",
     )
     roomless = sum(
@@ -141,85 +153,104 @@ def _checks(event: Event, now: datetime) -> Iterator[Check]:
     )
     yield Check(
         not roomless,
-        "Every workshop has a room"
-        if not roomless
-        else f"{counted(roomless, 'room')} to fill in; they can follow later",
+        told_many(
+            "%(num)s room to fill in; it can follow later", "%(num)s rooms to fill in; they can follow later", roomless
+        )
+        if roomless
+        else told("Every workshop has a room"),
         "themes",
     )
     yield Check(
         event.summary != event.title,
-        "The day is described in a sentence or two"
+        told("The day is described in a sentence or two")
         if event.summary != event.title
-        else "Describe the day in a sentence or two",
+        else told("Describe the day in a sentence or two"),
         "day",
     )
     seats = min(sum(event.seats(theme.id, slot.id) for theme in event.themes) for slot in event.rounds)
     yield Check(
         seats >= event.capacity,
-        f"{event.capacity} places, {seats} seats in the round that has the fewest",
+        told("%(places)s places, %(seats)s seats in the round that has the fewest", places=event.capacity, seats=seats),
         "registration",
     )
     opens, closes, at = (
-        f"{when.astimezone(event.zone):%-d %b %Y, %H:%M}"
-        for when in (event.opens_at, event.closes_at, event.allocates_at)
+        ShortMoment(when.astimezone(event.zone)) for when in (event.opens_at, event.closes_at, event.allocates_at)
     )
     ahead = event.closes_at > now
     yield Check(
         ahead,
-        f"Registration is open from {opens} to {closes}"
+        told("Registration is open from %(opens)s to %(closes)s", opens=opens, closes=closes)
         if ahead
-        else f"Registration closed on {closes}, which has passed",
+        else told("Registration closed on %(closes)s, which has passed", closes=closes),
         "registration",
     )
-    mailed = (
-        "and everybody is mailed at once"
+    yield Check(
+        event.allocates_at > now,
+        told("Workshops are given out on %(at)s, and everybody is mailed at once", at=at)
         if event.allocation.publish == "automatic"
-        else "and you look before anybody is mailed"
+        else told("Workshops are given out on %(at)s, and you look before anybody is mailed", at=at),
+        "allocation",
     )
-    yield Check(event.allocates_at > now, f"Workshops are given out on {at}, {mailed}", "allocation")
     kinds = len(event.partner_types)
     yield Check(
         True,
-        f"{kinds} kinds of people are mixed in each workshop"
+        told("%(number)s kinds of people are mixed in each workshop", number=kinds)
         if kinds > 1
-        else "One kind of people: nobody is asked which, and nothing is mixed",
+        else told("One kind of people: nobody is asked which, and nothing is mixed"),
         "registration",
     )
+    organisers, helpers = len(event.organiser_emails), len(event.door_emails)
     yield Check(
         True,
-        f"{counted(len(event.organiser_emails), 'organiser')}, {counted(len(event.door_emails), 'helper')} at the door",
+        told_together(
+            [
+                told_many("%(num)s organiser", "%(num)s organisers", organisers),
+                told_many("%(num)s helper at the door", "%(num)s helpers at the door", helpers),
+            ],
+            ", ",
+        ),
         "access",
     )
 
 
-def effects(before: Event, after: Event, people: Iterable[Registration], *, published: bool) -> list[str]:
+def effects(before: Event, after: Event, people: Iterable[Registration], *, published: bool) -> list[Told]:
     """What a change means to those who are registered, in sentences."""
     known = [person for person in people if person.state is not RegistrationState.WITHDRAWN]
     if not known:
-        return ["Nobody is registered yet."]
-    told = [
-        f"{counted(len(known), 'person is', 'people are')} registered; they see the change on their own page, "
-        "and no mail is sent."
+        return [told("Nobody is registered yet.")]
+    words = [
+        told_many(
+            "%(num)s person is registered; they see the change on their own page, and no mail is sent.",
+            "%(num)s people are registered; they see the change on their own page, and no mail is sent.",
+            len(known),
+        )
     ]
     added = {theme.id for theme in after.themes} - {theme.id for theme in before.themes}
     ranked = sum(bool(person.choices) for person in known)
     if added and ranked:
-        told.append(
-            f"{counted(ranked, 'ranking does', 'rankings do')} not have {counted(len(added), 'new workshop')} yet; "
-            "it counts as ranked last."
+        words.append(
+            told(
+                "%(rankings)s without %(workshops)s yet; it counts as ranked last.",
+                rankings=told_many("%(num)s ranking", "%(num)s rankings", ranked),
+                workshops=told_many("%(num)s new workshop", "%(num)s new workshops", len(added)),
+            )
         )
     if published and _day_of(before) != _day_of(after):
-        told.append(
-            "Programmes that were mailed name hours, rooms and the place as they stood. "
-            "Start a draft that keeps what is published, or write to people."
+        words.append(
+            told(
+                "Programmes that were mailed name hours, rooms and the place as they stood. "
+                "Start a draft that keeps what is published, or write to people."
+            )
         )
     if before.closes_at != after.closes_at:
-        told.append(f"People may change and withdraw until {after.closes_at.astimezone(after.zone):%-d %b %Y, %H:%M}.")
+        closes = ShortMoment(after.closes_at.astimezone(after.zone))
+        words.append(told("People may change and withdraw until %(closes)s.", closes=closes))
+    counts = {"before": before.capacity, "after": after.capacity}
     if before.capacity > after.capacity:
-        told.append(f"Places go from {before.capacity} to {after.capacity}; further people wait.")
+        words.append(told("Places go from %(before)s to %(after)s; further people wait.", **counts))
     if before.capacity < after.capacity:
-        told.append(f"Places go from {before.capacity} to {after.capacity}; people who wait get them within minutes.")
-    return told
+        words.append(told("Places go from %(before)s to %(after)s; people who wait get them within minutes.", **counts))
+    return words
 
 
 def _day_of(event: Event) -> Any:
@@ -230,4 +261,4 @@ def _day_of(event: Event) -> Any:
 def refuse_unknown_page(page: str, pages: Iterable[str]) -> None:
     """Raise NotFoundError for a page that there is none of."""
     if page not in pages:
-        raise NotFoundError("There is no such page. Check the address.")
+        raise NotFoundError(N_("There is no such page. Check the address."))

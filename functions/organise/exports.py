@@ -15,6 +15,7 @@ from shared.attendees import attendees
 from shared.errors import NotFoundError, TooLargeError
 from shared.event_file import event_yaml as event_yaml
 from shared.events import audit_lines
+from shared.i18n import told
 from shared.models import Event, Programme, Registration, RegistrationState, Round, Run
 from shared.models import moment as moment_of
 from shared.people_csv import csv_text, people_csv, without_controls
@@ -57,7 +58,7 @@ def sheet(table: Table, event: Event, name: str) -> Sheet:
         **{"leaders": leaders, "catering": catering, "badges": badges},
     }
     if name not in makers:
-        raise NotFoundError(f"There is no such list. There are: {', '.join(makers)}.")
+        raise NotFoundError(told("There is no such list. There are: %(lists)s.", lists=", ".join(makers)))
     return makers[name](table, event)
 
 
@@ -246,7 +247,9 @@ def as_xlsx(found: Sheet, event: Event) -> bytes:
 
 def _carried(data: bytes) -> bytes:
     if len(data) > LARGEST:
-        raise TooLargeError("This list is too long for one download. Take the CSV, or ask an operator for the table.")
+        raise TooLargeError(
+            told("This list is too long for one download. Take the CSV, or ask an operator for the table.")
+        )
     return data
 
 

@@ -19,9 +19,9 @@ from functions.organise.people import (
     read_correction,
     read_new_person,
 )
-from functions.organise.words import counted
 from shared.errors import ConflictError, InvalidError, ParcoursError, StaleError
 from shared.http import Fields
+from shared.i18n import Told, told, told_many, told_together
 from shared.models import Event, Question, Registration, RegistrationState
 from shared.observability import count, logger
 from shared.people_columns import CHOICE, RANK_OF, Columns, language_of, meant, place_in, plain_words
@@ -180,12 +180,12 @@ def remember(table: Table, event: Event, meanings: Meanings) -> None:
 def preview(table: Table, event: Event, text: object, meanings: Meanings | None = None) -> Preview:
     """What a file would change. Raises InvalidError when it is no list of people at all."""
     if not isinstance(text, str) or not text.strip():
-        raise _unusable("Choose a file, or paste its lines")
+        raise _unusable(told("Choose a file, or paste its lines"))
     meanings = meanings or Meanings()
     known = Columns(event)
     lines = list(islice(_lines(text, known), MOST_ROWS + 2))
     if len(lines) > MOST_ROWS + 1:
-        raise _unusable(f"More than {MOST_ROWS} people; split the file")
+        raise _unusable(told("More than %(number)s people; split the file", number=MOST_ROWS))
     titles = lines[0][1]
     header = [
         said if (said := meanings.columns.get(title)) in (*known.fields, "") else guessed
@@ -197,13 +197,23 @@ def preview(table: Table, event: Event, text: object, meanings: Meanings | None 
     )
     twice = {name for name in header if name and header.count(name) > 1}
     if twice:
-        raise UnclearColumnsError(found, f"More than one column is {', '.join(sorted(twice))}: leave one of them out")
+        raise UnclearColumnsError(
+            found,
+            told(
+                "More than one column is %(columns)s: leave one of them out", columns=told_together(sorted(twice), ", ")
+            ),
+        )
     needed = ("name",) if meanings.without_addresses else ("name", "email")
     missing = [name for name in needed if name not in header]
     if "first_name" in header or "last_name" in header:
         missing = [name for name in missing if name != "name"]
     if missing:
-        raise UnclearColumnsError(found, f"Say which column is {' and which is '.join(missing)}")
+        told_missing = (
+            told("Say which column is %(one)s and which is %(other)s", one=missing[0], other=missing[1])
+            if len(missing) > 1
+            else told("Say which column is %(one)s", one=missing[0])
+        )
+        raise UnclearColumnsError(found, told_missing)
     people = _People(registrations_of(table, event.id))
     words = _Words(known, meanings, found)
     seen: dict[str, int] = {}
@@ -212,7 +222,9 @@ def preview(table: Table, event: Event, text: object, meanings: Meanings | None 
         if len(found.faults) >= MOST_FAULTS:
             break
         if any(cells[len(header) :]):
-            found.faults.append((line, f"{len(cells)} cells for {len(header)} columns"))
+            found.faults.append(
+                (line, told("%(cells)s cells for %(columns)s columns", cells=len(cells), columns=len(header)))
+            )
             continue
         row = {name: cell for name, cell in zip(header, cells, strict=False) if name}
         _read_row(event, found, line, words.in_ids(row), people, seen)
@@ -223,7 +235,7 @@ class UnclearColumnsError(InvalidError):
     """The titles of a file do not say what is needed; `found` holds the columns for the organiser to name."""
 
     def __init__(self, found: Preview, words: str) -> None:
-        super().__init__("This file cannot be imported yet.", {"csv": words})
+        super().__init__(told("This file cannot be imported yet."), {"csv": words})
         self.found = found
         found.unclear = True
 
@@ -240,16 +252,37 @@ def _columns(titles: Sequence[str], header: Sequence[str], rows: Sequence[Sequen
 def fields_of(event: Event) -> dict[str, str]:
     """What a column can hold, by field, in the words of the page."""
     labels = {
-        "id": "id, from a list of this system",
-        "state": "state, from a list of this system",
-        "ranking": "the whole ranking in one cell",
-        "absent": "rounds of absence",
-        "pinned": "pins, round:theme",
-        "excluded": "themes that are not possible",
-        **{f"answer_{question.id}".casefold(): f"answer: {question.label}" for question in event.questions},
-        **{(RANK_OF + theme.id).casefold(): f"rank of {theme.title}" for theme in event.themes},
+        **COLUMNS,
+        "id": told("id, from a list of this system"),
+        "state": told("state, from a list of this system"),
+        "ranking": told("the whole ranking in one cell"),
+        "absent": told("rounds of absence"),
+        "pinned": told("pins, round:theme"),
+        "excluded": told("themes that are not possible"),
+        **{
+            f"answer_{question.id}".casefold(): told("answer: %(question)s", question=question.label)
+            for question in event.questions
+        },
+        **{(RANK_OF + theme.id).casefold(): told("rank of %(theme)s", theme=theme.title) for theme in event.themes},
     }
-    return {name: labels.get(name) or name.replace("_", " ") for name in Columns(event).fields}
+    return {name: labels.get(name) or column_words(name) for name in Columns(event).fields}
+
+
+COLUMNS: dict[str, Told] = {
+    **{"id": told("id"), "state": told("state"), "name": told("name"), "email": told("email")},
+    **{"first_name": told("first name"), "last_name": told("last name"), "organisation": told("organisation")},
+    **{"partner_type": told("partner type"), "language": told("language"), "choices": told("ranking")},
+    **{"absent": told("absences"), "pinned": told("pins"), "excluded": told("themes that are not possible")},
+    **{"answers": told("answers"), "checked_in_at": told("check-in")},
+}
+"""The columns that every event has, in words."""
+
+
+def column_words(name: str) -> str:
+    """A column in words."""
+    if ranked := CHOICE.fullmatch(name):
+        return told("choice %(number)s", number=ranked[1])
+    return COLUMNS.get(name) or name.replace("_", " ")
 
 
 class _Words:
@@ -296,7 +329,7 @@ def _lines(text: str, known: Columns) -> Iterator[tuple[int, list[str]]]:
         for line, cells in csv_rows(text, known):
             yield line, [cell.strip() for cell in cells]
     except CsvError as error:
-        raise _unusable(f"Line {error.line} cannot be read: {error}") from None
+        raise _unusable(told("Line %(line)s cannot be read: %(why)s", line=error.line, why=error.args[0])) from None
 
 
 def _read_row(
@@ -306,12 +339,14 @@ def _read_row(
     person = people.find(cells)
     key = person.id if person else _row_key(cells)
     if key in seen:
-        found.faults.append((line, f"the person of line {seen[key]} again"))
+        found.faults.append((line, told("the person of line %(line)s again", line=seen[key])))
         return
     seen[key] = line
     state = cells.get("state", "").casefold()
     if state not in ("", *RegistrationState):
-        found.faults.append((line, f"state: write one of {', '.join(RegistrationState)}, or nothing"))
+        found.faults.append(
+            (line, told("state: write one of %(states)s, or nothing", states=", ".join(RegistrationState)))
+        )
         return
     try:
         if person is None:
@@ -322,16 +357,22 @@ def _read_row(
         else:
             _read_known(event, found, line, cells, state, person)
     except InvalidError as error:
-        found.faults += [(line, f"{name}: {words}") for name, words in error.fields.items()]
+        found.faults += [
+            (line, told("%(name)s: %(words)s", name=name, words=words)) for name, words in error.fields.items()
+        ]
 
 
 def _read_stranger(event: Event, found: Preview, line: int, cells: Mapping[str, str], state: str) -> None:
     """A row of which no registration is known: a person to add, unless the row itself says otherwise."""
     if _OUR_ID.fullmatch(cells.get("id", "")):
-        words = "no registration has this id: it was erased, or is of another event. To add the person, empty the id"
+        words = told(
+            "no registration has this id: it was erased, or is of another event. To add the person, empty the id"
+        )
         found.warnings.append((line, words))
     elif state not in ("", RegistrationState.CONFIRMED):
-        found.warnings.append((line, f"not registered, and the state is {state}. To add the person, empty the state"))
+        found.warnings.append(
+            (line, told("not registered, and the state is %(state)s. To add the person, empty the state", state=state))
+        )
     else:
         wanted = read_new_person(event, _fields(event, cells))
         found.rows.append(Row(line, "add", wanted.name, None, wanted))
@@ -343,11 +384,13 @@ def _read_known(
     """A row of a registration: what it says otherwise is a change."""
     withdrawn = person.state is RegistrationState.WITHDRAWN
     if withdrawn and state != RegistrationState.WITHDRAWN:
-        words = "has withdrawn and stays so. If they want to come after all, add them on the page of people"
+        words = told("has withdrawn and stays so. If they want to come after all, add them on the page of people")
         found.warnings.append((line, words))
         return
     if state not in ("", person.state):
-        words = f"is {person.state.value}, not {state}; a file does not change that"
+        words = told(
+            "is %(is)s, not %(state)s; a file does not change that", **{"is": person.state.value, "state": state}
+        )
         found.warnings.append((line, words))
     fields = _fields(event, cells, person)
     if _key(fields.get("email", "")) in ("", address_key(person.email)):  # other capitals are no change
@@ -359,7 +402,7 @@ def _read_known(
     wanted = read_correction(event, differs)
     after = differing(person, wanted)
     if after and withdrawn:
-        found.warnings.append((line, "has withdrawn; the changes are left out"))
+        found.warnings.append((line, told("has withdrawn; the changes are left out")))
         after = {}
     changes = tuple(Change(key, _in_words(getattr(person, key)), _in_words(value)) for key, value in after.items())
     found.rows.append(Row(line, "change" if changes else "same", person.name, person, wanted, changes))
@@ -368,7 +411,7 @@ def _read_known(
 def _in_words(value: object) -> str:
     """A field of a person as a preview shows it."""
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return told("yes") if value else told("no")
     if isinstance(value, dict):
         return ", ".join(f"{key}: {_in_words(part)}" for key, part in value.items())
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
@@ -408,7 +451,7 @@ def _answers(event: Event, cells: Mapping[str, str]) -> dict[str, str | bool]:
         cell = cells.get(column, "")
         if cell and question.kind == "consent":
             if plain_words(cell) not in _YES_OR_NO:
-                raise InvalidError("Some fields need another look.", {column: "write yes or no"})
+                raise InvalidError(told("Some fields need another look."), {column: told("write yes or no")})
             answers[question.id] = _YES_OR_NO[plain_words(cell)]
         elif cell:
             answers[question.id] = cell
@@ -443,7 +486,7 @@ def _fields(event: Event, cells: Mapping[str, str], person: Registration | None 
 
 
 def _unusable(words: str) -> InvalidError:
-    return InvalidError("This file cannot be imported.", {"csv": words})
+    return InvalidError(told("This file cannot be imported."), {"csv": words})
 
 
 def carry_out(
@@ -457,14 +500,19 @@ def carry_out(
     are fewer places than people to add. Then nothing was changed.
     """
     if found.faults:
-        raise InvalidError("Nothing was imported: correct these lines first.", by_line(found))
+        raise InvalidError(told("Nothing was imported: correct these lines first."), by_line(found))
     if fingerprint != found.fingerprint:
-        raise StaleError("People changed since this preview was made. Nothing was imported; look at the new preview.")
+        raise StaleError(
+            told("People changed since this preview was made. Nothing was imported; look at the new preview.")
+        )
     free = event.capacity - read_state(table, event.id).confirmed
     if len(found.of("add")) > free:
         raise ConflictError(
-            f"{counted(len(found.of('add')), 'person', 'people')} to add and "
-            f"{counted(max(0, free), 'free place')}. Nothing was imported."
+            told(
+                "%(people)s to add and %(places)s. Nothing was imported.",
+                people=told_many("%(num)s person", "%(num)s people", len(found.of("add"))),
+                places=told_many("%(num)s free place", "%(num)s free places", max(0, free)),
+            )
         )
     done: dict[str, Any] = {"added": 0, "changed": 0, "withdrawn": 0, "same": len(found.of("same")), "refused": []}
     now_done, later = found.changing[:AT_ONCE], found.changing[AT_ONCE:]
@@ -489,8 +537,8 @@ def by_line(found: Preview) -> dict[str, str]:
     """The faults of each line, as fields of an answer."""
     fields: dict[str, str] = {}
     for line, words in found.faults:
-        name = f"line {line}"
-        fields[name] = f"{fields[name]}; {words}" if name in fields else words
+        name = told("line %(number)s", number=line)
+        fields[name] = told_together([fields[name], words]) if name in fields else words
     return fields
 
 

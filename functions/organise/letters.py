@@ -10,6 +10,7 @@ from email.message import EmailMessage
 
 from shared.errors import NotFoundError
 from shared.http import GUARDS
+from shared.i18n import told
 from shared.mails import mail_id, read_mail
 from shared.models import Event, Mail, MailKind, Registration, utc
 from shared.table import Table
@@ -81,7 +82,7 @@ def stored_mail(table: Table, event: Event, number: str) -> Mail:
     """A stored mail to a registration, by its id. Raises NotFoundError."""
     found = read_mail(table, event.id, number) if 0 < len(number) <= 200 else None
     if found is None or not found.registration or found.to:
-        raise NotFoundError("There is no such mail to show.")
+        raise NotFoundError(told("There is no such mail to show."))
     return found
 
 

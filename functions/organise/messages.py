@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from functions.organise.words import counted
 from shared.acts import Act
 from shared.cancellation import reached
 from shared.errors import ConflictError, InvalidError, StaleError
 from shared.http import Fields
+from shared.i18n import told, told_many
 from shared.messages import MOST_PEOPLE, messages_of, read_message, store_message
 from shared.models import Event, Mail, Message, Registration, RegistrationState, utc
 from shared.registrations import registrations_of
@@ -63,23 +63,29 @@ def _every_group(
     def group(key: str, words: str, found: Iterable[Registration]) -> Group:
         return Group(key, words, tuple(found))
 
-    yield group("all", "Everybody: registered, offered a place or waiting", people)
-    yield group("confirmed", "Everybody who is registered", confirmed)
+    yield group("all", told("Everybody: registered, offered a place or waiting"), people)
+    yield group("confirmed", told("Everybody who is registered"), confirmed)
     waiting = (RegistrationState.WAITING, RegistrationState.OFFERED)
-    yield group("waiting", "Those who wait, or are offered a place", (one for one in people if one.state in waiting))
+    yield group(
+        "waiting", told("Those who wait, or are offered a place"), (one for one in people if one.state in waiting)
+    )
     no_shows = (one for one in people if one.state is RegistrationState.NO_SHOW)
-    yield group("no-show", "Those who did not come", no_shows)
-    yield group("unranked", "Registered, without a ranking", (one for one in confirmed if not one.choices))
+    yield group("no-show", told("Those who did not come"), no_shows)
+    yield group("unranked", told("Registered, without a ranking"), (one for one in confirmed if not one.choices))
     without = (person for person in confirmed if not held[person.id])
-    yield group("without-programme", "Registered, without a programme", without if programmes else ())
+    yield group("without-programme", told("Registered, without a programme"), without if programmes else ())
     for kind in event.partner_types:
         yield group(f"type:{kind.id}", kind.title, (one for one in people if one.partner_type == kind.id))
     for theme in event.themes:
         there = (one for one in confirmed if theme.id in held[one.id].values())
-        yield group(f"theme:{theme.id}", f"{theme.title}, in any round", there)
+        yield group(f"theme:{theme.id}", told("%(theme)s, in any round", theme=theme.title), there)
         for slot in event.rounds:
             there = (one for one in confirmed if held[one.id].get(slot.id) == theme.id)
-            yield group(f"workshop:{theme.id}@{slot.id}", f"{theme.title} at {slot.start:%H:%M}", there)
+            yield group(
+                f"workshop:{theme.id}@{slot.id}",
+                told("%(theme)s at %(time)s", theme=theme.title, time=f"{slot.start:%H:%M}"),
+                there,
+            )
 
 
 def read_form(fields: Fields) -> Written:
@@ -89,10 +95,10 @@ def read_form(fields: Fields) -> Written:
     body = _read(fields, "body", LONGEST_BODY, faults, lines=True)
     group = fields.get("group")
     if not isinstance(group, str) or not group:
-        faults["group"] = "Choose to whom you write"
+        faults["group"] = told("Choose to whom you write")
     key = fields.get("key")
     if faults:
-        raise InvalidError("Some fields need another look. Nothing was sent.", faults)
+        raise InvalidError(told("Some fields need another look. Nothing was sent."), faults)
     named = key if isinstance(key, str) and _KEY.fullmatch(key) else secrets.token_hex(16)
     return Written(str(group), subject, body, named)
 
@@ -102,12 +108,12 @@ def _read(fields: Fields, name: str, longest: int, faults: dict[str, str], *, li
     try:
         text = clean_text(typed if isinstance(typed, str) else "", lines=lines)
     except TextError as error:
-        faults[name] = str(error)
+        faults[name] = error.args[0]
         return ""
     if not text:
-        faults[name] = "Write it first"
+        faults[name] = told("Write it first")
     elif len(text) > longest:
-        faults[name] = f"Use at most {longest} characters; these are {len(text)}"
+        faults[name] = told("Use at most %(most)s characters; these are %(number)s", most=longest, number=len(text))
     return text
 
 
@@ -115,9 +121,13 @@ def find_group(table: Table, event: Event, key: str) -> Group:
     """The group with this key. Raises InvalidError when nobody is in it, ConflictError when it is too large."""
     found = next((group for group in groups(table, event) if group.key == key), None)
     if found is None:
-        raise InvalidError("Nobody is in this group by now. Nothing was sent.", {"group": "Choose another group"})
+        raise InvalidError(
+            told("Nobody is in this group by now. Nothing was sent."), {"group": told("Choose another group")}
+        )
     if len(found.people) > MOST_PEOPLE:
-        raise ConflictError(f"A text goes to at most {MOST_PEOPLE} people. Write to smaller groups.")
+        raise ConflictError(
+            told("A text goes to at most %(number)s people. Write to smaller groups.", number=MOST_PEOPLE)
+        )
     return found
 
 
@@ -133,13 +143,17 @@ def send(table: Table, event: Event, written: Written, expected: int, *, actor: 
     group = find_group(table, event, written.group)
     if expected != len(group.people):
         raise StaleError(
-            f"This would write {counted(len(group.people), 'mail')} by now, not {expected}. "
-            "Look at the preview again and confirm."
+            told_many(
+                "This would write %(num)s mail by now, not %(expected)s. Look at the preview again and confirm.",
+                "This would write %(num)s mails by now, not %(expected)s. Look at the preview again and confirm.",
+                len(group.people),
+                expected=expected,
+            )
         )
     message = Message(
         event=event.id,
         id=written.key,
-        group=group.words,
+        group=str(group.words),
         subject=written.subject,
         body=written.body,
         people=[person.id for person in group.people],

@@ -60,6 +60,14 @@ PROOF = (
 )
 """Why an allocation is not proven to be the best."""
 
+CURVES = (
+    told("It is drawn for at most %(number)s people."),
+    told("The allocation took all the time there was."),
+    told("It could not be drawn for these people and rounds. The allocation itself is complete."),
+    told("It is drawn after the allocation is stored. Reload this page in a minute."),
+)
+"""Why there is no curve of what balance costs."""
+
 MAILS = (
     told("bad address"),
     told("no such event"),
@@ -97,6 +105,7 @@ KINDS = {
     "draft-ready": told("draft that waits"),
     "day-cancelled": told("cancelled day"),
     "feedback": told("question after the day"),
+    "message": told("your text"),
 }
 """Mails by their kind."""
 
@@ -108,6 +117,24 @@ ACTS = (
     told("nothing"),
 )
 """What the audit list says of an act."""
+
+
+GROUPS = (
+    told("Everybody: registered, offered a place or waiting"),
+    told("Everybody who is registered"),
+    told("Those who wait, or are offered a place"),
+    told("Those who did not come"),
+    told("Registered, without a ranking"),
+    told("Registered, without a programme"),
+    told("%(theme)s, in any round"),
+    told("%(theme)s at %(time)s"),
+)
+"""Groups of people to whom organisers wrote."""
+
+
+def group_words(words: str) -> str:
+    """A group of people to whom organisers wrote."""
+    return _recognised(words, GROUPS)
 
 
 def run_error(run: Run) -> Told:
@@ -122,6 +149,16 @@ def run_error(run: Run) -> Told:
 def why_not_proven(words: str) -> str:
     """Why a result is not proven to be the best."""
     return _recognised(words, PROOF)
+
+
+def why_no_curve(words: str) -> str:
+    """Why there is no curve of what balance costs."""
+    return _recognised(words, CURVES)
+
+
+def actor_words(actor: str) -> str:
+    """The address of the organiser who asked for something, or what asked by itself."""
+    return {"schedule": told("the schedule"), "invoked": told("an operator")}.get(actor, actor)
 
 
 def mail_error(words: str) -> str:

@@ -10,6 +10,7 @@ from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 
 from shared.errors import InvalidError, UnreadableError
 from shared.http import Fields, read_body, read_fields
+from shared.i18n import told
 from shared.people_files import FileError, text_of
 
 LARGEST = 2 * 1024 * 1024
@@ -39,7 +40,7 @@ def read_upload(request: APIGatewayProxyEventV2, read: Callable[[bytes], str] | 
     head = b"Content-Type: " + declared.encode("ascii", "replace").replace(b"\n", b" ") + b"\r\n\r\n"
     form = BytesParser(policy=policy.HTTP).parsebytes(head + read_body(request, largest=LARGEST))
     if not form.is_multipart():
-        raise UnreadableError("The form cannot be read.")
+        raise UnreadableError(told("The form cannot be read."))
     fields: Fields = {}
     for part in form.iter_parts():
         name = part.get_param("name", header="content-disposition")
@@ -53,11 +54,13 @@ def _text(data: bytes) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UnreadableError(f"Byte {error.start + 1} of the file is not UTF-8. Save it as CSV UTF-8.") from None
+        raise UnreadableError(
+            told("Byte %(number)s of the file is not UTF-8. Save it as CSV UTF-8.", number=error.start + 1)
+        ) from None
 
 
 def _people(data: bytes) -> str:
     try:
         return text_of(data)
     except FileError as error:
-        raise InvalidError("This file cannot be imported.", {"csv": str(error)}) from None
+        raise InvalidError(told("This file cannot be imported."), {"csv": error.args[0]}) from None

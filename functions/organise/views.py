@@ -13,17 +13,27 @@ from jinja2.runtime import Context
 
 from functions.organise.charts import bar, curve_points, fill_label, result_words, satisfaction, stack
 from functions.organise.event_form import field_words
+from functions.organise.imports import column_words
 from functions.organise.search import TABS
-from functions.organise.stored import audit_detail, mail_error, mail_kind, run_error, why_not_proven
+from functions.organise.stored import (
+    actor_words,
+    audit_detail,
+    group_words,
+    mail_error,
+    mail_kind,
+    run_error,
+    why_no_curve,
+    why_not_proven,
+)
 from functions.organise.uploads import read_upload
-from functions.organise.words import counted, local, short_moment
+from functions.organise.words import local, short_moment
 from shared import settings
 from shared.acts import words_of
 from shared.check_in_code import check_in_code
 from shared.commitment import digest_of
 from shared.errors import NotSignedInError, ParcoursError
 from shared.http import languages_wished, wants_json
-from shared.i18n import ORGANISERS, Told, language_for, told, told_many
+from shared.i18n import ORGANISERS, Told, in_language, language_for, told, told_many
 from shared.models import Event, Mail, Registration
 from shared.pages import PAGES, environment
 from shared.reasons import in_words, ordinal
@@ -239,6 +249,20 @@ def _short_moment(context: Context, when: datetime) -> str:
     return short_moment(when, context["language"])
 
 
+@pass_context
+def _capital(context: Context, words: str) -> str:
+    """Words in the reader's language, as they begin a line."""
+    said = str(in_language(words, context["language"]))
+    return said[:1].upper() + said[1:]
+
+
+@pass_context
+def _decimals(context: Context, number: float, digits: int) -> str:
+    """A number with so many digits after the decimal sign of the language."""
+    written = f"{number:.{digits}f}"
+    return written if context["language"] == "en" else written.replace(".", ",")
+
+
 _pages = environment(PAGES / "organise", ORGANISERS)
 _pages.globals |= {
     "tabs": TABS,
@@ -246,14 +270,18 @@ _pages.globals |= {
     "run_states": RUN_STATES,
     "mail_states": MAIL_STATES,
     "act_words": words_of,
+    "actor_words": actor_words,
     "audit_detail": audit_detail,
+    "group_words": group_words,
     "mail_error": mail_error,
     "mail_kind": mail_kind,
     "run_error": run_error,
+    "why_no_curve": why_no_curve,
     "why_not_proven": why_not_proven,
     "labels": LABELS,
-    "counted": counted,
     "bar": bar,
+    "capital": _capital,
+    "column_words": column_words,
     "stack": stack,
     "fill_label": fill_label,
     "theme_title": theme_title,
@@ -273,4 +301,6 @@ _pages.globals |= {
     "check_in_code": lambda event, person: check_in_code(settings.public_url(), event.id, person.id),
     "sheet_names": 30,
 }
-_pages.filters |= {"short_moment": _short_moment, "quoted": shlex.quote}
+
+
+_pages.filters |= {"decimals": _decimals, "short_moment": _short_moment, "quoted": shlex.quote}

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Self
 
 from shared.i18n import Told, in_language, told, told_as
 from shared.models import Event
 from shared.models import moment as moment_of
-
-
-def counted(number: int, singular: str, plural: str = "") -> str:
-    """1 mail, 2 mails; 1 person, 2 people."""
-    return f"{number} {singular if number == 1 else plural or singular + 's'}"
-
 
 STATES: dict[str, Told] = {
     "confirmed": told("confirmed"),
@@ -37,6 +32,22 @@ SHORT_MONTHS = (
     told("Nov"),
     told("Dec"),
 )
+
+
+class ShortMoment(Told):
+    """A moment as a table and a sentence have it, in the reader's language."""
+
+    when: datetime
+
+    def __new__(cls, when: datetime) -> Self:
+        """The moment in English."""
+        made = super().__new__(cls, short_moment(when), {})
+        made.when = when
+        return made
+
+    def in_language(self, language: str) -> str:
+        """The moment in a language."""
+        return short_moment(self.when, language)
 
 
 def local(stored: str, event: Event, language: str = "en") -> str:

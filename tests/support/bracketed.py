@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import gettext
 import re
+import sys
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from jinja2 import Environment
 
-from shared import i18n, reasons
+from shared import i18n
 from shared.models import Event
 from tests.support.factories import make_event
 
 OPEN, CLOSE = "⟦", "⟧"
 
 NAMES = {"Parcours", "English", "Nederlands", "Français"}
-"""What is called the same in every language."""
+"""What is called the same in every language, as file names and abbreviations are."""
 
 SPOKEN = ("placeholder", "aria-label", "title", "alt")
 """Attributes that a reader meets."""
@@ -44,8 +46,10 @@ class Bracketing(gettext.NullTranslations):
 
 def bracket_translations(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every message be shown in brackets, in every language."""
-    for module in (i18n, reasons):
-        monkeypatch.setattr(module, "translations", lambda *_: Bracketing())
+    real = i18n.translations
+    for module in list(sys.modules.values()):
+        if getattr(module, "translations", None) is real:
+            monkeypatch.setattr(module, "translations", lambda *_: Bracketing())
 
 
 def greek_event(**changes: Any) -> Event:
@@ -119,5 +123,24 @@ def unmarked_words(page: str) -> list[str]:
     parser = _Outside()
     parser.feed(page)
     assert parser.depth == 0, "a bracket was lost"
-    text = re.sub(r"\S+@\S+|https?://\S+|\d(er|e)\b", " ", "".join(parser.text))
+    text = re.sub(r"\S+@\S+|https?://\S+|\d(er|e)\b|\w+\.(yaml|csv|json)|\b[A-Z]{2,}\b", " ", "".join(parser.text))
     return [words for words in re.findall(r"[A-Za-zÀ-ÿ][A-Za-zÀ-ÿ' ]*[A-Za-zÀ-ÿ]", text) if words.strip() not in NAMES]
+
+
+def words_outside_catalogues(template: str) -> list[str]:
+    """Words that stand in a template outside `_(…)` and `{% trans %}`, also where no test renders them.
+
+    Literals inside expressions are not looked at: what they show is found when a page is rendered.
+    """
+    found, translated = [], False
+    for _, kind, text in _TEMPLATES.lex(template):
+        if kind == "name" and text in ("trans", "endtrans"):
+            translated = text == "trans"
+        found.append(text if kind == "data" and not translated else "\0")
+    marked = re.sub(r"<(code|pre)\b.*?</\1>", " ", "".join(found), flags=re.DOTALL)
+    spoken = re.findall(rf'(?:{"|".join(SPOKEN)})="([^"\0]*)"', marked)
+    plain = re.sub(r'\b[\w-]+="[^"]*"|</?\w[^>]*>', " ", marked)
+    return [word for text in (*spoken, plain) for word in unmarked_words(text)]
+
+
+_TEMPLATES = Environment(extensions=["jinja2.ext.i18n"])  # it renders nothing

@@ -20,6 +20,7 @@ from shared.acts import Act
 from shared.commitment import digest_of, replace_commitment
 from shared.errors import NotFoundError, ParcoursError
 from shared.http import Fields, read_fields, shown_again
+from shared.i18n import told
 from shared.models import Run
 from shared.registrations import registrations_of
 from shared.runs import runs_of
@@ -124,7 +125,7 @@ def show_draft_mail(event_id: str, number: str, person_id: str) -> Answer:
     view = drafts.read_draft(here.table, here.event, drafts.find_run(here.table, here.event, number))
     owing = next((owing for owing in view.owed if owing[0].id == person_id), None)
     if owing is None:
-        raise NotFoundError("This allocation would send this person no mail.")
+        raise NotFoundError(told("This allocation would send this person no mail."))
     person, kind = owing
     mail = letters.draft_mail(here.event, view.run.number, kind, person, here.now)
     return letter_page(here, letters.read_letter(here.table, mail, now=here.now), run=view.run)
@@ -178,6 +179,6 @@ def download_run(event_id: str, number: str) -> Answer:
     here = visit(event_id)
     view = drafts.read_draft(here.table, here.event, drafts.find_run(here.table, here.event, number))
     if not view.after:
-        raise NotFoundError("This allocation has no programmes to download.")
+        raise NotFoundError(told("This allocation has no programmes to download."))
     document = exports.allocation_json(here.event, view.run, view.after, view.restored or view.before)
     return download(document.decode(), "application/json", "allocation.json")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functions.organise import exports, sessions
 from functions.organise.web import Answer, download, make_router, services, visit
 from shared.errors import NotFoundError
+from shared.i18n import N_
 from shared.registrations import registrations_of
 from shared.runs import read_run
 from shared.state import read_state
@@ -42,7 +43,7 @@ def download_list(event_id: str, file: str) -> Answer:
     """One of the lists, as CSV or XLSX."""
     name, dot, suffix = file.rpartition(".")
     if not dot or suffix not in {"csv", "xlsx"}:
-        raise NotFoundError("There is no such page. Check the address.")
+        raise NotFoundError(N_("There is no such page. Check the address."))
     here = visit(event_id)
     sessions.spend_one_read(here.table, services().keys, here.actor, here.now)
     found = exports.sheet(here.table, here.event, name)

@@ -8,10 +8,12 @@ from typing import Any
 from functions.organise import event_files, event_form, event_setup, sessions
 from functions.organise.event_form import PAGES, Values
 from functions.organise.uploads import LARGEST
+from functions.organise.views import language_of
 from functions.organise.web import Answer, Visit, created, make_router, request, services, visit
 from shared.errors import InvalidError, ParcoursError
 from shared.events import refuse_broken_promises
 from shared.http import read_fields, shown_again
+from shared.i18n import told
 from shared.models import Event
 from shared.registrations import registrations_of
 from shared.state import read_state
@@ -74,7 +76,7 @@ def save_page(event_id: str, page: str) -> Answer:
             after = event_files.read_data(reading.data, here.actor)
         except InvalidError as error:
             named = reading.named(error.fields)
-            raise InvalidError("Some answers need another look. Nothing was stored yet.", named) from None
+            raise InvalidError(told("Some answers need another look. Nothing was stored yet."), named) from None
         refuse_broken_promises(here.table, here.event, after, read_state(here.table, here.event.id))
         if not here.event.draft and act != "save":
             return _difference(here, page, values, after, str(seen or ""))
@@ -145,5 +147,5 @@ def start_new(typed: dict[str, Any], actor: str) -> Answer:
         ]
         event = event_setup.copy(table, mine, typed, actor=actor, now=now)
         return created(201, {"event": event.id}, f"/organise/{event.id}/setup", "draft-made")
-    event = event_setup.start(table, typed, actor=actor, now=now)
+    event = event_setup.start(table, typed, actor=actor, now=now, language=language_of(request()))
     return created(201, {"event": event.id}, f"/organise/{event.id}/setup/day", "draft-made")

@@ -51,7 +51,7 @@ def people(table: Table, event: Event) -> None:
 def test_the_day_is_cancelled_with_the_number_of_mails_that_the_page_shows(browser: Client, organiser: Client) -> None:
     page = browser.page(f"{HOME}/cancellation").text
     assert "Cancel the day and send 4 mails" in page
-    assert "registered 2, place offered 1, waiting 1" in page
+    assert "Registered: 2, Place offered: 1, Waiting: 1" in page
 
     assert organiser.post(f"{HOME}/cancellation", {}).status == 422
     assert organiser.post(f"{HOME}/cancellation", {"expected_mails": 3}).status == 409

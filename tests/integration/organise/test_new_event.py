@@ -154,7 +154,7 @@ def test_what_changes_in_an_open_event_is_shown_before_it_is_stored(
     gone = fields(changed, "themes", **{"themes[0].remove": "yes"})
     refused = browser.submit("/organise/nature/setup/themes", gone)
     assert refused.status == 409
-    assert "1 people ranked it" in refused.text
+    assert "1 person ranked it" in refused.text
 
 
 def test_rounds_that_come_and_go_take_what_names_them_along(browser: Client, table: Table, event: Event) -> None:
