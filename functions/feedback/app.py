@@ -19,7 +19,7 @@ from shared import settings
 from shared.errors import StaleError
 from shared.mails import UNSETTLED, give_up, mark_bounced, mark_sent, read_mail, tagged_mail
 from shared.models import Mail, MailState
-from shared.observability import logger, metrics
+from shared.observability import count_under, logger, metrics
 from shared.registrations import mark_bounced as mark_person_bounced
 from shared.registrations import read_registration, withdraw
 from shared.table import Table
@@ -93,7 +93,7 @@ def settle(event: SesEvent) -> None:
         if mail.message_id not in {"", event.mail.message_id}:
             return  # a second attempt, which went to nobody
         give_up(table, mail, MailState.FAILED, "rejected", now=clock())
-        metrics.add_metric("MailsFailed", MetricUnit.Count, 1)
+        count_under("mail", "MailsFailed")
         logger.error("rejected by SES", extra=about)
         return
     _settle_sent(mail, event)

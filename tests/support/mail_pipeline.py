@@ -111,6 +111,7 @@ class Road:
             stack.enter_context(self.ses.answering(self.mail.ses))
             stack.enter_context(patch.dict(os.environ, POWERTOOLS_METRICS_DISABLED="true"))
             stack.enter_context(patch.object(metrics, "add_metric", self._measure))
+            stack.enter_context(patch.object(self.feedback, "count_under", self._measure_one))
             for name in ("keys", "pacer"):
                 stack.enter_context(patch.object(self.mail, name))
             self._start_anew(self.mail)
@@ -146,6 +147,9 @@ class Road:
 
     def _measure(self, name: str, unit: Any, value: float, *_: Any) -> None:
         self.measured[name] += value
+
+    def _measure_one(self, _service: str, name: str) -> None:
+        self.measured[name] += 1
 
     def _copies(self) -> int:
         return 2 if self.dice.random() < self.chaos.duplicated else 1

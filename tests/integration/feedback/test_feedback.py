@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from itertools import permutations
@@ -12,6 +13,7 @@ import pytest
 from functions.feedback.app import UnreadableEventError
 from shared.mails import claim, give_up, put_back, read_mail
 from shared.models import Event, Mail, MailState, Registration
+from shared.observability import count_under
 from shared.registrations import erase, mark_bounced, read_registration, register, save
 from shared.table import Table
 from shared.tokens import Keys
@@ -256,3 +258,11 @@ def test_a_mail_being_sent_a_second_time_is_settled_by_the_event_of_the_first(ro
     hear(road, "Send")
 
     assert row()["state"] == MailState.SENT
+
+
+def test_a_late_refusal_rings_the_alarm_of_failed_mails(capsys: pytest.CaptureFixture[str]) -> None:
+    """That alarm reads the series of the function that sends."""
+    count_under("mail", "MailsFailed")
+
+    told = json.loads(capsys.readouterr().out)
+    assert (told["MailsFailed"], told["service"]) == ([1.0], "mail")

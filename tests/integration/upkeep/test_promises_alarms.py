@@ -6,8 +6,10 @@ metrics (errors, silence, dead letters, 5xx) are held by the rules of `tests/uni
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +29,10 @@ pytestmark = pytest.mark.promise("P17")
 
 
 PEOPLE = 7
+
+ROOT = Path(__file__).parents[3]
+REPORTED = re.compile(r"(?:add_metric|count|count_under)\(\s*(?:\"([a-z]+)\", )?\"([A-Z]\w+)\"")
+"""A metric reported by name, and the function it is reported for, if it is another one."""
 
 
 def alarms() -> dict[str, dict[str, Any]]:
@@ -157,3 +163,17 @@ def test_what_goes_wrong_rings_and_a_quiet_day_does_not(road: Road, name: str) -
     SITUATIONS[name](road)
 
     assert road.measured[alarm["MetricName"]] > alarm["Threshold"]
+
+
+def test_an_alarm_reads_the_series_of_every_function_that_reports_its_metric() -> None:
+    """A metric is a series for each function; one that no alarm reads rings for nobody."""
+    read = {(one["MetricName"], one["Dimensions"][0]["Value"]) for one in alarms().values()}
+    reported = {
+        (name, service or path.parts[-2])
+        for path in ROOT.glob("functions/*/*.py")
+        for service, name in REPORTED.findall(path.read_text(encoding="utf-8"))
+    }
+
+    alarmed = {name for name, _ in read}
+    assert ("MailsFailed", "mail") in reported
+    assert {(name, service) for name, service in reported if name in alarmed} <= read
