@@ -134,9 +134,9 @@ def entry_of(mail: EmailMessage) -> bytes | None:
 
 def every_kind(table: Table, keys: Keys, event: Event, language: str) -> dict[str, EmailMessage]:
     """A mail of every kind, and of the turns some of them take, as one person in this language gets them."""
-    asked = Feedback(url="https://example.org/form")
+    feedback = Feedback(url="https://example.org/form")
     rules = event.registration.model_copy(update={"capacity": 1})
-    full = event.model_copy(update={"registration": rules, "feedback": asked})
+    full = event.model_copy(update={"registration": rules, "feedback": feedback})
     put_event(table, full, actor="test", now=NOW)
     post = Letters(table, keys, full)
     person = make_registration(number=1, id="a" * 20, name="Zoë D'Hondt", language=language)
