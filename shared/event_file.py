@@ -255,7 +255,7 @@ def _plain(message: Told, context: Mapping[str, Any]) -> Told:
 def _cross_checks(raw: Mapping[str, Any]) -> Iterator[Fault]:
     """Rules that span fields. They read the raw data, so that one bad field does not hide another's mistake."""
     for checks in (
-        *(_zone, _ids, _questions, _rounds, _agenda, _seats, _limits, _rooms, _costs, _ranking),
+        *(_zone, _ids, _questions, _rounds, _agenda, _seats, _limits, _leaders, _rooms, _costs, _ranking),
         *(_order_of_moments, _clocks, _languages),
     ):
         yield from checks(raw)
@@ -456,6 +456,18 @@ def _limits(raw: Mapping[str, Any]) -> Iterator[Fault]:
                     rounds=len(rounds),
                 ),
             )
+
+
+def _leaders(raw: Mapping[str, Any]) -> Iterator[Fault]:
+    """Leaders of rounds that there are not."""
+    rounds = _known(raw, "rounds")
+    for n, row in _rows(raw, "themes"):
+        for m, leader in _rows(row, "leaders"):
+            named = leader.get("rounds")
+            for k, slot in enumerate(named if isinstance(named, list) else []):
+                if _key(slot) not in rounds:
+                    at = f"themes[{n}].leaders[{m}].rounds[{k}]"
+                    yield Fault(at, f"{slot!r} is no round; there are: {', '.join(rounds)}")
 
 
 def _rooms(raw: Mapping[str, Any]) -> Iterator[Fault]:

@@ -13,6 +13,7 @@ from typing import Any
 from shared.acts import Act
 from shared.errors import ConflictError, StaleError, UnreadableEventError
 from shared.i18n import Told, told, told_many, told_together
+from shared.leaders import owe_links
 from shared.models import Event, EventState, RegistrationState, utc
 from shared.observability import fault, logger
 from shared.registrations import registrations_of
@@ -244,6 +245,8 @@ def _tasks(event: Event, state: EventState, now: datetime) -> Iterator[Write]:
         local = datetime.combine(event.date - timedelta(days=days), REMINDED_AT, tzinfo=event.zone)
         if local > now:
             yield task(event.id, f"reminder#{days}", UPKEEP_DUE, local, days=days)
+    if state.published_run:
+        yield from owe_links(event, now)
     if event.feedback_at and event.feedback_at > now:
         yield task(event.id, "feedback", UPKEEP_DUE, event.feedback_at)
 

@@ -168,6 +168,14 @@ _Minimum = Annotated[
 """A number for every round, or one for each round named; a mistake is told for the form that was written."""
 
 
+class Leader(Model):
+    """A person who leads a theme's workshops, in the rounds named or in all; they take no seat."""
+
+    name: Line
+    email: Address
+    rounds: Annotated[list[Key], Field(max_length=MOST_ROUNDS)] = []
+
+
 class Theme(Model):
     """A subject people rank; it is offered as one workshop in each of its rounds.
 
@@ -183,6 +191,7 @@ class Theme(Model):
     rooms: Line | Annotated[list[Line], Field(max_length=MOST_ROUNDS)] | dict[Key, Line] = ""
     rounds: Annotated[list[Key], Field(max_length=MOST_ROUNDS)] = []
     open_to: Annotated[list[Key], Field(max_length=50)] = Field(default=[], alias="for")
+    leaders: Annotated[list[Leader], Field(max_length=20)] = []
 
     def is_open_to(self, partner_type: str) -> bool:
         """Whether people of a partner type may rank the theme and join it."""
@@ -581,7 +590,8 @@ class Registration(Model):
 MailKind = Literal[
     "confirmation", "already-registered", "waiting-list", "place-offered", "programme", "programme-changed",
     "reminder", "withdrawn", "erased", "sign-in", "address-check", "address-changed",
-    "confirm-place", "place-released", "allocation-failed", "draft-ready", "day-cancelled", "feedback", "message",
+    "confirm-place", "place-released", "allocation-failed", "draft-ready", "day-cancelled", "message",
+    "feedback", "leader-list",
 ]  # fmt: skip
 
 FailureKind = Literal["", "none-exists", "not-in-time", "bad-data", "fault", "stopped"]

@@ -14,6 +14,7 @@ from shared.edition import UNKNOWN, Facts, day_facts, facts_told, told_otherwise
 from shared.errors import ConflictError, StaleError
 from shared.events import as_event, audit
 from shared.i18n import told
+from shared.leaders import owe_links
 from shared.mails import send
 from shared.models import Event, MailKind, Programme, Registration, Run, RunState, utc
 from shared.registrations import still_holds_a_place
@@ -119,6 +120,7 @@ def publish(table: Table, event: Event, run: Run, people: Iterable[Registration]
             *previous,
             task(event.id, "publication", ALLOCATE_DUE, now, run=run.number),
             delete(pk, task_sk("publish")),
+            *owe_links(event, now),
             *([check(EVENTS_PK, event.id, {"updated_at": stored["updated_at"]}, name="event")] if stored else []),
             audit(event.id, actor, Act.PUBLISH, now=now, what=f"run {run.number}"),
         )

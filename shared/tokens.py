@@ -22,6 +22,7 @@ KEY_SECONDS = 300
 LINK_SALT = "parcours.link"
 SIGN_IN_SALT = "parcours.sign-in"
 PREVIEW_SALT = "parcours.preview"
+LEADER_SALT = "parcours.leader"
 CALENDAR_SALT = "parcours.calendar"
 """Of the address that a calendar subscribes to: it shows the day and changes nothing, unlike the own link."""
 LONGEST_TOKEN = 600

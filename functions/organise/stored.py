@@ -85,6 +85,7 @@ MAILS = (
     told("a later programme is told"),
     told("a later programme is about to be told"),
     told("nobody is asked about the day any more"),
+    told("this address leads no workshop any more"),
 )
 """Why a mail was not sent."""
 
@@ -106,6 +107,7 @@ KINDS = {
     "day-cancelled": told("cancelled day"),
     "feedback": told("question after the day"),
     "message": told("your text"),
+    "leader-list": told("list for a leader"),
 }
 """Mails by their kind."""
 

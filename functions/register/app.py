@@ -6,7 +6,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.register import own, public, views, web
+from functions.register import leaders, own, public, views, web
 from functions.register.web import count
 from shared.http import make_app, resolve
 from shared.observability import fault, logger, metrics
@@ -17,6 +17,7 @@ REFUSALS = (409, 422, 429)
 app = make_app(views.render_error)
 app.include_router(public.router)
 app.include_router(own.router)
+app.include_router(leaders.router)
 
 
 @logger.inject_lambda_context

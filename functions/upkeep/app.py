@@ -23,7 +23,8 @@ from shared.cancellation import reached, still_reached
 from shared.confirmation import ask_and_release
 from shared.errors import StaleError, UnreadableEventError
 from shared.events import as_event, read_event
-from shared.mails import as_mail, busy_since, mails_due, mails_of, nudge, put_back, send
+from shared.leaders import all_led
+from shared.mails import as_mail, busy_since, mail_id, mails_due, mails_of, nudge, put_back, send
 from shared.messages import read_message, still_written_to
 from shared.models import Event, MailState, RegistrationState, moment, utc
 from shared.observability import fault, logger, metrics
@@ -247,6 +248,8 @@ def _do(item: Item, now: datetime, may_go_on: Callable[[], bool]) -> bool:
     match item["task"].partition("#")[0]:
         case "reminder":
             return remind_everybody(event, item["days"], now, may_go_on)
+        case "leaders":
+            return tell_leaders(event, now)
         case "feedback":
             return ask_for_feedback(event, now, may_go_on)
         case "cancellation":
@@ -286,6 +289,35 @@ def remind_everybody(event: Event, days: int, now: datetime, may_go_on: Callable
             for one in people[start : start + PEOPLE_A_WRITE]
         )
     metrics.add_metric("RemindersWritten", MetricUnit.Count, len(people))
+    return True
+
+
+def tell_leaders(event: Event, now: datetime) -> bool:
+    """Mail each leader the link to the people in their workshops, once; whether all are written.
+
+    The link shows the programmes as they are published whenever it is opened, so later publications need no mail.
+    """
+    state = read_state(table, event.id)
+    if not state.published_run or event.cancelled or now >= event.ends_at or read_event(table, event.id) is None:
+        return True
+    told = {mail.id for mail in mails_of(table, event.id, "leader-list#")}
+    for led in all_led(event):
+        if mail_id("leader-list", "", occasion=led.occasion) in told:
+            continue
+        facts = {"theme": led.theme.id}
+        mail = send(
+            "leader-list",
+            event.id,
+            "",
+            now=now,
+            occasion=led.occasion,
+            to=led.leader.email,
+            language=event.language,
+            facts=facts,
+            held=state.mail_held,
+        )
+        with suppress(ConditionFailedError):  # written at this moment
+            table.write(mail)
     return True
 
 

@@ -86,6 +86,14 @@ KEYS: dict[str, tuple[str, str]] = {
         "join it, and the mix of its workshops expects nobody of theirs.",
         "[government, ngo]",
     ),
+    "themes[].leaders": (
+        "People who lead the theme's workshops. They take no seat. After the publication they are mailed a link to the "
+        "people expected there, and can write to them.",
+        "",
+    ),
+    "themes[].leaders[].name": ("Name of the leader, which stands below what they write.", "Lea Peeters"),
+    "themes[].leaders[].email": ("Where the link goes.", "lea@example.org"),
+    "themes[].leaders[].rounds": ("The rounds that they lead; left out, it is all of them.", "[first]"),
     "themes[].rooms": (
         "One room for all rounds, a list with a room a round, or a room by round id.",
         "{first: Room 1}",

@@ -30,6 +30,7 @@ from shared.commitment import commitment
 from shared.edition import Facts, facts_since, sequence_of
 from shared.events import read_event
 from shared.i18n import N_, day, translations
+from shared.leaders import find_led
 from shared.letters.day import changes, the_day, workshops
 from shared.mails import mail_id, read_mail
 from shared.messages import read_message
@@ -39,9 +40,9 @@ from shared.reasons import in_words
 from shared.registrations import read_registration
 from shared.runs import programme_of, read_run
 from shared.state import read_state
-from shared.table import Table
+from shared.table import Table, address_digest
 from shared.text import JOINERS, TextError, clean_address, is_letter
-from shared.tokens import SIGN_IN_FOR, SIGN_IN_SALT, Keys, sign, sign_link
+from shared.tokens import LEADER_SALT, SIGN_IN_FOR, SIGN_IN_SALT, Keys, sign, sign_link
 from shared.waiting_list import OFFER
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -86,6 +87,7 @@ SUBJECTS: Mapping[str, str] = {
     "draft-ready": N_("An allocation waits for you: {title}"),
     "day-cancelled": N_("Cancelled: {title}, {day}"),
     "feedback": N_("How was it? {title}"),
+    "leader-list": N_("The people in your workshops: {title}"),
     "message": "{subject}",
 }
 
@@ -107,12 +109,13 @@ POINTLESS_ONCE_CANCELLED = (
     "confirm-place",
     "reminder",
     "feedback",
+    "leader-list",
     *PROGRAMMES,
     *ABOUT_A_RUN,
 )
 """Mails about a day that takes place."""
 
-ALWAYS_TOLD = ("erased", "sign-in", "address-changed", *ABOUT_A_RUN)
+ALWAYS_TOLD = ("erased", "sign-in", "address-changed", "leader-list", *ABOUT_A_RUN)
 """Mails that stand on their own: they carry their address, and do not depend on how the registration stands."""
 
 _WORD = r"(?:(?:a\.-?)+|['’]?a+(?:['’-]+a+)*\.?)"
@@ -163,10 +166,17 @@ def compose(table: Table, keys: Keys, mail: Mail, *, now: datetime) -> Letter:
     return Letter(to, sender, _raw(event, facts, to, sender, entry, now))
 
 
-def _refuse_if_pointless(event: Event, mail: Mail, person: Registration | None, now: datetime) -> None:
-    """Raise NothingToTellError when the moment of this mail has passed."""
+def _refuse_if_too_late(event: Event, mail: Mail, now: datetime) -> None:
+    """Raise NothingToTellError when what a mail without a registration offers has run out."""
     if mail.kind == "sign-in" and now >= moment(mail.created_at) + SIGN_IN_FOR:
         raise NothingToTellError("the link has run out")
+    if mail.kind == "leader-list" and now >= event.ends_at:
+        raise NothingToTellError("the day is over")
+
+
+def _refuse_if_pointless(event: Event, mail: Mail, person: Registration | None, now: datetime) -> None:
+    """Raise NothingToTellError when the moment of this mail has passed."""
+    _refuse_if_too_late(event, mail, now)
     if event.cancelled and mail.kind in POINTLESS_ONCE_CANCELLED:
         raise NothingToTellError("the day is cancelled")
     if mail.kind in ALWAYS_TOLD:
@@ -233,8 +243,8 @@ def _facts(
     if mail.kind == "sign-in":
         token = sign(keys, SIGN_IN_SALT, [event.id, mail.facts.get("nonce", "")])
         facts |= {"sign_in_url": f"{url}/organise/sign-in/{token}", "minutes": int(SIGN_IN_FOR.total_seconds()) // 60}
-    if mail.kind in ABOUT_A_RUN:
-        facts |= _run_facts(table, event, mail)
+    if mail.kind in (*ABOUT_A_RUN, "leader-list"):
+        facts |= _leader(keys, event, mail) if mail.kind == "leader-list" else _run_facts(table, event, mail)
     if person is None:
         return facts
     if mail.kind == "address-check":
@@ -257,6 +267,22 @@ def _facts(
     if facts["programme"]:
         facts["reason"] = in_words(facts["programme"].reason, event, facts["language"])
     return facts
+
+
+def _leader(keys: Keys, event: Event, mail: Mail) -> dict[str, Any]:
+    """What a leader is told. Raises NothingToTellError when the event file no longer names them."""
+    led = find_led(event, [event.id, mail.facts.get("theme", ""), address_digest(mail.to)[:32]])
+    if led is None:
+        raise NothingToTellError("this address leads no workshop any more")
+    return {
+        "theme": led.theme,
+        "leader_url": f"{settings.public_url()}/leaders/{sign(keys, LEADER_SALT, led.claim(event))}",
+        "led": [
+            (slot, event.room(led.theme.id, slot.id))
+            for slot in event.rounds
+            if slot.id in (led.rounds or [slot.id]) and event.seats(led.theme.id, slot.id)
+        ],
+    }
 
 
 def _message(table: Table, mail: Mail) -> dict[str, Any]:

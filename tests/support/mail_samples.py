@@ -11,9 +11,10 @@ from typing import Any
 
 from shared.address_change import ask_move, carry_out
 from shared.events import put_event
+from shared.leaders import all_led
 from shared.letters.compose import compose
 from shared.mails import mails_of, send
-from shared.models import Event, Feedback, MailKind, MailState, Run, RunState, utc
+from shared.models import Event, Feedback, Leader, MailKind, MailState, Run, RunState, utc
 from shared.registrations import erase, find_by_address, read_registration, register, remind, save, withdraw
 from shared.table import STATE_SK, Table, event_pk, mails_pk, programme_sk, programmes_pk, put, run_sk, update
 from shared.tokens import Keys
@@ -136,7 +137,9 @@ def every_kind(table: Table, keys: Keys, event: Event, language: str) -> dict[st
     """A mail of every kind, and of the turns some of them take, as one person in this language gets them."""
     feedback = Feedback(url="https://example.org/form")
     rules = event.registration.model_copy(update={"capacity": 1})
-    full = event.model_copy(update={"registration": rules, "feedback": feedback})
+    leader = Leader(name="Lea Lead", email="leader@example.org")
+    themes = [event.themes[0].model_copy(update={"leaders": [leader]}), *event.themes[1:]]
+    full = event.model_copy(update={"registration": rules, "feedback": feedback, "themes": themes})
     put_event(table, full, actor="test", now=NOW)
     post = Letters(table, keys, full)
     person = make_registration(number=1, id="a" * 20, name="Zoë D'Hondt", language=language)
@@ -196,6 +199,13 @@ def every_kind(table: Table, keys: Keys, event: Event, language: str) -> dict[st
     erase(table, gone, now=NOW)
     mails["erased"] = post.write(f"erased#{person.id}")
     mails["sign-in"] = post.sign_in(language)
+    [led] = all_led(full)
+    facts = {"theme": led.theme.id}
+    to = led.leader.email
+    table.write(
+        send("leader-list", event.id, "", now=NOW, occasion=led.occasion, to=to, language=language, facts=facts)
+    )
+    mails["leader-list"] = post.write(f"leader-list##{led.occasion}")
     for number, failure in enumerate(("none-exists", "not-in-time", "bad-data", "fault"), 10):
         name = "allocation-failed" + (f", {failure}" if number > 10 else "")
         facts = {"state": RunState.FAILED, "failure": failure, "error": "13:00 has 8 seats for 9 people present."}

@@ -57,6 +57,9 @@ NOT_ASKED = {
     "themes.id, in another order": {"themes": THEMES[::-1]},
     "themes.title": {"themes": [{**THEMES[0], "title": "New"}, *THEMES[1:]]},
     "themes.description": {"themes": [{**THEMES[0], "description": "New."}, *THEMES[1:]]},
+    "themes.leaders": {
+        "themes": [{**THEMES[0], "leaders": [{"name": "Lea", "email": "lea@example.org"}]}, *THEMES[1:]]
+    },
     "themes.rooms": {"themes": [{**THEMES[0], "rooms": "Hall"}, *THEMES[1:]]},
     "rounds.start": {"rounds": [{**ROUNDS[0], "start": "12:55"}, ROUNDS[1]], "agenda": []},
     "rounds.end": {"rounds": [ROUNDS[0], {**ROUNDS[1], "end": "15:40"}], "agenda": []},
