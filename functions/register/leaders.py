@@ -162,7 +162,7 @@ def _line(fields: Fields, name: str, longest: int, faults: dict[str, str], *, li
 
 def send(event: Event, led: Led, written: Written, people: list[Registration], now: datetime) -> None:
     """Store a text and owe its mails, once. Raises TooManyRequestsError."""
-    if not within_cap(web.table, "leader", f"{event.id} {led.occasion}", TEXTS_A_DAY, now=now, span=DAY):
+    if not within_cap(web.table, web.keys, "leader", f"{event.id} {led.occasion}", TEXTS_A_DAY, now=now, span=DAY):
         raise TooManyRequestsError(TOO_MANY)
     message = Message(
         event=event.id,
