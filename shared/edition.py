@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from shared.local_text import languages_in
 from shared.models import DayFacts, Event, Registration, Run
 from shared.runs import read_run
 from shared.table import Table
@@ -20,8 +21,14 @@ UNKNOWN: Facts = (None, None)
 
 
 def day_facts(event: Event) -> DayFacts:
-    """The facts of the day as the event file has them now, in the event's own language."""
-    event = event.in_language(event.language)
+    """The facts of the day as the event file has them now, in every language that its texts have."""
+    others = languages_in(event) - {event.language}
+    own = _facts_of(event.in_language(event.language))
+    return own.model_copy(update={"in_other": {one: _facts_of(event.in_language(one)) for one in sorted(others)}})
+
+
+def _facts_of(event: Event) -> DayFacts:
+    """The facts of an event whose texts stand in one language."""
     begins, ends = event.starts_at.astimezone(event.zone), event.ends_at.astimezone(event.zone)
     return DayFacts(
         date=event.date.isoformat(),
@@ -43,6 +50,14 @@ def facts_since(told: Run | None, event: Event) -> Facts:
     return (told.facts if told else None, day_facts(event))
 
 
+def read_in(facts: Facts, language: str) -> Facts:
+    """Both facts as a reader of a language has them; in the event's own language unless both have the other."""
+    told, now = facts
+    if told is None or now is None or language not in told.in_other or language not in now.in_other:
+        return facts
+    return told.read_in(language), now.read_in(language)
+
+
 def facts_told(table: Table, event: Event, run: Run) -> Facts:
     """The facts that people were told by the publication before a run, and those that go with the run itself."""
     before = read_run(table, event.id, run.compared_with) if run.compared_with else None
@@ -55,15 +70,15 @@ def printed(facts: DayFacts, workshops: Mapping[str, str]) -> tuple[str, ...]:
     return (facts.date, facts.hours, facts.venue, *(" ".join(line) for line in own))
 
 
-def told_otherwise(facts: Facts, workshops: Mapping[str, str]) -> bool:
-    """Whether a person who keeps these workshops was told other facts than those that are true now."""
-    told, now = facts
+def told_otherwise(facts: Facts, workshops: Mapping[str, str], language: str = "") -> bool:
+    """Whether a person who keeps these workshops, and reads a language, was told other facts than are true now."""
+    told, now = read_in(facts, language)
     return told is not None and now is not None and printed(told, workshops) != printed(now, workshops)
 
 
-def differing(facts: Facts, workshops: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def differing(facts: Facts, workshops: Mapping[str, str], language: str = "") -> Iterator[tuple[str, str]]:
     """What a person with these workshops was told, and what is true now, for each fact that differs."""
-    told, now = facts
+    told, now = read_in(facts, language)
     if told is None or now is None:
         return
     for name in ("date", "hours", "venue"):

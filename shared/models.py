@@ -662,7 +662,8 @@ class RunState(StrEnum):
 class DayFacts(Model):
     """The facts of a day that are printed with programmes: what people who were told them rely on.
 
-    `rounds` has the hours by round, `titles` the titles by theme, `rooms` the room by `theme@round`.
+    `rounds` has the hours by round, `titles` the titles by theme, `rooms` the room by `theme@round`. `in_other` has the
+    same facts in the languages of the event beside its own.
     """
 
     date: str
@@ -671,6 +672,11 @@ class DayFacts(Model):
     rounds: dict[str, str]
     titles: dict[str, str]
     rooms: dict[str, str] = {}
+    in_other: dict[str, DayFacts] = {}
+
+    def read_in(self, language: str) -> DayFacts:
+        """The facts as a reader of a language is told them; in the event's own where it has no other."""
+        return self.in_other.get(language, self)
 
     def workshop(self, theme: str, slot: str) -> tuple[str, str]:
         """The title of a workshop and its room, "" for what is not known."""

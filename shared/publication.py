@@ -153,7 +153,7 @@ def owed_mails(
             continue
         if new and not old:
             owed.append((one, "programme"))
-        elif old and (not new or new.workshops != old.workshops or told_otherwise(facts, new.workshops)):
+        elif old and (not new or new.workshops != old.workshops or told_otherwise(facts, new.workshops, one.language)):
             owed.append((one, "programme-changed"))
     return owed
 

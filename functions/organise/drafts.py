@@ -324,7 +324,8 @@ class DraftView:
     def told_otherwise(self, registration: str) -> list[tuple[str, str]]:
         """What this person was told of the day before, and what is true now, where that differs."""
         after = self.after.get(registration)
-        return list(differing(self.facts, after.workshops)) if after and registration in self.before else []
+        language = self.people[registration].language if registration in self.people else ""
+        return list(differing(self.facts, after.workshops, language)) if after and registration in self.before else []
 
 
 def read_draft(table: Table, event: Event, run: Run) -> DraftView:

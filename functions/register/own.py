@@ -253,7 +253,9 @@ def _sequence(event: Event, registration: Registration, programme: Programme | N
     run = read_state(web.table, event.id).published_run
     more = event.cancelled or registration.state is RegistrationState.WITHDRAWN
     if programme is not None and not more:
-        more = told_otherwise(facts_since(read_run(web.table, event.id, run), event), programme.workshops)
+        more = told_otherwise(
+            facts_since(read_run(web.table, event.id, run), event), programme.workshops, registration.language
+        )
     return sequence_of(registration, run, more=more)
 
 

@@ -34,7 +34,18 @@ from shared.leaders import find_led
 from shared.letters.day import changes, the_day, workshops
 from shared.mails import mail_id, read_mail
 from shared.messages import read_message
-from shared.models import Event, Mail, MailKind, MailState, Programme, Registration, RegistrationState, RunState, moment
+from shared.models import (
+    Event,
+    Mail,
+    MailKind,
+    MailState,
+    Programme,
+    Registration,
+    RegistrationState,
+    Run,
+    RunState,
+    moment,
+)
 from shared.pages import environment
 from shared.reasons import in_words
 from shared.registrations import read_registration
@@ -372,12 +383,17 @@ def _what_changed(table: Table, event: Event, mail: Mail, programme: Programme |
         raise NothingToTellError("there is no programme, and none was told")
     if before is None:
         return {"kind": "programme"}
-    facts = facts_since(read_run(table, event.id, told), event)
+    facts = facts_since(_in_language(read_run(table, event.id, told), event.language), event)
     moved = list(changes(event, before.workshops, programme.workshops if programme else {}, facts))
     day_before = _day_before(facts)
     if not moved and not day_before:
         raise NothingToTellError("the programme is the one that was told before")
     return {"kind": "programme-changed", "moved": moved, "day_before": day_before}
+
+
+def _in_language(run: Run | None, language: str) -> Run | None:
+    """A run with the facts that it told a reader of this language."""
+    return run.model_copy(update={"facts": run.facts.read_in(language)}) if run and run.facts else run
 
 
 def _day_before(facts: Facts) -> dict[str, Any]:
