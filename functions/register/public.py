@@ -31,7 +31,7 @@ from shared.http import Fields, answer, read_cookie, read_fields, refuse_other_s
 from shared.i18n import N_
 from shared.limits import may_mail
 from shared.models import Event, RegistrationState
-from shared.pages import read_asset
+from shared.pages import PAGES, read_asset
 from shared.registrations import register, send_own_link
 from shared.runs import read_run
 from shared.state import read_state
@@ -177,6 +177,12 @@ def show_erased(event_id: str) -> Answer:
     """Page after erasure; it names nobody."""
     event = find_event(event_id)
     return show("farewell.html", language_of(event), event=event)
+
+
+@router.get("/openapi.json")
+def show_openapi() -> Answer:
+    """Every route as an OpenAPI document, for programs."""
+    return answer(200, (PAGES / "openapi.json").read_text(encoding="utf-8"), "application/json", private=False)
 
 
 @router.get("/assets/<name>")
