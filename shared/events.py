@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime, time, timedelta
+from itertools import islice
 from typing import Any
 
 from shared.acts import Act
@@ -229,6 +230,20 @@ def audit_lines(table: Table, event: str, *, before: str = "", about: str = "", 
     """
     where = {"about": about} if about else None
     return table.query(event_pk(event), AUDIT, newest_first=True, after=before, where=where, size=most_wanted)
+
+
+MOST_SIGN_INS = 200
+"""Sign-ins that are looked through for the languages of organisers."""
+
+
+def languages_of_organisers(table: Table, event: Event) -> dict[str, str]:
+    """The language in which each organiser signed in last, by address; an organiser who never did is left out."""
+    signed_in = table.query(event_pk(event.id), AUDIT, newest_first=True, where={"act": Act.SIGN_IN.value})
+    found: dict[str, str] = {}
+    for line in islice(signed_in, MOST_SIGN_INS):
+        if line["what"]:
+            found.setdefault(line["actor"], line["what"])
+    return found
 
 
 def _tasks(event: Event, state: EventState, now: datetime) -> Iterator[Write]:

@@ -96,10 +96,27 @@ def send(
     return put(mail_item(mail, due_at=utc(now)), expect={"pk": Absent()})
 
 
-def tell_organisers(kind: MailKind, event: Event, run: int, *, now: datetime) -> list[Write]:
-    """The writes that mail the organisers about a run, each of them once; part of the transaction it reports."""
+def tell_organisers(
+    kind: MailKind, event: Event, run: int, languages: Mapping[str, str], *, now: datetime
+) -> list[Write]:
+    """The writes that mail the organisers about a run, each of them once; part of the transaction it reports.
+
+    Parameters
+    ----------
+    languages
+        The language of each organiser, by address; others are mailed in the event's.
+    """
     return [
-        send(kind, event.id, "", run=run, occasion=str(number), to=address, language=event.language, now=now)
+        send(
+            kind,
+            event.id,
+            "",
+            run=run,
+            occasion=str(number),
+            to=address,
+            language=languages.get(address, event.language),
+            now=now,
+        )
         for number, address in enumerate(event.organiser_emails[:MOST_ORGANISERS], 1)
     ]
 

@@ -26,9 +26,9 @@ from shared import settings
 from shared.attendees import attendees
 from shared.edition import facts_since
 from shared.errors import ConflictError, NotFoundError, StaleError
-from shared.events import read_event
+from shared.events import languages_of_organisers, read_event
 from shared.mails import tell_organisers
-from shared.models import Event, Model, Programme, Registration, Run, RunState, WaitsFor, utc
+from shared.models import Event, MailKind, Model, Programme, Registration, Run, RunState, WaitsFor, utc
 from shared.observability import fault, logger, metrics
 from shared.publication import owed_mails, publish, write_programme_mails
 from shared.registrations import registrations_of
@@ -49,7 +49,7 @@ from shared.runs import (
     why_stale,
 )
 from shared.state import read_state
-from shared.table import Item, Table
+from shared.table import Item, Table, Write
 from shared.tasks import ALLOCATE_DUE, forget_task, strike_off
 
 LEASE = timedelta(seconds=int(settings.optional("LEASE_SECONDS", "900")))
@@ -242,11 +242,15 @@ def _find_and_store(
         "result": _figures(event, run, allocation),
     }
     at_once = run.automatic and not waits_for
-    mails = tell_organisers("draft-ready", event, run.number, now=now) if waits_for else []
+    mails = _tell_organisers("draft-ready", event, run, now) if waits_for else []
     draft = finish_run(table, event, run, outcome, now=now, then_publish=at_once, mails=mails)
     metrics.add_metric("AllocationSeconds", MetricUnit.Seconds, allocation.seconds)
     logger.info("allocated", extra={"event_id": event.id, "run": run.number, "people": len(people)})
     return draft, at_once
+
+
+def _tell_organisers(kind: MailKind, event: Event, run: Run, now: datetime) -> list[Write]:
+    return tell_organisers(kind, event, run.number, languages_of_organisers(table, event), now=now)
 
 
 def _waits_for(event: Event, run: Run, allocation: Allocation) -> WaitsFor:
@@ -291,7 +295,7 @@ def _fail(event: Event, run: Run, failure: Failure, now: datetime) -> Run:
         {"error": failure.words, "failure": failure.kind},
         now=now,
         state=RunState.FAILED,
-        mails=tell_organisers("allocation-failed", event, run.number, now=now),
+        mails=_tell_organisers("allocation-failed", event, run, now),
     )
     metrics.add_metric("AllocationFailed", MetricUnit.Count, 1)
     return closed

@@ -19,7 +19,7 @@ from shared.acts import Act
 from shared.errors import ForbiddenError, InvalidError, NotFoundError, StaleError, TooManyRequestsError
 from shared.event_file import check_event
 from shared.events import audit, events, put_event
-from shared.i18n import told
+from shared.i18n import Told, told
 from shared.limits import HOUR, MINUTE, network_of, seconds_left, within_cap
 from shared.mails import send
 from shared.models import Event, moment, utc
@@ -82,8 +82,8 @@ def read_address(value: object) -> str:
         raise InvalidError(told("Some fields need another look."), {"email": error.args[0]}) from None
 
 
-def ask_link(table: Table, keys: Keys, address: str, *, source: str, now: datetime) -> None:
-    """Mail a sign-in link if the address belongs to an organiser.
+def ask_link(table: Table, keys: Keys, address: str, *, source: str, now: datetime, language: str = "") -> None:
+    """Mail a sign-in link if the address belongs to an organiser, in a language or else in that of the event.
 
     An unknown address costs the same calls and leaves a nonce that no link names, so that the answer tells nothing.
     An address is mailed a few links in each span of five minutes; past them nothing is sent, as a link of the same
@@ -91,7 +91,7 @@ def ask_link(table: Table, keys: Keys, address: str, *, source: str, now: dateti
     Raises TooManyRequestsError past the cap on one source, which counts known and unknown addresses alike.
     """
     _count(table, keys, "sign-in-source", network_of(source), SOURCE_LINKS_AN_HOUR, now)
-    _make_first_event(table, now)
+    _make_first_event(table, now, language or "en")
     may_send = within_cap(table, keys, "sign-in-address", address_key(address), LINKS_A_SPAN, now=now, span=LINK_SPAN)
     nonce = secrets.token_hex(16)
     known = _told_about(events_of(table, address), now)
@@ -112,7 +112,7 @@ def ask_link(table: Table, keys: Keys, address: str, *, source: str, now: dateti
             "",
             occasion=secrets.token_hex(8),
             to=address,
-            language=event.language,
+            language=language or event.language,
             facts={"nonce": nonce},
             now=now,
         )
@@ -121,7 +121,7 @@ def ask_link(table: Table, keys: Keys, address: str, *, source: str, now: dateti
     table.write(put(item, expect={"pk": Absent()}), mail)
 
 
-def _make_first_event(table: Table, now: datetime) -> None:
+def _make_first_event(table: Table, now: datetime, language: str) -> None:
     """A draft for the deployment's first organiser, who can then sign in as the organiser of any event does.
 
     It is made while there is no event at all, for any address, so that the answer tells nothing of an address.
@@ -130,9 +130,13 @@ def _make_first_event(table: Table, now: datetime) -> None:
     if not first or next(table.query(EVENTS_PK, size=1), None):
         return
     day = now.date() + timedelta(days=60)
-    answers = {"title": "My first event", "organiser": "The organisers", "day": day.isoformat()}
-    venue = {"name": "Building", "address": "Street, number, town"}
-    data = plain_draft(**answers, venue=venue, rounds=2, workshops=4, seats=20, actor=first, now=now)
+
+    def say(message: Told) -> str:
+        return message.in_language(language)
+
+    answers = {"title": say(told("My first event")), "organiser": say(told("The organisers")), "day": day.isoformat()}
+    venue = {"name": say(told("Building")), "address": say(told("Street, number, town"))}
+    data = plain_draft(**answers, venue=venue, rounds=2, workshops=4, seats=20, actor=first, now=now, language=language)
     with suppress(StaleError):  # another request has just made it
         put_event(table, check_event({**data, "id": "first-event"}), actor="deployment", now=now)
 
@@ -197,8 +201,11 @@ def refuse_closed(table: Table, nonce: str, now: datetime) -> None:
         raise _no_link()
 
 
-def open_session(table: Table, nonce: str, now: datetime) -> str:
-    """Use up a mailed link and open a session; its token. Raises NotFoundError when it was used or is too old."""
+def open_session(table: Table, nonce: str, now: datetime, language: str = "") -> str:
+    """Use up a mailed link and open a session; its token. Raises NotFoundError when it was used or is too old.
+
+    The audit list keeps the language in which the organiser signed in: mails about failures are written in it.
+    """
     address = _address_behind(table, nonce, now)
     if address is None:
         raise _no_link()
@@ -217,7 +224,7 @@ def open_session(table: Table, nonce: str, now: datetime) -> str:
         table.write(
             delete(SESSION_PK, sign_in_sk(nonce), expect={"address": address}),
             put(session),
-            *(audit(event.id, address, Act.SIGN_IN, now=now) for event in mine),
+            *(audit(event.id, address, Act.SIGN_IN, now=now, what=language) for event in mine),
         )
     except ConditionFailedError:
         raise _no_link() from None

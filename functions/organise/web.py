@@ -18,8 +18,17 @@ from functions.organise.sessions import Role
 from functions.organise.views import language_of, notice_words, render, render_error
 from shared.errors import NotFoundError, NotSignedInError, ParcoursError
 from shared.events import read_event
-from shared.http import answer, as_json, language_cookies, make_app, read_cookie, see_other, wants_json
-from shared.i18n import told
+from shared.http import (
+    answer,
+    as_json,
+    language_cookies,
+    languages_wished,
+    make_app,
+    read_cookie,
+    see_other,
+    wants_json,
+)
+from shared.i18n import LANGUAGES, told
 from shared.models import Event
 from shared.table import Table
 from shared.tokens import Keys
@@ -69,6 +78,11 @@ def query() -> dict[str, str]:
 def sent_form() -> bool:
     """Whether the body is a browser's form, whose fields have a name for each choice, round and question."""
     return "json" not in request().headers.get("content-type", "")
+
+
+def wished_language() -> str:
+    """The language that the organiser switched to or whose browser asks for, "" when there is none that we have."""
+    return next((wish for wish in languages_wished(request()) if wish in LANGUAGES), "")
 
 
 def ticked(value: object) -> bool:

@@ -29,7 +29,7 @@ from shared.calendar import calendar_file
 from shared.commitment import commitment
 from shared.edition import Facts, facts_since, sequence_of
 from shared.events import read_event
-from shared.i18n import N_, day, translations
+from shared.i18n import N_, day, language_for, translations
 from shared.leaders import find_led
 from shared.letters.day import changes, the_day, workshops
 from shared.mails import mail_id, read_mail
@@ -156,6 +156,13 @@ class Letter:
     raw: bytes
 
 
+def _language(event: Event, mail: Mail) -> str:
+    """The language of a mail to no registered person: to an organiser it may be one that the event does not have."""
+    if mail.kind in ("sign-in", "allocation-failed", "draft-ready"):
+        return language_for(mail.language, event.language)
+    return event.language_for(mail.language)
+
+
 def compose(table: Table, keys: Keys, mail: Mail, *, now: datetime) -> Letter:
     """Write a mail from what is stored now.
 
@@ -165,7 +172,7 @@ def compose(table: Table, keys: Keys, mail: Mail, *, now: datetime) -> Letter:
     if event is None:
         raise NothingToTellError("no such event")
     person = read_registration(table, event.id, mail.registration) if mail.registration else None
-    language = event.language_for(person.language if person else "", mail.language)
+    language = event.language_for(person.language, mail.language) if person else _language(event, mail)
     event = event.in_language(language)
     _refuse_if_pointless(event, mail, person, now)
     to = _deliverable(mail.to or (person.email if person else ""))

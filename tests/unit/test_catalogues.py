@@ -163,3 +163,12 @@ def test_a_message_for_organisers_is_english_until_a_reader_is_known() -> None:
 def test_a_language_without_a_catalogue_is_english() -> None:
     assert language_for("de", "", "xx") == "en"
     assert language_for("de", "fr", "nl") == "fr"
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_french_puts_no_line_break_before_its_marks(name: str) -> None:
+    """A plain space before « : ; ? ! » may end a line; an apostrophe is a curved one, but in code."""
+    words = [words for _, words in pairs(name, "fr")]
+
+    assert [one for one in words if re.search(r" [:;?!»]|« ", one)] == []
+    assert [one for one in words if "'" in re.sub(r"<code>.*?</code>|<[^>]*>", "", one)] == []

@@ -14,6 +14,7 @@ from functions.organise.web import (
     session_token,
     show,
     signed_in,
+    wished_language,
 )
 from shared.errors import ParcoursError
 from shared.http import as_json, read_fields, see_other, shown_again, source_address, wants_json
@@ -34,7 +35,9 @@ def ask_for_link() -> Answer:
 
     with shown_again(lambda error: show("sign_in.html", error=error, typed=typed)):
         address, source = sessions.read_address(typed), source_address(request())
-        sessions.ask_link(services().table, services().keys, address, source=source, now=services().now)
+        sessions.ask_link(
+            services().table, services().keys, address, source=source, now=services().now, language=wished_language()
+        )
     return reply({"message": sessions.SIGN_IN_SENT}, "sign_in.html", status=202, sent=sessions.SIGN_IN_SENT)
 
 
@@ -51,7 +54,7 @@ def use_link(token: str) -> Answer:
     """Open a session: a cookie for browsers, a bearer token for programs."""
     with shown_again(ask_again):
         nonce = sessions.nonce_in(services().keys, token)
-        session = sessions.open_session(services().table, nonce, services().now)
+        session = sessions.open_session(services().table, nonce, services().now, wished_language())
     seconds = int(sessions.SESSION_FOR.total_seconds())
     if wants_json(request()):
         return as_json(200, {"token": session, "seconds": seconds})
