@@ -301,6 +301,21 @@ def test_the_way_back_finds_the_form_as_it_was_and_ready(site: str, open_page: O
     assert (ranking(page), chosen(page)) == (order, order)
 
 
+def test_what_is_typed_goes_along_to_another_language(site: str, open_page: Open) -> None:
+    page = open_page(f"{site}/events/nature")
+    page.get_by_label("Full name").fill("Person 1")
+    page.get_by_label("Ngo").check()
+    page.get_by_role("button", name="Keep this order").click()
+    order = page.locator("[data-ranking] h3").all_text_contents()
+    page.get_by_role("link", name="Nederlands").click()
+
+    expect(page.get_by_label("Volledige naam")).to_have_value("Person 1")
+    expect(page.get_by_label("Ngo")).to_be_checked()
+    assert page.locator("[data-ranking] h3").all_text_contents() == order
+    page.goto(f"{site}/events/nature")
+    expect(page.get_by_label("Volledige naam")).to_have_value("")
+
+
 def test_the_language_is_switched_and_stays(site: str, table: Table, open_page: Open) -> None:
     page = open_page(f"{site}/events/nature")
     page.get_by_role("link", name="Nederlands").click()

@@ -25,6 +25,45 @@ for (const form of document.querySelectorAll("form[data-once]")) {
 // A list that is carried out in parts goes on by itself.
 document.querySelector("form[data-go-on]")?.requestSubmit();
 
+// ------------------------------------------------------------------ another language: what is typed goes along
+
+const KEPT = "typed";
+const typedIn = () =>
+  [...document.querySelectorAll("main form")].map((form) =>
+    [...form.elements]
+      .filter((field) => field.name && !["hidden", "password", "file", "submit"].includes(field.type))
+      .map((field) => [field.name, field.value, field.checked ?? null]),
+  );
+
+// Before the ranking is built, which reads the selects.
+try {
+  const kept = JSON.parse(sessionStorage.getItem(KEPT));
+  sessionStorage.removeItem(KEPT);
+  if (kept?.path === location.pathname) {
+    document.querySelectorAll("main form").forEach((form, at) => {
+      const told = [...(kept.forms[at] ?? [])];
+      for (const field of form.elements) {
+        if (field.name !== told[0]?.[0]) continue;
+        const [, value, checked] = told.shift();
+        if (checked === null || !["checkbox", "radio"].includes(field.type)) field.value = value;
+        else field.checked = checked;
+      }
+    });
+  }
+} catch {
+  // No storage, or another page's: the form stays as the server sent it.
+}
+
+for (const link of document.querySelectorAll(".switch a")) {
+  link.addEventListener("click", () => {
+    try {
+      sessionStorage.setItem(KEPT, JSON.stringify({ path: link.pathname, forms: typedIn() }));
+    } catch {
+      // As without scripts.
+    }
+  });
+}
+
 // ------------------------------------------------------------------ ranking
 
 const make = (tag, attributes = {}, ...children) => {
