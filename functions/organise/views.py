@@ -88,6 +88,7 @@ NOTICES: dict[str, Told] = {
     "retired": told("The event is retired."),
     "draft-started": told("The draft is started. Nobody is mailed before you publish it."),
     "draft-deleted": told("The draft is deleted. Nobody was mailed."),
+    "called-off": told("The workshop is called off. Nobody is mailed before you publish the draft."),
     "seed-replaced": told("The seed is replaced. The event page says so."),
     "day-cancelled": told_many(
         "The day is cancelled: %(num)s mail to write, within two minutes.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functions.organise import drafts, exports, letters, search, web
+from functions.organise import call_off, drafts, exports, letters, search, web
 from functions.organise.routes.mails import letter_page
 from functions.organise.web import (
     Answer,
@@ -64,6 +64,29 @@ def start_run(event_id: str) -> Answer:
     with shown_again(lambda error: here.page("allocations.html", error=error, **_runs_facts(here, fields))):
         run = drafts.start(here.table, here.event, drafts.read_wish(fields), services().allocator, **here.by)
     return created(202, drafts.short(run), f"{here.home}/allocations/{run.number}", "draft-started")
+
+
+@router.get("/organise/<event_id>/workshops/<theme_id>/<round_id>/calling-off")
+def show_calling_off(event_id: str, theme_id: str, round_id: str) -> Answer:
+    """What calling off a workshop does, and how many people have a seat in it."""
+    here = visit(event_id)
+    workshop = call_off.find_workshop(here.table, here.event, theme_id, round_id)
+    return here.reply({"people": workshop.people}, "call_off.html", here="allocations", workshop=workshop)
+
+
+@router.post("/organise/<event_id>/workshops/<theme_id>/<round_id>/calling-off")
+def call_workshop_off(event_id: str, theme_id: str, round_id: str) -> Answer:
+    """Call a workshop off, if as many people have a seat in it as the organiser saw; then the draft it makes."""
+    here = visit(event_id)
+    workshop = call_off.find_workshop(here.table, here.event, theme_id, round_id)
+    fields = read_fields(request())
+
+    with shown_again(lambda error: here.page("call_off.html", error=error, here="allocations", workshop=workshop)):
+        expected = drafts.read_publication({"expected_mails": fields.get("expected", "")})
+        run = call_off.call_off(here.table, here.event, workshop, expected, services().allocator, **here.by)
+    if run is None:
+        return here.done("allocations", "called-off")
+    return created(202, drafts.short(run), f"{here.home}/allocations/{run.number}", "called-off")
 
 
 @router.post("/organise/<event_id>/commitment")

@@ -121,3 +121,28 @@ def test_an_earlier_publication_comes_back_as_a_draft_as_far_as_todays_rules_all
     assert "1 person takes part no more, 1 person came since" in words_of(browser.page(f"{RUNS}/{draft}").text)
     assert publish(draft) == PEOPLE
     assert shown["stale"] == ""
+
+
+def test_one_workshop_is_called_off_in_one_act_and_its_people_are_told(
+    organiser: Client, browser: Client, table: Table, event: Event, make: Make, publish: Publish, allocate: ModuleType
+) -> None:
+    """Its seats are gone, a draft gives its people other seats, and publishing it mails exactly them."""
+    fill(table, event, make_crowd(event, PEOPLE, NOW), NOW)
+    publish(make())
+    before = programmes(table, 1)
+    page = f"{HOME}/workshops/vision/first/calling-off"
+    there = {one for one, workshops in before.items() if workshops["first"] == "vision"}
+    assert f"{len(there)} people have a seat in it" in words_of(browser.page(page).text)
+    assert page in browser.page(f"{RUNS}/1").text
+
+    assert organiser.post(page, {"expected": len(there) + 1}).status == 409
+    answer = browser.submit(page, {"expected": str(len(there))})
+
+    assert answer.headers["location"].startswith(f"{RUNS}/2")
+    allocate.handler({"event": "nature", "run": 2}, CONTEXT)
+    after = programmes(table, 2)
+    assert not [one for one, workshops in after.items() if workshops["first"] == "vision"]
+    moved = {one for one in before if before[one] != after[one]}
+    assert there <= moved
+    assert publish(2) == len(moved)
+    assert organiser.get(page).status == 404  # it is called off already
