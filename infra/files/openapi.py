@@ -142,6 +142,7 @@ def bodies() -> dict[tuple[str, str], type[BaseModel] | Mapping[str, Any] | None
         f"{person}/mails": None,
         f"{person}/withdrawal": None,
         f"{event}/workshops/<theme_id>/<round_id>/attendance": {"present": TEXT, "absent": TEXT},
+        f"{event}/workshops/<theme_id>/<round_id>/calling-off": expected,
     }
     split = {key: key.split() if " " in key else ["POST", key] for key in listed}
     return {(split[key][0], split[key][1]): body for key, body in listed.items()}
