@@ -12,6 +12,7 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.cloud.aws import add_deploy_parser
+from infra.cloud.restore import RetainedNoLongerError, copy_back
 from infra.cloud.stack import StackError, find_table
 from infra.demo.day import add_demo_parser
 from infra.files.allocate import add_allocation_parsers
@@ -61,7 +62,12 @@ def _add_event_parser(commands: argparse._SubParsersAction[argparse.ArgumentPars
     retire.add_argument("event", metavar="ID")
 
     retire.set_defaults(run=retire_event_id)
-    for parser in (put, retire):
+
+    restore = acts.add_parser("restore", help="copy back what an event lost, from a restored table, but nobody erased")
+    restore.add_argument("event", metavar="ID")
+    restore.add_argument("--from", dest="restored", required=True, metavar="TABLE", help="the restored table")
+    restore.set_defaults(run=restore_event_rows)
+    for parser in (put, retire, restore):
         parser.add_argument("--stack", default="parcours", help="the CloudFormation stack (default: parcours)")
         parser.add_argument("--table", default="", help="the table itself, when the stack may not be read")
         parser.add_argument("--region", default=None, help="the AWS region (default: the environment's)")
@@ -122,6 +128,20 @@ def retire_event_id(options: argparse.Namespace) -> int:
     except (ConflictError, UnreadableEventError, StackError, BotoCoreError, ClientError) as error:
         return _fault(str(error), FAILED)
     print(f"{options.event}: retired")
+    return DONE
+
+
+def restore_event_rows(options: argparse.Namespace) -> int:
+    """`parcours event restore ID --from TABLE`."""
+    try:
+        table = find_table(options.stack, options.table, region=options.region)
+        restored = find_table("", options.restored, region=options.region)
+        found = copy_back(restored, table, options.event)
+    except RetainedNoLongerError:
+        return _fault(f"the retention of {options.event!r} has ended; nothing of it may come back", FAILED)
+    except (StackError, BotoCoreError, ClientError) as error:
+        return _fault(str(error), FAILED)
+    print(f"{options.event}: {found.rows} rows came back; people erased since: {found.erased}")
     return DONE
 
 

@@ -19,6 +19,7 @@ from shared.mails import mail_id, send
 from shared.models import Event, EventState, MailKind, Registration, RegistrationState, utc
 from shared.state import read_state
 from shared.table import (
+    ERASED_PK,
     IDEMPOTENCY_PK,
     LIMIT_PK,
     MOST_WRITES,
@@ -34,6 +35,7 @@ from shared.table import (
     address_sk,
     check,
     delete,
+    erased_sk,
     event_pk,
     mail_withheld,
     mails_pk,
@@ -46,6 +48,9 @@ from shared.table import (
 )
 from shared.tasks import place_late
 from shared.text import address_key
+
+BACKUPS_KEPT = timedelta(days=35)
+"""How far point-in-time recovery reaches back; as long it must be known who was erased."""
 
 OFFER_DUE = "offer"
 """Name of the open offers' part of the index `due`."""
@@ -425,9 +430,16 @@ def _last_of(before: Registration, state: EventState, now: datetime, *, tell: bo
     writes += _give_back(before, seen) or [check(pk, STATE_SK, seen, name="state")]
     if before.state is not RegistrationState.WITHDRAWN:
         writes += _free_address(before)
+    writes.append(_tombstone(before, now))
     if tell and before.email:
         writes.append(send("erased", before.event, before.id, now=now, to=before.email, language=before.language))
     return writes
+
+
+def _tombstone(before: Registration, now: datetime) -> Write:
+    """The row from which a restored table learns that a registration was erased (`infra.cloud.restore`)."""
+    expires = int((now + BACKUPS_KEPT + timedelta(days=1)).timestamp())
+    return put({"pk": ERASED_PK, "sk": erased_sk(before.event, before.id), "type": "erased", "expires": expires})
 
 
 def _rows_of_runs(before: Registration, runs: int) -> list[tuple[str, str]]:

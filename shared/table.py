@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import itertools
 import math
 import random
@@ -70,6 +71,7 @@ IMPORT_SK = "IMPORT"
 SESSION_PK = "SESSION"
 LIMIT_PK = "LIMIT"
 IDEMPOTENCY_PK = "IDEMPOTENCY"
+ERASED_PK = "ERASED"
 MAIL_RATE_SK = "mail-rate"
 
 REGISTRATIONS = "REGISTRATION#"
@@ -109,6 +111,7 @@ SHAPES = (
     Shape("limit", "LIMIT", "link#<event>#<digest>#<hour>", "an own link was asked for in this hour (expires)"),
     Shape("limit", "LIMIT", "nobody#<nonce>", "written in place of a mail that is not sent (expires)"),
     Shape("mail-rate", "LIMIT", "mail-rate", "the moment of the next free slot of SES's rate"),
+    Shape("erased", "ERASED", "<digest>", "a registration was erased; kept as long as backups of it (expires)"),
     Shape("idempotency", "IDEMPOTENCY", "<digest>", "a request already answered (expires)"),
 )
 
@@ -131,6 +134,15 @@ def address_digest(email: str) -> str:
 def address_sk(email: str) -> str:
     """Sort key of the row that says an address is taken."""
     return ADDRESSES + address_digest(email)
+
+
+def erased_sk(event: str, registration: str) -> str:
+    """Sort key of the row that says a registration was erased.
+
+    The digest is keyed with the registration's id, 80 random bits that are deleted with it: only a backup that still
+    holds the registration can tell which one it was.
+    """
+    return hmac.new(registration.encode(), event.encode(), hashlib.sha256).hexdigest()
 
 
 def run_sk(number: int) -> str:

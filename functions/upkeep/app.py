@@ -17,7 +17,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 
-from functions.upkeep.retention import forget_everybody, forget_sensitive_answers
+from functions.upkeep.retention import forget_addresses, forget_everybody, forget_sensitive_answers
 from shared import settings
 from shared.cancellation import reached, still_reached
 from shared.confirmation import ask_and_release
@@ -260,6 +260,8 @@ def _do(item: Item, now: datetime, may_go_on: Callable[[], bool]) -> bool:
             return forget_sensitive_answers(table, event, now, may_go_on)
         case "retention":
             return forget_everybody(table, event, may_go_on)
+        case "organisers":
+            return forget_addresses(table, event)
     raise ValueError(f"nothing here knows how to do the task {item['task']!r}")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from shared.errors import StaleError
 from shared.events import audit_lines
@@ -18,6 +18,7 @@ from shared.runs import runs_of
 from shared.state import read_state
 from shared.table import (
     ADDRESSES,
+    EVENTS_PK,
     IMPORT_SK,
     MESSAGES,
     PROGRAMMES,
@@ -36,6 +37,15 @@ from shared.table import (
     run_sk,
     update,
 )
+from shared.tasks import UPKEEP_DUE, task
+
+ORGANISERS_KEPT = timedelta(days=365)
+"""So long after the attendees' data the organisers' addresses stay: a year later they can still copy the event."""
+
+ORGANISERS_TASK = "organisers"
+
+NOBODY = "nobody@parcours.invalid"
+"""In place of the organisers of an event file, which needs one; no mail can reach it (RFC 2606)."""
 
 AN_ORGANISER = "an organiser"
 """Who did it, once addresses may no longer be kept."""
@@ -77,7 +87,36 @@ def forget_everybody(table: Table, event: Event, may_go_on: Callable[[], bool]) 
                 return False
             table.delete_all(group)
     _forget_organisers(table, event)
+    if not _put_without(table, event, _without_helpers(event)):
+        return False
+    table.write(task(event.id, ORGANISERS_TASK, UPKEEP_DUE, event.retained_until + ORGANISERS_KEPT))
     table.write(update(pk, STATE_SK, assign={"confirmed": 0, "waiting": 0}, expect={"pk": Present()}))
+    return True
+
+
+def forget_addresses(table: Table, event: Event) -> bool:
+    """Retire an event and delete its organisers' addresses, wherever they stand; whether all are gone."""
+    _forget_organisers(table, event)
+    nobody = {"organiser_emails": [NOBODY], "contact": NOBODY}
+    return _put_without(table, event, _without_helpers(event).model_copy(update=nobody), retired=True)
+
+
+def _without_helpers(event: Event) -> Event:
+    """The event file without door helpers and without the people who led workshops."""
+    themes = [theme.model_copy(update={"leaders": []}) for theme in event.themes]
+    return event.model_copy(update={"door_emails": [], "themes": themes})
+
+
+def _put_without(table: Table, event: Event, after: Event, *, retired: bool = False) -> bool:
+    """Store an event file that names fewer people; False when it is being changed at this moment."""
+    stored = table.get(EVENTS_PK, event.id)
+    if stored is None:
+        return True
+    fields = {"document": after.model_dump_json(exclude_defaults=True), **({"retired": True} if retired else {})}
+    try:
+        table.write(update(EVENTS_PK, event.id, assign=fields, expect={"updated_at": stored["updated_at"]}))
+    except ConditionFailedError:
+        return False
     return True
 
 

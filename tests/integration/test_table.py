@@ -19,7 +19,7 @@ VARIES = {
     "digest": r"[0-9a-f]{32,64}",
     "number": r"[0-9]{6}",
     "name": r"(allocation|late|run|publish|publication|reminder#[0-9]+|message#[0-9a-f]{32}|sensitive|retention"
-    r"|feedback|leaders)",
+    r"|organisers|feedback|leaders)",
     "time": r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z",
     "random": r"[0-9a-f]{8}",
     "mail": r"[a-z-]+(#[0-9]+)?#[0-9a-f]{0,20}(#[a-z0-9-]+)?",
