@@ -12,7 +12,7 @@ from typing import Any
 from shared.errors import CANCELLED, ConflictError, StaleError, TooBusyError
 from shared.i18n import N_
 from shared.mails import send
-from shared.models import Event, Programme, Registration, RegistrationState
+from shared.models import Event, Programme, Registration, RegistrationState, utc
 from shared.registrations import CHANGED_MEANWHILE, changed, registration_item, registrations_of
 from shared.runs import programme_item, programme_of, programmes_of
 from shared.state import read_state
@@ -54,6 +54,7 @@ def give_up(table: Table, event: Event, person: Registration, slot: str, *, now:
         fields = {
             "absent": [*person.absent, slot],
             "gave_up": {**person.gave_up, **({slot: theme} if theme else {})},
+            "gave_up_at": utc(now),
         }
         if _stored(table, event, person, fields, programme, _without(programme, slot), {}, now):
             return _after(person, fields, programme, now)
@@ -79,9 +80,11 @@ def take_back(table: Table, event: Event, person: Registration, slot: str, *, no
             if not _is_free(table, event, state.published_run, programme, slot, theme):
                 raise ConflictError(TAKEN)
             expect = {"placed": Below(state.placed + 1)}
+        left = {one: kept for one, kept in person.gave_up.items() if one != slot}
         fields = {
             "absent": [one for one in person.absent if one != slot],
-            "gave_up": {one: kept for one, kept in person.gave_up.items() if one != slot},
+            "gave_up": left,
+            "gave_up_at": person.gave_up_at if left else "",
         }
         if _stored(table, event, person, fields, programme, _with(programme, slot, theme), expect, now):
             return _after(person, fields, programme, now)

@@ -18,6 +18,7 @@ from shared.table import (
     MESSAGES,
     Absent,
     ConditionFailedError,
+    Item,
     OneOf,
     Table,
     Write,
@@ -49,13 +50,17 @@ def store_message(table: Table, event: Event, message: Message, *, actor: str, n
 def read_message(table: Table, event: str, number: str) -> Message | None:
     """A text by its id, or None."""
     found = table.get(event_pk(event), message_sk(number))
-    return Message.model_validate({key: found[key] for key in Message.model_fields}) if found else None
+    return _as_message(found) if found else None
 
 
 def messages_of(table: Table, event: str) -> Iterator[Message]:
     """Every text that organisers of an event wrote, the newest first."""
     rows = sorted(table.query(event_pk(event), MESSAGES), key=lambda row: str(row["created_at"]), reverse=True)
-    return (Message.model_validate({key: row[key] for key in Message.model_fields}) for row in rows)
+    return map(_as_message, rows)
+
+
+def _as_message(item: Item) -> Message:
+    return Message.model_validate({key: item[key] for key in Message.model_fields if key in item})
 
 
 def still_written_to(event: str, registration: str) -> Write:

@@ -535,7 +535,7 @@ class Registration(Model):
     it was kept are without it and count as confirmed. `confirm_by` is until when its holder was asked to confirm it, ""
     if never; `released` says that the place was given to others because nobody did. `attended` holds the theme of each
     round in which a helper saw the person present. `gave_up` has the theme of each published seat that its holder gave
-    up, by round, and `seat_changes` counts how often the holder changed the published programme.
+    up, by round, `gave_up_at` is when, and `seat_changes` counts how often the holder changed the published programme.
     """
 
     event: str
@@ -552,6 +552,7 @@ class Registration(Model):
     absent: list[str] = []
     pinned: dict[str, str] = {}
     gave_up: dict[str, str] = {}
+    gave_up_at: str = ""
     seat_changes: int = 0
     excluded: list[str] = []
     source: Literal["web", "organiser", "import", "door"] = "web"
@@ -637,7 +638,10 @@ class Mail(Model):
 
 
 class Message(Model):
-    """A text that an organiser wrote to a group (in words), and the ids of the people in it when it was confirmed."""
+    """A text that an organiser wrote to a group (in words), and the ids of the people in it when it was confirmed.
+
+    `cancelled` says that the day was cancelled already: a text that was written before it is not sent any more.
+    """
 
     event: str
     id: str
@@ -645,6 +649,7 @@ class Message(Model):
     subject: str
     body: str
     people: list[str]
+    cancelled: bool = False
     created_at: str
 
 

@@ -300,7 +300,8 @@ def attention(
                 without,
             )
             yield Attention(words, f"{home}/allocations")
-        gave_up = sum(bool(person.takes_part and person.gave_up) for person in people)
+        since = next((run.requested_at for run in runs if run.number == state.published_run), "")
+        gave_up = sum(person.takes_part and bool(person.gave_up) and person.gave_up_at > since for person in people)
         if gave_up:
             words = told_many(
                 "%(num)s person gave up the seat of a round: a draft that keeps what is published may use it",

@@ -157,6 +157,7 @@ def send(table: Table, event: Event, written: Written, expected: int, *, actor: 
         subject=written.subject,
         body=written.body,
         people=[person.id for person in group.people],
+        cancelled=event.cancelled,
         created_at=utc(now),
     )
     if store_message(table, event, message, actor=actor, now=now):

@@ -152,6 +152,10 @@ def test_a_person_who_leaves_before_it_is_sent_gets_none_and_a_hold_stops_the_re
 
     assert organiser.post(f"{HOME}/mails/release", {}).json["message"].startswith("2 mails")
     assert {mail.state for mail in mails_of(table, "nature", "message#")} == {MailState.PENDING}
+    stored = table.get("EVENTS", "nature")
+    assert stored
+    table.put_all([{**stored, "cancelled_at": "2026-03-02"}])
+    assert "the day is cancelled" in organiser.get(f"{HOME}/mail?id={held[1].id.replace('#', '%23')}").json["why_not"]
     third = read_registration(table, "nature", "a3")
     assert third
     erase(table, third, now=NOW)
