@@ -106,6 +106,7 @@ STATES = {
     "a fresh draft": State(f"{HOME}/allocations/5"),
     "a run under way": State(f"{HOME}/allocations/6"),
     "no such run": State(f"{HOME}/allocations/77", status=404),
+    "call off a workshop": State(f"{HOME}/workshops/vision/first/calling-off"),
     "outbox": State(f"{HOME}/allocations/4/outbox"),
     "mails": State(f"{HOME}/mails"),
     "mails, none in this state": State(f"{HOME}/mails?state=failed"),
