@@ -38,6 +38,7 @@ REACHED = (
     RegistrationState.OFFERED,
     RegistrationState.WAITING,
     RegistrationState.NO_SHOW,
+    RegistrationState.DELEGATE,
 )
 """States of the people who are told."""
 

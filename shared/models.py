@@ -230,6 +230,7 @@ class RegistrationRules(Model):
     confirm_within_hours: Annotated[int, Field(ge=1, le=720, strict=True)] = 24
     changes_until: LocalMoment | None = None
     organisation: Literal["optional", "not_asked"] = "optional"
+    groups: bool = False
 
 
 class Ranking(Model):
@@ -516,19 +517,25 @@ class Event(Model):
 
 
 class RegistrationState(StrEnum):
-    """Where a registration stands. A person who did not come holds no place, and gets one again at check-in."""
+    """Where a registration stands.
+
+    A person who did not come holds no place, and gets one again at check-in. A delegate registered others and holds the
+    address, the link and the mails of the group, and no place.
+    """
 
     CONFIRMED = "confirmed"
     WAITING = "waiting"
     OFFERED = "offered"
     WITHDRAWN = "withdrawn"
     NO_SHOW = "no-show"
+    DELEGATE = "delegate"
 
 
 class Registration(Model):
     """One person for one event. `revision` grows with every write and guards against lost updates.
 
-    Without an `email` (""), which only organisers can register, no mail is written; the programme goes on paper.
+    Without an `email` ("") no mail is written: the programme goes on paper, or to the `delegate`, the registration of
+    the person who registered this one with a group.
     `new_email` is an address that its holder asked to move to and has not confirmed; `previous_email` is the address
     before the last move that its holder made, which may undo the move. `confirmed_at` is the moment that showed the
     address to be the attendee's own (see `shared.confirmation`), None while nothing has; rows that were stored before
@@ -543,6 +550,7 @@ class Registration(Model):
     state: RegistrationState
     name: str
     email: str = ""
+    delegate: str = ""
     organisation: str = ""
     partner_type: str
     choices: list[str]
@@ -592,7 +600,7 @@ MailKind = Literal[
     "confirmation", "already-registered", "waiting-list", "place-offered", "programme", "programme-changed",
     "reminder", "withdrawn", "erased", "sign-in", "address-check", "address-changed",
     "confirm-place", "place-released", "allocation-failed", "draft-ready", "day-cancelled", "message",
-    "feedback", "leader-list",
+    "feedback", "leader-list", "group",
 ]  # fmt: skip
 
 FailureKind = Literal["", "none-exists", "not-in-time", "bad-data", "fault", "stopped"]

@@ -16,8 +16,7 @@ from shared.events import as_event, audit
 from shared.i18n import told
 from shared.leaders import owe_links
 from shared.mails import send
-from shared.models import Event, MailKind, Programme, Registration, Run, RunState, utc
-from shared.registrations import still_holds_a_place
+from shared.models import Event, MailKind, Programme, Registration, RegistrationState, Run, RunState, utc
 from shared.runs import programmes_of, why_stale
 from shared.state import read_state
 from shared.table import (
@@ -32,6 +31,7 @@ from shared.table import (
     delete,
     event_pk,
     mails_pk,
+    registration_sk,
     run_sk,
     task_sk,
     update,
@@ -44,7 +44,7 @@ PEOPLE_A_WRITE = 40
 WRITER_LEASE = timedelta(minutes=2)
 """How long a writer that went silent is waited for; while it writes, it goes on renewing its lease."""
 
-PROGRAMME_MAILS: tuple[MailKind, ...] = ("programme", "programme-changed")
+PROGRAMME_MAILS: tuple[MailKind, ...] = ("programme", "programme-changed", "group")
 
 Owing = tuple[Registration, MailKind]
 """A person and the kind of mail that tells them of a publication."""
@@ -139,23 +139,32 @@ def owed_mails(
 ) -> list[Owing]:
     """Who hears of a publication, and by which mail: a first programme, or one that differs from what they were told.
 
-    A person without an address hears nothing by mail; their programme is printed.
+    A person without an address hears nothing by mail; their programme is printed, or goes to the delegate of their
+    group in one mail with all of them.
 
     Parameters
     ----------
     facts
         What was printed with the programmes before, and what is printed with those after.
     """
-    owed: list[Owing] = []
+    owed: dict[str, Owing] = {}
+    by_id = {person.id: person for person in people}
     for one in sorted(people, key=lambda person: person.id):
         old, new = before.get(one.id), after.get(one.id)
-        if not one.takes_part or not one.email:
+        if not one.takes_part:
             continue
         if new and not old:
-            owed.append((one, "programme"))
+            kind: MailKind = "programme"
         elif old and (not new or new.workshops != old.workshops or told_otherwise(facts, new.workshops, one.language)):
-            owed.append((one, "programme-changed"))
-    return owed
+            kind = "programme-changed"
+        else:
+            continue
+        delegate = by_id.get(one.delegate)
+        if one.email:
+            owed[one.id] = (one, kind)
+        elif delegate and delegate.state is RegistrationState.DELEGATE:
+            owed[delegate.id] = (delegate, "group")
+    return [owed[person] for person in sorted(owed)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,4 +291,5 @@ def _tell(table: Table, group: Sequence[Owing], run: Run, now: datetime, *, held
 def _mail(owing: Owing, run: Run, now: datetime, *, held: bool) -> list[Write]:
     registration, kind = owing
     mail = send(kind, run.event, registration.id, now=now, run=run.number, held=held)
-    return [still_holds_a_place(run.event, registration.id).named(registration.id), mail.named(registration.id)]
+    stands = check(event_pk(run.event), registration_sk(registration.id), {"state": registration.state.value})
+    return [stands.named(registration.id), mail.named(registration.id)]

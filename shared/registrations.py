@@ -72,6 +72,7 @@ OWN_MAILS: tuple[MailKind, ...] = (
     "place-offered",
     "reminder",
     "feedback",
+    "group",
     "day-cancelled",
     "message",
     "withdrawn",
@@ -83,6 +84,9 @@ OWN_MAILS: tuple[MailKind, ...] = (
 
 SELDOM = frozenset({"attended", "confirm_by", "released"})
 """Fields that few registrations have: left out while they are empty, since each kilobyte of a row costs a unit."""
+
+MOST_IN_GROUP = 40
+"""People of one group: a registration each, and what goes with them, below DynamoDB's hundred."""
 
 HOLDS_A_PLACE = (RegistrationState.CONFIRMED, RegistrationState.OFFERED)
 
@@ -174,6 +178,80 @@ def register(
         else:
             return stored, True
     raise TooBusyError(TOO_BUSY)
+
+
+def register_group(
+    table: Table,
+    event: Event,
+    delegate: Registration,
+    members: Sequence[Registration],
+    *,
+    now: datetime,
+    once: str = "",
+    tell: bool = True,
+) -> bool:
+    """Store a group whole: confirmed while there are places for all of them, else waiting, and mail the delegate.
+
+    As in `register`, a known address changes nothing: its holder is sent the own link.
+
+    Parameters
+    ----------
+    delegate
+        The person who registers the group: holds the address and no place.
+    members
+        At most `MOST_IN_GROUP` people without an address; their state is decided here.
+    once, tell
+        As in `register`.
+
+    Returns whether the group was stored.
+    """
+    _refuse_closed_event(event)
+    answered = table.get(IDEMPOTENCY_PK, once) if once else None
+    if answered and _still_stands(table, event.id, answered["registration"]):
+        return False
+    taken = table.get(event_pk(event.id), address_sk(delegate.email))
+    state = read_state(table, event.id)
+    for _ in range(TRIES):
+        if taken:
+            known = taken["registration"]
+            mark = _answered_with(once, known, answered, now)
+            remind(table, event.id, known, "already-registered", now=now, extra=mark, tell=tell)
+            return False
+        heads = len(members)
+        fits = state.confirmed + heads <= event.capacity and state.waiting == 0
+        room = {"confirmed": Below(event.capacity - heads + 1), "waiting": Below(1)} if fits else {}
+        kind = RegistrationState.CONFIRMED if fits else RegistrationState.WAITING
+        try:
+            table.write(
+                put(_address_item(delegate), expect={"pk": Absent()}, name="address"),
+                *(
+                    put(registration_item(one), expect={"pk": Absent()})
+                    for one in [delegate, *(member.model_copy(update={"state": kind}) for member in members)]
+                ),
+                update(
+                    event_pk(event.id),
+                    STATE_SK,
+                    add={"confirmed" if fits else "waiting": heads},
+                    expect={"pk": Present(), **room},
+                ),
+                send("group", event.id, delegate.id, now=now) if tell else mail_withheld(now),
+                *_answered_with(once, delegate.id, answered, now),
+            )
+        except ConditionFailedError as error:
+            if "once" in error.refused:
+                return False
+            if "address" in error.refused:
+                taken = table.get(event_pk(event.id), address_sk(delegate.email))
+            state = read_state(table, event.id)
+        else:
+            return True
+    raise TooBusyError(TOO_BUSY)
+
+
+def members_of(table: Table, delegate: Registration) -> list[Registration]:
+    """The people whom a delegate registered, in the order of their names."""
+    found = table.query(event_pk(delegate.event), REGISTRATIONS, where={"delegate": delegate.id})
+    return sorted(map(as_registration, found), key=lambda one: (one.name.casefold(), one.id))
 
 
 def admit(
@@ -442,6 +520,11 @@ def _tombstone(before: Registration, now: datetime) -> Write:
     return put({"pk": ERASED_PK, "sk": erased_sk(before.event, before.id), "type": "erased", "expires": expires})
 
 
+def _group_mail(delegate: Registration, run: int) -> tuple[str, str]:
+    """The keys of the mail that tells a delegate of a run."""
+    return (mails_pk(delegate.event), mail_id("group", delegate.id, run=run))
+
+
 def _rows_of_runs(before: Registration, runs: int) -> list[tuple[str, str]]:
     """The keys of a person's programmes and of the mails that told of them, those of the newest run first."""
     return [
@@ -451,6 +534,7 @@ def _rows_of_runs(before: Registration, runs: int) -> list[tuple[str, str]]:
             (programmes_pk(before.event, run), programme_sk(before.id)),
             (mails_pk(before.event), mail_id("programme", before.id, run=run)),
             (mails_pk(before.event), mail_id("programme-changed", before.id, run=run)),
+            *([_group_mail(before, run)] if before.state is RegistrationState.DELEGATE else []),
         )
     ]
 

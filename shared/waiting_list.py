@@ -12,7 +12,7 @@ from shared.mails import send
 from shared.models import Event, EventState, Registration, RegistrationState, utc
 from shared.registrations import as_read, changed, registration_item, registrations_of, save
 from shared.state import read_state
-from shared.table import STATE_SK, Below, ConditionFailedError, Present, Table, event_pk, put, update
+from shared.table import STATE_SK, Below, ConditionFailedError, Present, Table, Write, event_pk, put, update
 from shared.tasks import place_late
 
 OFFER = timedelta(hours=48)
@@ -35,15 +35,7 @@ def offer_places(table: Table, event: Event, *, now: datetime) -> int:
     )
     offered = 0
     for one in waiting[: event.capacity - state.confirmed]:
-        after = changed(
-            one,
-            {
-                "state": RegistrationState.OFFERED,
-                "offers": one.offers + 1,
-                "offer_expires_at": utc(min(now + OFFER, event.starts_at)),
-            },
-            now,
-        )
+        after, mails = _offered(event, state, one, now)
         try:
             table.write(
                 put(registration_item(after), expect=as_read(one)),
@@ -53,12 +45,27 @@ def offer_places(table: Table, event: Event, *, now: datetime) -> int:
                     add={"confirmed": 1, "waiting": -1},
                     expect={"confirmed": Below(event.capacity)},
                 ),
-                send("place-offered", event.id, one.id, now=now, occasion=str(after.offers)),
+                *mails,
             )
         except ConditionFailedError:
             continue  # another invocation offered it, or the person just left
         offered += 1
     return offered
+
+
+def _offered(event: Event, state: EventState, one: Registration, now: datetime) -> tuple[Registration, list[Write]]:
+    """A waiting person with the place that is offered, and the mail; people of a group cannot answer, and have it."""
+    if not one.email:
+        mails = [send("group", event.id, one.delegate, now=now, occasion=one.id)] if one.delegate else []
+        after = changed(one, {"state": RegistrationState.CONFIRMED}, now)
+        return after, [*mails, *place_late(event, state, now)]
+    fields = {
+        "state": RegistrationState.OFFERED,
+        "offers": one.offers + 1,
+        "offer_expires_at": utc(min(now + OFFER, event.starts_at)),
+    }
+    after = changed(one, fields, now)
+    return after, [send("place-offered", event.id, one.id, now=now, occasion=str(after.offers))]
 
 
 def accept_offer(table: Table, event: Event, before: Registration, *, now: datetime) -> Registration:

@@ -28,7 +28,18 @@ from shared.edition import facts_since
 from shared.errors import ConflictError, NotFoundError, StaleError
 from shared.events import languages_of_organisers, read_event
 from shared.mails import tell_organisers
-from shared.models import Event, MailKind, Model, Programme, Registration, Run, RunState, WaitsFor, utc
+from shared.models import (
+    Event,
+    MailKind,
+    Model,
+    Programme,
+    Registration,
+    RegistrationState,
+    Run,
+    RunState,
+    WaitsFor,
+    utc,
+)
 from shared.observability import fault, logger, metrics
 from shared.publication import owed_mails, publish, write_programme_mails
 from shared.registrations import registrations_of
@@ -208,8 +219,10 @@ def carry_out(event: Event, asked: Run, now: datetime, time_left: TimeLeft = who
     if run is None:
         return read_run(table, event.id, asked.number) or asked
     try:
-        people = [one for one in registrations_of(table, event.id) if one.takes_part]
-        finished, at_once = _find_and_store(event, run, people, now, time_left)
+        everybody = list(registrations_of(table, event.id))
+        people = [one for one in everybody if one.takes_part]
+        delegates = [one for one in everybody if one.state is RegistrationState.DELEGATE]
+        finished, at_once = _find_and_store(event, run, people, delegates, now, time_left)
     except StaleError:
         raise  # another owner has it
     except Exception as error:
@@ -220,7 +233,12 @@ def carry_out(event: Event, asked: Run, now: datetime, time_left: TimeLeft = who
 
 
 def _find_and_store(
-    event: Event, run: Run, people: Sequence[Registration], now: datetime, time_left: TimeLeft
+    event: Event,
+    run: Run,
+    people: Sequence[Registration],
+    delegates: Sequence[Registration],
+    now: datetime,
+    time_left: TimeLeft,
 ) -> tuple[Run, bool]:
     """Allocate, store the programmes and close the run as a draft; and whether it is to be published at once."""
     state = read_state(table, event.id)
@@ -236,7 +254,7 @@ def _find_and_store(
         "input_digest": allocation.input_digest,
         "people": len(people),
         "compared_with": state.published_run,
-        "mails": len(owed_mails(people, before, after, facts_since(told, event))),
+        "mails": len(owed_mails([*people, *delegates], before, after, facts_since(told, event))),
         "waits_for": waits_for,
         "error": "",
         "result": _figures(event, run, allocation),

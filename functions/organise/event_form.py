@@ -64,7 +64,7 @@ PAGES: dict[str, Page] = {
             **{"mail_texts.confirmation": "text", "mail_texts.programme": "text", "mail_texts.reminder": "text"},
             **{"registration.confirm_after_hours": "number", "registration.confirm_within_hours": "number"},
             **{"registration.per_source_hour": "number", "reminder_days": "numbers", "retention_days": "number"},
-            **{"feedback.url": "word", "feedback.send": "moment"},
+            **{"feedback.url": "word", "feedback.send": "moment", "registration.groups": "tick"},
         },
         {
             "partner_types": {"title": "text"},

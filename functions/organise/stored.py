@@ -108,6 +108,7 @@ KINDS = {
     "feedback": told("question after the day"),
     "message": told("your text"),
     "leader-list": told("list for a leader"),
+    "group": told("people and programmes of a group"),
 }
 """Mails by their kind."""
 

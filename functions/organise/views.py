@@ -45,6 +45,7 @@ STATES = {
     "offered": told("Place offered"),
     "withdrawn": told("Withdrawn"),
     "no-show": told("Did not come"),
+    "delegate": told("Registered a group, takes no place"),
 }
 
 RUN_STATES = {

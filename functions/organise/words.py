@@ -15,6 +15,7 @@ STATES: dict[str, Told] = {
     "offered": told("offered a place"),
     "withdrawn": told("withdrawn"),
     "no-show": told("not come"),
+    "delegate": told("registered a group"),
 }
 """The states of a registration within a sentence."""
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.register import leaders, own, public, views, web
+from functions.register import group, leaders, own, public, views, web
 from functions.register.web import count
 from shared.http import make_app, resolve
 from shared.observability import fault, logger, metrics
@@ -18,6 +18,7 @@ app = make_app(views.render_error)
 app.include_router(public.router)
 app.include_router(own.router)
 app.include_router(leaders.router)
+app.include_router(group.router)
 
 
 @logger.inject_lambda_context

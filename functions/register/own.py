@@ -36,6 +36,7 @@ from shared.reasons import in_words
 from shared.registrations import (
     CHANGED_MEANWHILE,
     erase,
+    members_of,
     read_registration,
     save,
     withdraw,
@@ -50,6 +51,7 @@ ADDRESS_CHANGES_A_DAY = 5
 
 NO_LINK = N_("This link is not valid. It may have been replaced by a newer one, or the registration was erased.")
 TOO_MANY_CHANGES = N_("The address of this registration was changed often today. Please try again tomorrow.")
+OF_A_GROUP = N_("This link is that of a group. Change each person of it on its page.")
 NO_CHANGE = N_("This link is not valid. It works for a day, and not after another change of the address.")
 ERASED = N_("Everything that was kept of you is deleted.")
 WITHDRAWN = N_("You have withdrawn. Register again if you want to come after all.")
@@ -167,6 +169,8 @@ def withdraw_own(token: str) -> Answer:
         now = web.clock()
         if event.cancelled or now >= event.ends_at:
             raise ClosedError(CANCELLED if event.cancelled else DAY_IS_OVER)
+        for member in members_of(web.table, registration) if delegates(registration) else ():
+            withdraw(web.table, member, now=now)
         after = withdraw(web.table, registration, now=now)
         if registration.state is not RegistrationState.WITHDRAWN:
             web.count("Withdrawn")
@@ -204,6 +208,8 @@ def erase_own(token: str) -> Answer:
     event, registration = find_own_acting(token)
     if not is_confirmed():
         return ask_first(token, event, registration, "erasure")
+    for member in members_of(web.table, registration) if delegates(registration) else ():
+        erase(web.table, member, now=web.clock())
     erase(web.table, registration, now=web.clock())
     web.count("Erased")
     offer_places(web.table, event, now=web.clock())
@@ -311,6 +317,8 @@ def change(event: Event, registration: Registration, fields: Fields, now: dateti
     """Change a registration; another address is only asked for (`ask_move`). Raises why not."""
     if registration.state is RegistrationState.WITHDRAWN:
         raise ConflictError(WITHDRAWN)
+    if delegates(registration):
+        raise ConflictError(OF_A_GROUP)
     fields = views.as_allowed(event, registration, fields, now)
     details = read_details(event, fields, excluded=registration.excluded)
     if details.revision not in (None, registration.revision):
@@ -325,6 +333,11 @@ def change(event: Event, registration: Registration, fields: Fields, now: dateti
     web.spend_one_request(event, now)
     tell = may_mail(web.table, web.keys, details.email, now=now)
     return ask_move(web.table, registration, without(changes, "email"), details.email, now=now, tell=tell)
+
+
+def delegates(registration: Registration) -> bool:
+    """Whether this registration is that of a person who registered a group."""
+    return registration.state is RegistrationState.DELEGATE
 
 
 def without(changes: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -358,6 +371,8 @@ def own_page(
     token: str, event: Event, registration: Registration, form: Form, *, status: int = 200, problem: str = ""
 ) -> Answer:
     """The page behind the link, or its facts."""
+    if delegates(registration):
+        return group_page(token, event, registration, status=status, problem=problem or form.problem)
     programme, band, now = programme_for(event, registration), among_first(event, registration), web.clock()
     lot = outcome.own_lot(web.table, event, programme)
     language = language_of(event, registration.language)
@@ -410,6 +425,39 @@ def _rounds(
     return found
 
 
+def group_page(token: str, event: Event, delegate: Registration, *, status: int = 200, problem: str = "") -> Answer:
+    """The page of a person who registered a group: everybody in it, with programme, and what can be changed."""
+    language, now = language_of(event, delegate.language), web.clock()
+    event = event.in_language(language)
+    members = members_of(web.table, delegate)
+    run = read_state(web.table, event.id).published_run
+    programmes = {one.id: programme_for(event, one, run) for one in members}
+    shown = {one.id: views.workshops(event, own) if (own := programmes[one.id]) else [] for one in members}
+    facts = {
+        "event": event.id,
+        "state": delegate.state.value,
+        "name": delegate.name,
+        "email": delegate.email,
+        "members": [
+            {"id": one.id, "name": one.name, "state": one.state.value, "workshops": shown[one.id]} for one in members
+        ],
+    }
+    return reply(
+        facts,
+        "own_group.html",
+        language,
+        status=status,
+        token=token,
+        event=event,
+        delegate=delegate,
+        members=members,
+        workshops=shown,
+        problem=problem,
+        may_withdraw=not event.cancelled and now < event.ends_at,
+        done=(request().query_string_parameters or {}).get("done", ""),
+    )
+
+
 def _code(event: Event, registration: Registration, programme: Programme | None, now: datetime) -> str:
     """The code for the entrance, once there is a programme and until the day is over."""
     if programme is None or registration.state is not RegistrationState.CONFIRMED or now >= event.ends_at:
@@ -430,11 +478,12 @@ def own_facts(event: Event, registration: Registration) -> dict[str, Any]:
     return views.own_registration(event, registration, programme, among_first=band, lot=lot, now=web.clock())
 
 
-def programme_for(event: Event, registration: Registration) -> Programme | None:
+def programme_for(event: Event, registration: Registration, run: int | None = None) -> Programme | None:
     """The published programme of a person who has a place; none once the day is cancelled."""
     if event.cancelled or registration.state is not RegistrationState.CONFIRMED:
         return None
-    return programme_of(web.table, event.id, read_state(web.table, event.id).published_run, registration.id)
+    published = read_state(web.table, event.id).published_run if run is None else run
+    return programme_of(web.table, event.id, published, registration.id)
 
 
 def among_first(event: Event, registration: Registration) -> int:

@@ -122,6 +122,11 @@ KEYS: dict[str, tuple[str, str]] = {
         "`optional`: people may name their organisation. `not_asked`: the form has no such field.",
         "not_asked",
     ),
+    "registration.groups": (
+        "Whether one person may register several at once, such as a school class. Each gets a registration of their "
+        "own; the person who registers them gets the mails, with every programme in one.",
+        "true",
+    ),
     "registration.per_source_hour": (
         "Forms that one network address may send in an hour. A school or an office sits behind one address: raise it "
         "when people register together. Left out, the number of the deployment counts, 300 unless it was changed.",

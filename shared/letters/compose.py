@@ -48,7 +48,7 @@ from shared.models import (
 )
 from shared.pages import environment
 from shared.reasons import in_words
-from shared.registrations import read_registration
+from shared.registrations import members_of, read_registration
 from shared.runs import programme_of, read_run
 from shared.state import read_state
 from shared.table import Table, address_digest
@@ -98,6 +98,7 @@ SUBJECTS: Mapping[str, str] = {
     "draft-ready": N_("An allocation waits for you: {title}"),
     "day-cancelled": N_("Cancelled: {title}, {day}"),
     "feedback": N_("How was it? {title}"),
+    "group": N_("Your group: {title}"),
     "leader-list": N_("The people in your workshops: {title}"),
     "message": "{subject}",
 }
@@ -121,6 +122,7 @@ POINTLESS_ONCE_CANCELLED = (
     "reminder",
     "feedback",
     "leader-list",
+    "group",
     *PROGRAMMES,
     *ABOUT_A_RUN,
 )
@@ -222,6 +224,7 @@ def _refuse_other_states(mail: Mail, person: Registration) -> None:
         "waiting-list": RegistrationState.WAITING,
         "place-offered": RegistrationState.OFFERED,
         **dict.fromkeys((*PROGRAMMES, "reminder", "feedback", "confirm-place"), RegistrationState.CONFIRMED),
+        "group": RegistrationState.DELEGATE,
     }.get(mail.kind)
     if needed and person.state is not needed:
         raise NothingToTellError(f"the registration is {person.state.value}")
@@ -379,6 +382,13 @@ def _programme_facts(table: Table, event: Event, mail: Mail, person: Registratio
     if mail.kind in PROGRAMMES:
         _refuse_if_overtaken(table, event, mail, programme, published)
         facts |= _what_changed(table, event, mail, programme)
+    if mail.kind == "group":
+        programmes = {one.id: programme_of(table, event.id, published, one.id) for one in members_of(table, person)}
+        facts["members"] = [
+            (one, workshops(event, own) if (own := programmes[one.id]) and one.takes_part else [])
+            for one in members_of(table, person)
+            if one.state is not RegistrationState.WITHDRAWN
+        ]
     if programme:
         facts["day"] = the_day(event, programme)
         facts["workshops"] = workshops(event, programme)

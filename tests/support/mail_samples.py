@@ -14,9 +14,29 @@ from shared.events import put_event
 from shared.leaders import all_led
 from shared.letters.compose import compose
 from shared.mails import mails_of, send
-from shared.models import Event, Feedback, Leader, MailKind, MailState, Run, RunState, utc
-from shared.registrations import erase, find_by_address, read_registration, register, remind, save, withdraw
-from shared.table import STATE_SK, Table, event_pk, mails_pk, programme_sk, programmes_pk, put, run_sk, update
+from shared.models import Event, Feedback, Leader, MailKind, MailState, RegistrationState, Run, RunState, utc
+from shared.registrations import (
+    erase,
+    find_by_address,
+    read_registration,
+    register,
+    registration_item,
+    remind,
+    save,
+    withdraw,
+)
+from shared.table import (
+    STATE_SK,
+    Table,
+    event_pk,
+    mails_pk,
+    programme_sk,
+    programmes_pk,
+    put,
+    registration_sk,
+    run_sk,
+    update,
+)
 from shared.tokens import Keys
 from shared.waiting_list import accept_offer, offer_places
 from tests.support.factories import NOW, make_registration
@@ -185,6 +205,13 @@ def every_kind(table: Table, keys: Keys, event: Event, language: str) -> dict[st
     table.put_all([{**row, "cancelled_at": "2026-03-02"}])
     mails["day-cancelled"] = post.tell("day-cancelled", person.id)
     table.put_all([row])
+
+    delegate = make_registration(number=1, id="d" * 20, state=RegistrationState.DELEGATE, choices=[], language=language)
+    pupil = make_registration(number=3, id="e" * 20, email="", delegate=delegate.id)
+    table.put_all(map(registration_item, [delegate, pupil]))
+    post.publish(3, {person.id: SECOND, pupil.id: FIRST}, before=2)
+    mails["group"] = post.tell("group", delegate.id, run=3)
+    table.delete_all([{"pk": event_pk(event.id), "sk": registration_sk(one.id)} for one in (delegate, pupil)])
 
     post.now = NOW
     holder = find_by_address(table, event.id, person.email)

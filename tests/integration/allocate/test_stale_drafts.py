@@ -83,6 +83,7 @@ NOT_ASKED = {
     "labels": {"labels": {"partner_type": "Class"}},
     "mail_texts": {"mail_texts": {"reminder": "Bring boots."}},
     "ranking": {"ranking": {"least": 1, "most": 3}},
+    "registration.groups": {"registration": {**REGISTRATION, "groups": True}},
     "registration.organisation": {"registration": {**REGISTRATION, "organisation": "not_asked"}},
     "questions": {"questions": [{"id": "diet", "kind": "text", "label": "Diet"}]},
 }

@@ -1,0 +1,153 @@
+"""One person registers several: a class, a team. Each has a registration; one person has the mails and the link."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from functions.register import app as register
+from functions.register import web as services
+from shared.cancellation import reached
+from shared.events import put_event
+from shared.letters.compose import compose
+from shared.mails import mails_of
+from shared.models import Event, RegistrationState
+from shared.registrations import find_by_address, members_of, registrations_of, withdraw
+from shared.runs import programmes_of
+from shared.state import read_state
+from shared.table import Table
+from shared.tokens import Keys, sign_link
+from shared.waiting_list import offer_places
+from tests.support.attendee_client import Web
+from tests.support.factories import NOW, event_data, make_event
+from tests.support.mail_samples import read, text_of
+from tests.support.organiser_client import CONTEXT
+
+GROUP = "/events/nature/group"
+FULL = ["vision", "governance", "resources", "wildlife"]
+FORM = {
+    **{"request": "one", "name": "Tess Teacher", "email": "tess@example.org", "organisation": "School"},
+    **{f"choice_{place}": theme for place, theme in enumerate(FULL, 1)},
+    **{"name_1": "Ann Pupil", "type_1": "ngo", "name_3": "Bob Pupil", "type_3": "research"},
+    **{f"choice_3_{place}": theme for place, theme in enumerate(reversed(FULL), 1)},
+}
+
+
+@pytest.fixture
+def web(table: Table, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> Web:
+    for name, value in {"table": table, "keys": keys, "clock": lambda: NOW}.items():
+        monkeypatch.setattr(services, name, value)
+    opened(table)
+    return Web(register.handler)
+
+
+def opened(table: Table, **rules: Any) -> Event:
+    event = make_event(registration={**event_data()["registration"], "groups": True, **rules})
+    put_event(table, event, actor="test", now=NOW)
+    return event
+
+
+def states(table: Table) -> dict[str, str]:
+    return {one.name: one.state.value for one in registrations_of(table, "nature")}
+
+
+def own_link(table: Table, keys: Keys) -> str:
+    delegate = find_by_address(table, "nature", "tess@example.org")
+    assert delegate is not None
+    return f"/r/{sign_link(keys, 'nature', delegate.id, delegate.link_version)}"
+
+
+def test_a_group_has_a_place_and_a_programme_each_and_one_mail(
+    web: Web, table: Table, keys: Keys, allocate: ModuleType
+) -> None:
+    refused = web.submit(GROUP, {**FORM, "name_3": "Bob", "type_3": "", "email": "tess"})
+    sent = [web.submit(GROUP, FORM).status for _ in range(2)]
+    delegate = find_by_address(table, "nature", "tess@example.org")
+    assert delegate is not None
+
+    assert (refused.status, sent) == (422, [303, 303])
+    assert {'href="#email"', 'href="#type_3"'} <= set(re.findall(r'href="#\w+"', refused.text))
+    assert 'value="Ann Pupil"' in refused.text
+    assert states(table) == {"Tess Teacher": "delegate", "Ann Pupil": "confirmed", "Bob Pupil": "confirmed"}
+    assert read_state(table, "nature").confirmed == 2
+    assert [one.choices[0] for one in members_of(table, delegate)] == ["vision", "wildlife"]
+    assert [mail.kind for mail in mails_of(table, "nature")] == ["group"]
+    assert [one.id for one in reached(registrations_of(table, "nature"))] == [delegate.id]
+
+    assert allocate.handler({"event": "nature", "publish": True}, CONTEXT)["mails"] == 1
+    [told] = [mail for mail in mails_of(table, "nature") if mail.run]
+    text = text_of(read(compose(table, keys, told, now=NOW).raw))
+    assert (told.kind, told.registration) == ("group", delegate.id)
+    for member in members_of(table, delegate):
+        assert member.name in text
+        own = programmes_of(table, "nature", 1)[member.id].workshops
+        assert all(theme.title() in text for theme in own.values())
+    page = web.visit(own_link(table, keys)).text
+    assert "Ann Pupil" in page
+    assert "Room vision" in page
+    assert [one["state"] for one in web.get(own_link(table, keys)).json["members"]] == ["confirmed", "confirmed"]
+
+
+def test_the_delegate_renames_withdraws_and_erases_each_person_and_the_whole_group(
+    web: Web, table: Table, keys: Keys
+) -> None:
+    web.submit(GROUP, FORM)
+    link = own_link(table, keys)
+    ann, bob = (one["id"] for one in web.get(link).json["members"])
+    stranger = web.submit(f"{link}/members/{'0' * 20}", {"act": "withdraw"})
+
+    assert web.submit(f"{link}/members/{ann}", {"name": "Anna Pupil"}).status == 303
+    assert web.submit(f"{link}/members/{bob}", {"act": "withdraw"}).status == 303
+    assert stranger.status == 404
+    assert states(table) == {"Tess Teacher": "delegate", "Anna Pupil": "confirmed", "Bob Pupil": "withdrawn"}
+    assert read_state(table, "nature").confirmed == 1
+    assert web.submit(f"{link}/members/{bob}", {"act": "erase"}).status == 422
+    assert web.submit(f"{link}/members/{bob}", {"act": "erase", "sure": "yes"}).status == 303
+    assert web.call("PUT", link, {"name": "Other"}).status == 409
+
+    assert web.submit(f"{link}/withdrawal", {"confirmed": "yes"}).status == 303
+    assert states(table) == {"Tess Teacher": "withdrawn", "Anna Pupil": "withdrawn"}
+    assert read_state(table, "nature").confirmed == 0
+    assert web.submit(GROUP, {**FORM, "request": "two"}).status == 303
+    again = own_link(table, keys)
+    assert web.submit(f"{again}/erasure", {"confirmed": "yes"}).status == 303
+    assert len(states(table)) == 2  # those who withdrew before
+
+
+def test_a_group_waits_whole_when_it_does_not_fit_and_gets_places_without_being_asked(
+    web: Web, table: Table, keys: Keys
+) -> None:
+    event = opened(table, capacity=1)
+    web.submit(GROUP, FORM)
+    assert states(table) == {"Tess Teacher": "delegate", "Ann Pupil": "waiting", "Bob Pupil": "waiting"}
+
+    assert offer_places(table, event, now=NOW + timedelta(minutes=1)) == 1
+
+    state = read_state(table, "nature")
+    assert (state.confirmed, state.waiting) == (1, 1)
+    assert {mail.kind for mail in mails_of(table, "nature")} == {"group"}
+    for one in registrations_of(table, "nature"):
+        if one.state is RegistrationState.WAITING:
+            withdraw(table, one, now=NOW)
+    assert read_state(table, "nature").waiting == 0
+
+
+def test_a_known_address_changes_nothing_and_an_event_without_groups_has_no_form(web: Web, table: Table) -> None:
+    first, again = (
+        web.submit(GROUP, FORM),
+        web.submit(GROUP, {**FORM, "request": "two", "name_5": "Cas", "type_5": "ngo"}),
+    )
+    many = {f"name_{n}": f"P{n}" for n in range(1, 41)} | {f"type_{n}": "ngo" for n in range(1, 41)}
+    class_of_40 = web.submit(GROUP, {**FORM, **many, "email": "other@example.org", "request": "three"})
+
+    assert (first.status, again.status, class_of_40.status) == (303, 303, 303)
+    assert first.headers["location"] == again.headers["location"]
+    people = states(table)
+    assert "Cas" not in people
+    assert (len(people), people["P40"]) == (1 + 2 + 40, "waiting")  # 40 seats, and two are taken
+    put_event(table, make_event(), actor="test", now=NOW)
+    assert web.visit(GROUP).status == 404
