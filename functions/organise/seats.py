@@ -8,6 +8,7 @@ one seat twice, and a draft that was begun before is stale. A seat counts as tak
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -69,7 +70,7 @@ def free_seats(table: Table, event: Event, expected: object, *, actor: str, now:
     A person who is checked in at this very moment keeps the seat. Stopping half-way is harmless: the page says how many
     are left. Raises InvalidError without a number, ConflictError when there is nobody, StaleError for another number.
     """
-    if not isinstance(expected, int | str) or not str(expected).isascii() or not str(expected).isdigit():
+    if not isinstance(expected, int | str) or not re.fullmatch(r"[0-9]{1,9}", str(expected)):
         raise InvalidError(told("Say how many people's seats are to be freed."), {"expected": told("Fill this in")})
     missing = not_come(event, registrations_of(table, event.id), now)
     if not missing:

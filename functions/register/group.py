@@ -111,7 +111,8 @@ def read_group(event: Event, sent: Fields) -> Group:
     """The people of a group. Raises InvalidError naming every field that does not hold, by its line."""
     bare = event.model_copy(update={"questions": []})  # nobody can answer or consent for others
     wishes = WishReader(event)
-    shared = [one for one in sent.get("choices") or [] if isinstance(one, str)]
+    ranked = sent.get("choices")
+    shared = [one for one in ranked if isinstance(one, str)] if isinstance(ranked, list) else []
     rows = sent.get("members")
     rows = rows if isinstance(rows, list) else []
     faults: dict[str, str] = {}

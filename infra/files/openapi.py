@@ -105,6 +105,12 @@ def bodies() -> dict[tuple[str, str], type[BaseModel] | Mapping[str, Any] | None
         "PATCH " + person: Correction,
         "/events/<event_id>/registrations": Details,
         "/events/<event_id>/links": {"email": TEXT},
+        "/events/<event_id>/group": {
+            **dict.fromkeys(("name", "email", "organisation"), TEXT),
+            "choices": {"type": "array", "items": TEXT},
+            "members": {"type": "array", "items": {"type": "object"}},
+        },
+        f"{own}/members/<member_id>": {"name": TEXT, "act": TEXT, "sure": SURE},
         "/address/<token>": None,
         own: Details,
         f"{own}/confirmation": None,

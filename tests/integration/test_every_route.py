@@ -84,6 +84,7 @@ def filled(cast: Event, table: Table, keys: Keys) -> Callable[[str], str]:
     names = {
         "<event_id>": cast.id,
         "<person_id>": PERSON,
+        "<member_id>": PERSON,
         "<page>": "day",
         "<number>": "1",
         "<theme_id>": "vision",
