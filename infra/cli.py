@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import getpass
+import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -16,9 +17,11 @@ from infra.cloud.restore import RetainedNoLongerError, copy_back
 from infra.cloud.stack import StackError, find_table
 from infra.demo.day import add_demo_parser
 from infra.files.allocate import add_allocation_parsers
-from shared.errors import ConflictError, UnreadableEventError
+from infra.words import add_language_option, say, say_help, take_language, tell
+from shared.errors import ConflictError, ParcoursError, UnreadableEventError
 from shared.event_file import EventFileError, load_event
 from shared.events import put_event, read_event, retire_event
+from shared.i18n import told
 from shared.models import Event
 from shared.new_event import example
 
@@ -27,14 +30,16 @@ DONE, FAILED, BAD_INPUT = 0, 1, 2
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 1 a check failed, 2 bad input, 3 no allocation exists."""
-    options = build_parser().parse_args(arguments)
+    rest = take_language(sys.argv[1:] if arguments is None else arguments, os.environ)
+    options = say_help(build_parser()).parse_args(rest)
     return int(options.run(options))
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Every command with its options."""
-    parser = argparse.ArgumentParser(prog="parcours", description="Registration and a provably best allocation.")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    parser = argparse.ArgumentParser(prog="parcours", description=told("Registration and a provably best allocation."))
+    add_language_option(parser)
+    commands = parser.add_subparsers(title=say(told("commands")), required=True, metavar="COMMAND")
     add_demo_parser(commands)
     _add_event_parser(commands)
     add_deploy_parser(commands)
@@ -43,34 +48,38 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_event_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    event = commands.add_parser("event", help="begin, check, put or retire an event")
+    event = commands.add_parser("event", help=told("begin, check, put or retire an event"))
     acts = event.add_subparsers(required=True, metavar="ACT")
 
-    new = acts.add_parser("new", help="print a commented event file to begin with, or write it to FILE")
+    new = acts.add_parser("new", help=told("print a commented event file to begin with, or write it to FILE"))
     new.add_argument("file", type=Path, nargs="?", metavar="FILE")
     new.set_defaults(run=new_event_file)
 
-    check = acts.add_parser("check", help="name every mistake in an event file")
+    check = acts.add_parser("check", help=told("name every mistake in an event file"))
     check.add_argument("file", type=Path)
     check.set_defaults(run=check_event)
 
-    put = acts.add_parser("put", help="store an event, new or changed, in a deployed stack")
+    put = acts.add_parser("put", help=told("store an event, new or changed, in a deployed stack"))
     put.add_argument("file", type=Path)
     put.set_defaults(run=put_event_file)
 
-    retire = acts.add_parser("retire", help="take an event off the pages; its data stays until its retention ends")
+    retire = acts.add_parser(
+        "retire", help=told("take an event off the pages; its data stays until its retention ends")
+    )
     retire.add_argument("event", metavar="ID")
 
     retire.set_defaults(run=retire_event_id)
 
-    restore = acts.add_parser("restore", help="copy back what an event lost, from a restored table, but nobody erased")
+    restore = acts.add_parser(
+        "restore", help=told("copy back what an event lost, from a restored table, but nobody erased")
+    )
     restore.add_argument("event", metavar="ID")
-    restore.add_argument("--from", dest="restored", required=True, metavar="TABLE", help="the restored table")
+    restore.add_argument("--from", dest="restored", required=True, metavar="TABLE", help=told("the restored table"))
     restore.set_defaults(run=restore_event_rows)
     for parser in (put, retire, restore):
-        parser.add_argument("--stack", default="parcours", help="the CloudFormation stack (default: parcours)")
-        parser.add_argument("--table", default="", help="the table itself, when the stack may not be read")
-        parser.add_argument("--region", default=None, help="the AWS region (default: the environment's)")
+        parser.add_argument("--stack", default="parcours", help=told("the CloudFormation stack (default: parcours)"))
+        parser.add_argument("--table", default="", help=told("the table itself, when the stack may not be read"))
+        parser.add_argument("--region", default=None, help=told("the AWS region (default: the environment's)"))
 
 
 def new_event_file(options: argparse.Namespace) -> int:
@@ -83,10 +92,10 @@ def new_event_file(options: argparse.Namespace) -> int:
         with options.file.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
-        return _fault(f"{options.file}: exists already; name another file", BAD_INPUT)
+        return _fault(told("%(file)s: exists already; name another file", file=options.file), BAD_INPUT)
     except OSError as error:
         return _fault(f"{options.file}: {error.strerror}", BAD_INPUT)
-    print(f"{options.file}: written. Change it, then: parcours event check {options.file}")
+    tell(told("%(file)s: written. Change it, then: parcours event check %(file)s", file=options.file))
     return DONE
 
 
@@ -95,8 +104,15 @@ def check_event(options: argparse.Namespace) -> int:
     event = _load(options.file)
     if event is None:
         return BAD_INPUT
-    print(
-        f"{options.file}: {event.id}: {len(event.themes)} themes, {len(event.rounds)} rounds, {event.capacity} places"
+    tell(
+        told(
+            "%(file)s: %(id)s: %(themes)s themes, %(rounds)s rounds, %(capacity)s places",
+            file=options.file,
+            id=event.id,
+            themes=len(event.themes),
+            rounds=len(event.rounds),
+            capacity=event.capacity,
+        )
     )
     return DONE
 
@@ -110,10 +126,12 @@ def put_event_file(options: argparse.Namespace) -> int:
         table = find_table(options.stack, options.table, region=options.region)
         put_event(table, event, actor=_actor(), now=datetime.now(UTC))
     except ConflictError as error:
-        return _fault(f"{options.file}: {error}", FAILED)
+        return _fault(told("%(name)s: %(words)s", name=options.file, words=error.message), FAILED)
     except (StackError, BotoCoreError, ClientError) as error:
-        return _fault(str(error), FAILED)
-    print(f"{event.id}: stored; registration opens {event.opens_at:%Y-%m-%d %H:%M} UTC")
+        return _fault(error.args[0] if error.args and isinstance(error, ParcoursError) else str(error), FAILED)
+    tell(
+        told("%(id)s: stored; registration opens %(opens)s UTC", id=event.id, opens=f"{event.opens_at:%Y-%m-%d %H:%M}")
+    )
     return DONE
 
 
@@ -123,11 +141,11 @@ def retire_event_id(options: argparse.Namespace) -> int:
         table = find_table(options.stack, options.table, region=options.region)
         event = read_event(table, options.event)
         if event is None:
-            return _fault(f"there is no event {options.event!r}", FAILED)
+            return _fault(told("there is no event %(event)s", event=repr(options.event)), FAILED)
         retire_event(table, event, actor=_actor(), now=datetime.now(UTC))
     except (ConflictError, UnreadableEventError, StackError, BotoCoreError, ClientError) as error:
-        return _fault(str(error), FAILED)
-    print(f"{options.event}: retired")
+        return _fault(error.args[0] if error.args and isinstance(error, ParcoursError) else str(error), FAILED)
+    tell(told("%(event)s: retired", event=options.event))
     return DONE
 
 
@@ -138,10 +156,13 @@ def restore_event_rows(options: argparse.Namespace) -> int:
         restored = find_table("", options.restored, region=options.region)
         found = copy_back(restored, table, options.event)
     except RetainedNoLongerError:
-        return _fault(f"the retention of {options.event!r} has ended; nothing of it may come back", FAILED)
+        return _fault(
+            told("the retention of %(event)s has ended; nothing of it may come back", event=repr(options.event)), FAILED
+        )
     except (StackError, BotoCoreError, ClientError) as error:
         return _fault(str(error), FAILED)
-    print(f"{options.event}: {found.rows} rows came back; people erased since: {found.erased}")
+    told_of = {"event": options.event, "rows": found.rows, "erased": found.erased}
+    tell(told("%(event)s: %(rows)s rows came back; people erased since: %(erased)s", **told_of))
     return DONE
 
 
@@ -151,14 +172,14 @@ def _load(path: Path) -> Event | None:
         return load_event(path)
     except EventFileError as error:
         for fault in error.faults:
-            print(f"{path}: {fault}", file=sys.stderr)
+            tell(told("%(name)s: %(words)s", name=path, words=fault.told), file=sys.stderr)
     except OSError as error:
-        print(f"{path}: {error.strerror}", file=sys.stderr)
+        tell(f"{path}: {error.strerror}", file=sys.stderr)
     return None
 
 
 def _fault(message: str, code: int) -> int:
-    print(message, file=sys.stderr)
+    tell(message, file=sys.stderr)
     return code
 
 

@@ -44,7 +44,12 @@ class Fault:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.message}" if self.path else self.message
+        return str(self.told)
+
+    @property
+    def told(self) -> str:
+        """The mistake after its place, as a message."""
+        return told("%(name)s: %(words)s", name=self.path, words=self.message) if self.path else self.message
 
 
 class EventFileError(ValueError):

@@ -23,6 +23,7 @@ os.environ.update(
     POWERTOOLS_SERVICE_NAME="test",
     POWERTOOLS_METRICS_NAMESPACE="Parcours",
     POWERTOOLS_TRACE_DISABLED="true",
+    LC_ALL="C.UTF-8",  # the command line speaks English
 )
 for leftover in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
     os.environ.pop(leftover, None)

@@ -259,6 +259,13 @@ def _capital(context: Context, words: str) -> str:
 
 
 @pass_context
+def _small(context: Context, words: str) -> str:
+    """Words in the reader's language, as they stand within a line."""
+    said = str(in_language(words, context["language"]))
+    return said[:1].lower() + said[1:]
+
+
+@pass_context
 def _decimals(context: Context, number: float, digits: int) -> str:
     """A number with so many digits after the decimal sign of the language."""
     written = f"{number:.{digits}f}"
@@ -283,6 +290,7 @@ _pages.globals |= {
     "labels": LABELS,
     "bar": bar,
     "capital": _capital,
+    "small": _small,
     "column_words": column_words,
     "stack": stack,
     "fill_label": fill_label,

@@ -21,6 +21,7 @@ from infra.cloud.localisation import compile_catalogues
 from infra.cloud.stack import StackError, outputs_of
 from shared.event_file import EventFileError, load_event
 from shared.events import put_event
+from shared.i18n import told
 from shared.table import Table
 
 DONE, FAILED, BAD_INPUT = 0, 1, 2
@@ -44,19 +45,29 @@ class DeploymentError(RuntimeError):
 
 def add_deploy_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """The options of `parcours deploy`."""
-    deploy = commands.add_parser("deploy", help="build and deploy to AWS, and say which DNS records are needed")
-    deploy.add_argument("--stack", default="parcours", help="the CloudFormation stack (default: parcours)")
-    deploy.add_argument("--region", default=None, help="the AWS region (default: the environment's)")
-    deploy.add_argument("--sender", metavar="ADDRESS", help="the address mails come from; needed the first time")
-    deploy.add_argument("--verified-by", choices=("domain", "address"), help="what SES verifies (default: domain)")
-    deploy.add_argument("--domain", metavar="NAME", help="your own domain for the pages; needs --certificate")
-    deploy.add_argument("--certificate", metavar="ARN", help="its certificate in AWS Certificate Manager")
-    deploy.add_argument("--alarms", metavar="ADDRESS", help="who gets the alarms by mail")
-    deploy.add_argument("--organiser", metavar="ADDRESS", help="who may sign in first, and describe the first event")
-    deploy.add_argument("--take-up", metavar="TABLE", help="go on with the table that an earlier stack left behind")
-    deploy.add_argument("--key", metavar="ARN", help="with --take-up: its signing key, so that mailed links still open")
-    deploy.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="another parameter")
-    deploy.add_argument("--event", type=Path, metavar="FILE", help="an event to put; its organisers can then sign in")
+    deploy = commands.add_parser("deploy", help=told("build and deploy to AWS, and say which DNS records are needed"))
+    deploy.add_argument("--stack", default="parcours", help=told("the CloudFormation stack (default: parcours)"))
+    deploy.add_argument("--region", default=None, help=told("the AWS region (default: the environment's)"))
+    deploy.add_argument("--sender", metavar="ADDRESS", help=told("the address mails come from; needed the first time"))
+    deploy.add_argument(
+        "--verified-by", choices=("domain", "address"), help=told("what SES verifies (default: domain)")
+    )
+    deploy.add_argument("--domain", metavar="NAME", help=told("your own domain for the pages; needs --certificate"))
+    deploy.add_argument("--certificate", metavar="ARN", help=told("its certificate in AWS Certificate Manager"))
+    deploy.add_argument("--alarms", metavar="ADDRESS", help=told("who gets the alarms by mail"))
+    deploy.add_argument(
+        "--organiser", metavar="ADDRESS", help=told("who may sign in first, and describe the first event")
+    )
+    deploy.add_argument(
+        "--take-up", metavar="TABLE", help=told("go on with the table that an earlier stack left behind")
+    )
+    deploy.add_argument(
+        "--key", metavar="ARN", help=told("with --take-up: its signing key, so that mailed links still open")
+    )
+    deploy.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help=told("another parameter"))
+    deploy.add_argument(
+        "--event", type=Path, metavar="FILE", help=told("an event to put; its organisers can then sign in")
+    )
     deploy.set_defaults(run=run_deploy)
 
 

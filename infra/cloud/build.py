@@ -172,6 +172,7 @@ def _yaml() -> YAML:
 if __name__ == "__main__":
     if sys.argv[1:] == ["catalogues"]:
         compile_catalogues(ROOT / "shared" / "locale")
+        compile_catalogues(ROOT / "infra" / "locale")
     else:
         for made in build():
             print(f"{made.resource:<20}{made.zip.stat().st_size / 1024:10.1f} KB  {made.zip.relative_to(ROOT)}")

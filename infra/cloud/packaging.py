@@ -23,3 +23,4 @@ class BuildPy(build_py):  # type: ignore[misc]
         super().run()
         if not self.editable_mode:
             compile_catalogues(Path(self.build_lib) / "shared" / "locale")
+            compile_catalogues(Path(self.build_lib) / "infra" / "locale")

@@ -23,6 +23,7 @@ from infra.demo.organiser import RefusedError, publish_draft, sign_in
 from infra.demo.outcome import Outcome, read_outcome, write_files
 from infra.demo.rerun import run_reallocation
 from shared.event_file import EventFileError, load_event
+from shared.i18n import told
 from shared.models import Event, RegistrationState, RunState
 from shared.registrations import registrations_of
 from shared.runs import read_run
@@ -43,19 +44,31 @@ class DemoError(RuntimeError):
 
 def add_demo_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """The options of `parcours demo`."""
-    demo = commands.add_parser("demo", help="run a whole day on this machine")
-    demo.add_argument("--once", action="store_true", help="stop after the day; exit 0 only if every programme arrived")
-    demo.add_argument("--out", type=Path, metavar="DIR", help="write demo.json, the event, the people, and every mail")
+    demo = commands.add_parser("demo", help=told("run a whole day on this machine"))
     demo.add_argument(
-        "--people", type=_count, default=PEOPLE, metavar="N", help=f"size of the crowd ({PEOPLE}); 0: none"
+        "--once", action="store_true", help=told("stop after the day; exit 0 only if every programme arrived")
     )
-    demo.add_argument("--seed", default="2024", help="the same seed makes the same crowd")
-    demo.add_argument("--port", type=_port, default=0, help=f"port of the cloud ({PREFERRED_PORT}, else a free one)")
-    demo.add_argument("--event", type=Path, default=SAMPLE, metavar="FILE", help="another event file")
+    demo.add_argument(
+        "--out", type=Path, metavar="DIR", help=told("write demo.json, the event, the people, and every mail")
+    )
+    demo.add_argument(
+        "--people",
+        type=_count,
+        default=PEOPLE,
+        metavar="N",
+        help=told("size of the crowd (%(people)s); 0: none", people=PEOPLE),
+    )
+    demo.add_argument("--seed", default="2024", help=told("the same seed makes the same crowd"))
+    demo.add_argument(
+        "--port", type=_port, default=0, help=told("port of the cloud (%(port)s, else a free one)", port=PREFERRED_PORT)
+    )
+    demo.add_argument("--event", type=Path, default=SAMPLE, metavar="FILE", help=told("another event file"))
     demo.add_argument(
         "--rerun",
         action=argparse.BooleanOptionalAction,
-        help="after publication: withdrawals, late arrivals, a pin, and a run that keeps the rest (with --once: yes)",
+        help=told(
+            "after publication: withdrawals, late arrivals, a pin, and a run that keeps the rest (with --once: yes)"
+        ),
     )
     demo.set_defaults(run=run_demo)
 

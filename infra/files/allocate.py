@@ -25,8 +25,10 @@ from infra.files.people_csv import FileFaultsError, read_people
 from infra.report.compare import compare
 from infra.verify.case import Case
 from infra.verify.checks import Check, verify_case
+from infra.words import tell
 from shared.attendees import Attendee, question
 from shared.event_file import EventFileError, load_event
+from shared.i18n import Told, told, told_many, told_together
 from shared.models import Event
 
 DONE, CHECK_FAILED, BAD_INPUT, NO_ALLOCATION, NOT_FOUND = 0, 1, 2, 3, 4
@@ -35,26 +37,34 @@ DONE, CHECK_FAILED, BAD_INPUT, NO_ALLOCATION, NOT_FOUND = 0, 1, 2, 3, 4
 
 def add_allocation_parsers(subparsers: Any) -> None:
     """Add `allocate` and `verify` to the command line; each parser's `run` takes the arguments and returns a code."""
-    one = subparsers.add_parser("allocate", help="allocate people collected elsewhere", description=allocate.__doc__)
+    one = subparsers.add_parser(
+        "allocate",
+        help=told("allocate people collected elsewhere"),
+        description=told("allocate people collected elsewhere"),
+    )
     one.add_argument("event", type=Path, metavar="EVENT.yaml")
     one.add_argument("people", type=Path, metavar="PEOPLE.csv")
-    one.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the four files are written")
-    one.add_argument("--previous", type=Path, metavar="allocation.json", help="the published allocation")
-    one.add_argument("--mode", choices=("fresh", "keep"), default="fresh", help="keep: hold on to what was published")
-    one.add_argument("--seed", metavar="TEXT", help="of the lottery; left out: the event's, else a secret one")
+    one.add_argument("--out", type=Path, required=True, metavar="DIR", help=told("where the four files are written"))
+    one.add_argument("--previous", type=Path, metavar="allocation.json", help=told("the published allocation"))
+    one.add_argument(
+        "--mode", choices=("fresh", "keep"), default="fresh", help=told("keep: hold on to what was published")
+    )
+    one.add_argument("--seed", metavar="TEXT", help=told("of the lottery; left out: the event's, else a secret one"))
     one.add_argument("--engine", choices=("auto", "flow", "exact"), default="auto")
     one.add_argument("--time-budget", type=float, default=120.0, metavar="SECONDS")
     one.set_defaults(run=run_allocate)
-    two = subparsers.add_parser("verify", help="recompute an allocation independently")
+    two = subparsers.add_parser("verify", help=told("recompute an allocation independently"))
     two.add_argument("event", type=Path, metavar="EVENT.yaml")
     two.add_argument("people", type=Path, metavar="PEOPLE.csv")
     two.add_argument("allocation", type=Path, metavar="allocation.json")
-    two.add_argument("--previous", type=Path, metavar="allocation.json", help="what a keep run kept to")
+    two.add_argument("--previous", type=Path, metavar="allocation.json", help=told("what a keep run kept to"))
     two.add_argument(
         "--question",
         type=Path,
         metavar="FILE",
-        help="write what was asked, for the second verifier: node shared/pages/assets/draw.js FILE allocation.json",
+        help=told(
+            "write what was asked, for the second verifier: node shared/pages/assets/draw.js FILE allocation.json"
+        ),
     )
     two.set_defaults(run=run_verify)
 
@@ -66,14 +76,21 @@ def run_allocate(args: argparse.Namespace) -> int:
         people = read_people(args.people, event)
         previous = read_previous(args.previous, event) if args.previous else None
         if args.mode == "keep" and previous is None:
-            raise FileFaultsError([f"{args.people}:1: --mode keep needs --previous, the allocation to hold on to"])
+            raise FileFaultsError(
+                [told("%(people)s:1: --mode keep needs --previous, the allocation to hold on to", people=args.people)]
+            )
     except FileFaultsError as error:
         return _refuse(error)
     attendees = people.attendees
     if people.without_place:
-        print(
-            f"{args.people}: the column 'state' says that {people.without_place} of {len(attendees)} people hold no "
-            "place. They are allocated like everybody else; leave their rows out if they do not come.",
+        tell(
+            told(
+                "%(file)s: the column 'state' says that %(without_place)s of %(all)s people hold no place. "
+                "They are allocated like everybody else; leave their rows out if they do not come.",
+                file=args.people,
+                without_place=people.without_place,
+                all=len(attendees),
+            ),
             file=sys.stderr,
         )
     try:
@@ -89,26 +106,39 @@ def run_allocate(args: argparse.Namespace) -> int:
             on_fault=_warn_not_described,
         )
     except NoAllocationError as error:
-        print(f"No allocation exists. {error}", file=sys.stderr)
+        tell(told_together([told("No allocation exists."), str(error)], " "), file=sys.stderr)
         return NO_ALLOCATION
     except NotFoundInTimeError:
-        print(
-            f"No allocation was found in {args.time_budget:g} seconds, though none is ruled out. "
-            "Nothing was written. Give it more time with --time-budget SECONDS.",
+        tell(
+            told(
+                "No allocation was found in %(time_budget)s seconds, though none is ruled out. Nothing was "
+                "written. Give it more time with --time-budget SECONDS.",
+                time_budget=f"{args.time_budget:g}",
+            ),
             file=sys.stderr,
         )
         return NOT_FOUND
     except EngineCannotError as error:
-        print(
-            f"The engine '{args.engine}' cannot allocate these people: {error}. This does not mean that no allocation "
-            "exists. Nothing was written. Leave out --engine, and another engine takes over.",
+        tell(
+            told(
+                "The engine '%(engine)s' cannot allocate these people: %(error)s. This does not mean that no "
+                "allocation exists. Nothing was written. Leave out --engine, and another engine takes over.",
+                engine=args.engine,
+                error=error,
+            ),
             file=sys.stderr,
         )
         return NOT_FOUND
     write_files(args.out, event, attendees, allocation, names=people.names)
-    print(_summary(allocation, args.out))
+    tell(_summary(allocation, args.out))
     if previous is not None:
-        print(f"Against {args.previous}: {compare(previous, allocation.programmes, attendees, event)}.")
+        tell(
+            told(
+                "Against %(previous)s: %(differences)s.",
+                previous=args.previous,
+                differences=compare(previous, allocation.programmes, attendees, event),
+            )
+        )
     return DONE
 
 
@@ -121,7 +151,7 @@ def run_verify(args: argparse.Namespace) -> int:
     except FileFaultsError as error:
         return _refuse(error)
     case = None
-    checks = [Check("the file is as it was written (checksum)", tuple(checksum_faults(document, twice)))]
+    checks = [Check(told("the file is as it was written (checksum)"), tuple(checksum_faults(document, twice)))]
     try:
         allocation = Allocation.model_validate({key: value for key, value in document.items() if key != "checksum"})
         case = Case(event, attendees, allocation, previous)
@@ -131,26 +161,31 @@ def run_verify(args: argparse.Namespace) -> int:
             args.question.write_bytes(b"".join(question(event, attendees, *asked, case.previous)))
     except ValidationError as error:
         faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
-        checks.append(Check("the file has the fields of an allocation", tuple(faults)))
+        checks.append(Check(told("the file has the fields of an allocation"), tuple(faults)))
     for check in checks:
-        print(check)
+        tell(check.told)
     if case is not None:
-        print(_cost_by_type(case))
+        tell(_cost_by_type(case))
     return DONE if all(check.passed for check in checks) else CHECK_FAILED
 
 
-def _cost_by_type(case: Case) -> str:
+def _cost_by_type(case: Case) -> Told:
     """Who pays for the mix, in a line: people and the mean cost of their programmes, by partner type."""
-    told = (
-        f"{case.event.partner_type_title(known)} {cost:.2f} ({people} {'person' if people == 1 else 'people'})"
+    costs = (
+        told(
+            "%(kind)s %(cost)s (%(people)s)",
+            kind=case.event.partner_type_title(known),
+            cost=f"{cost:.2f}",
+            people=told_many("%(num)s person", "%(num)s people", people),
+        )
         for known, (people, cost) in case.cost_by_type.items()
     )
-    return f"      mean cost by partner type: {', '.join(told)}"
+    return told("      mean cost by partner type: %(costs)s", costs=told_together(costs, ", "))
 
 
 def _refuse(error: FileFaultsError) -> int:
     for fault in error.faults:
-        print(fault, file=sys.stderr)
+        tell(fault, file=sys.stderr)
     return BAD_INPUT
 
 
@@ -162,14 +197,31 @@ def _progress() -> Callable[[str], None] | None:
 
 
 def _warn_not_described(what: str, error: Exception) -> None:
-    print(f"Written without {what}, which could not be made: {type(error).__name__}: {error}", file=sys.stderr)
+    tell(
+        told(
+            "Written without %(what)s, which could not be made: %(kind)s: %(error)s",
+            what=what,
+            kind=type(error).__name__,
+            error=error,
+        ),
+        file=sys.stderr,
+    )
 
 
-def _summary(allocation: Allocation, out: Path) -> str:
-    proof = "proven optimal" if allocation.optimal else f"at most {allocation.gap} above the optimum: {allocation.why}"
-    return (
-        f"{len(allocation.programmes)} programmes, objective {allocation.objective.total} ({proof}), "
-        f"{allocation.engine}, {allocation.seconds:.2f} s. Written to {out}."
+def _summary(allocation: Allocation, out: Path) -> Told:
+    proof = (
+        told("proven optimal")
+        if allocation.optimal
+        else told("at most %(gap)s above the optimum: %(why)s", gap=allocation.gap, why=allocation.why)
+    )
+    return told(
+        "%(people)s programmes, objective %(total)s (%(proof)s), %(engine)s, %(seconds)s s. Written to %(out)s.",
+        people=len(allocation.programmes),
+        total=allocation.objective.total,
+        proof=proof,
+        engine=allocation.engine,
+        seconds=f"{allocation.seconds:.2f}",
+        out=out,
     )
 
 
@@ -187,7 +239,12 @@ def read_event_file(path: Path) -> Event:
         raise FileFaultsError([f"{path}:1: {error.strerror}"]) from None
     except EventFileError as error:
         document = _document(path)
-        raise FileFaultsError([f"{path}:{_line_of(f.path, document)}: {f}" for f in error.faults]) from None
+        raise FileFaultsError(
+            [
+                told("%(file)s:%(line)s: %(words)s", file=path, line=_line_of(f.path, document), words=f.told)
+                for f in error.faults
+            ]
+        ) from None
 
 
 def _line_of(path: str, document: Any) -> int:

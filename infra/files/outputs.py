@@ -17,6 +17,7 @@ from infra.report.facts import heads_of_types
 from infra.report.page import report_page
 from shared.allocations import checksum
 from shared.attendees import Attendee, programme_faults
+from shared.i18n import told
 from shared.models import Event, Round
 from shared.people_csv import csv_text
 
@@ -36,11 +37,13 @@ def read_json(path: Path) -> tuple[dict[str, Any], list[str]]:
     try:
         document = json.loads(text, object_pairs_hook=without_doubles)
     except json.JSONDecodeError as error:
-        raise FileFaultsError([f"{path}:{error.lineno}: this is no JSON: {error.msg}"]) from None
+        raise FileFaultsError(
+            [told("%(path)s:%(lineno)s: this is no JSON: %(msg)s", path=path, lineno=error.lineno, msg=error.msg)]
+        ) from None
     except (ValueError, RecursionError):  # a number of more digits than Python reads, or endless brackets
-        raise FileFaultsError([f"{path}:1: this is no allocation"]) from None
+        raise FileFaultsError([told("%(path)s:1: this is no allocation", path=path)]) from None
     if not isinstance(document, dict):
-        raise FileFaultsError([f"{path}:1: this is no allocation"])
+        raise FileFaultsError([told("%(path)s:1: this is no allocation", path=path)])
     return document, twice
 
 
@@ -51,7 +54,7 @@ def read_previous(path: Path, event: Event) -> Programmes:
         isinstance(programme, dict) and all(isinstance(theme, str) for theme in programme.values())
         for programme in programmes.values()
     ):
-        raise FileFaultsError([f"{path}:1: it holds no `programmes` by attendee and round"])
+        raise FileFaultsError([told("%(path)s:1: it holds no `programmes` by attendee and round", path=path)])
     themes, rounds = {theme.id for theme in event.themes}, {slot.id for slot in event.rounds}
     faults = [
         (who, message)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import cast
 
 from shared.attendees import Attendee, attendee_faults, closed_themes
+from shared.i18n import told
 from shared.models import Event
 from shared.people_columns import Columns
 from shared.people_csv import CsvError, csv_rows
@@ -80,17 +81,28 @@ def read_people(path: Path, event: Event) -> PeopleFile:
     reader = _PeopleReader(path, event)
     for line, attendee, messages in reader.rows():
         if messages:
-            faults += [f"{path}:{line}: {message}" for message in messages]
+            faults += [
+                told("%(file)s:%(line)s: %(words)s", file=path, line=line, words=message) for message in messages
+            ]
         if attendee is None:
             continue
         looks = attendee.id if attendee.id.isascii() else unicodedata.normalize("NFKC", attendee.id)
         other, first = seen.setdefault(looks.casefold(), (attendee.id, line))
         if first != line:
-            again = "appears twice" if other == attendee.id else f"looks like {other!r}"
-            faults.append(f"{path}:{line}: id {attendee.id!r} {again}, first on line {first}")
+            again = told("appears twice") if other == attendee.id else told("looks like %(other)s", other=repr(other))
+            faults.append(
+                told(
+                    "%(path)s:%(line)s: id %(id)s %(again)s, first on line %(first)s",
+                    path=path,
+                    line=line,
+                    id=repr(attendee.id),
+                    again=again,
+                    first=first,
+                )
+            )
         attendees.append(attendee)
     if not attendees and not faults:
-        faults.append(f"{path}:1: there are no people in the file")
+        faults.append(told("%(path)s:1: there are no people in the file", path=path))
     if faults:
         raise FileFaultsError(faults)
     return PeopleFile(attendees, reader.names, reader.without_place)
@@ -116,7 +128,7 @@ class _PeopleReader:
         """Yield (line, attendee or None, faults)."""
         text = _text(self.path)
         if not text.strip():
-            raise FileFaultsError([f"{self.path}:1: the file is empty"])
+            raise FileFaultsError([told("%(path)s:1: the file is empty", path=self.path)])
         lines = csv_rows(text, self._columns)
         try:
             first, titles = next(lines)
@@ -131,13 +143,15 @@ class _PeopleReader:
         twice = [name for name, n in Counter(names).items() if n > 1 and name]
         names = [guess or name for guess, name in zip(self._columns.guess(titles), names, strict=True)]
         numbers = sorted(int(name[7:]) for name in names if re.fullmatch(r"choice_[1-9]\d{0,3}", name))
-        faults = [f"the column {need!r} is missing" for need in NEEDED if need not in names]
-        faults += [f"the column {name!r} appears twice" for name in twice]
+        faults = [told("the column %(column)s is missing", column=repr(need)) for need in NEEDED if need not in names]
+        faults += [told("the column %(column)s appears twice", column=repr(name)) for name in twice]
         gap = next((n for n, number in enumerate(numbers, 1) if n != number), None)
         if gap and "choice_1" in names and len(set(numbers)) == len(numbers):
-            faults.append(f"the column 'choice_{gap}' is missing")
+            faults.append(told("the column %(column)s is missing", column=repr(f"choice_{gap}")))
         if faults:
-            raise FileFaultsError([f"{self.path}:{line}: {fault}" for fault in faults])
+            raise FileFaultsError(
+                [told("%(file)s:%(line)s: %(words)s", file=self.path, line=line, words=fault) for fault in faults]
+            )
         at = {name: column for column, name in enumerate(names)}
         return _Header(
             id=at["id"],
@@ -154,18 +168,18 @@ class _PeopleReader:
     def _attendee(self, row: list[str], header: _Header) -> tuple[Attendee | None, Sequence[str]]:
         faults: Sequence[str] = ()
         if len(row) > header.width and any(cell.strip() for cell in row[header.width :]):
-            faults = [f"{len(row)} fields for {header.width} columns"]
+            faults = [told("%(fields)s fields for %(columns)s columns", fields=len(row), columns=header.width)]
         row = [*map(str.strip, row), *[""] * (header.width - len(row))]
-        told = header.told(row)
-        known = self._alike.get(told)
+        row_told = header.told(row)
+        known = self._alike.get(row_told)
         if known is None:
             known = self._wishes(row, header)
             if len(self._alike) < MOST_ALIKE:
-                self._alike[told] = known
+                self._alike[row_told] = known
         wishes, more = known
         who = row[header.id]
         if not who:
-            return None, [*faults, "the id is empty", *more]
+            return None, [*faults, told("the id is empty"), *more]
         if header.name >= 0:
             self.names[who] = row[header.name]
         if header.state >= 0:
@@ -182,9 +196,9 @@ class _PeopleReader:
             # Nearly everybody, and nothing to look into.
             return (sys.intern(partner_type), cast(tuple[str, ...], known), _NOTHING, _NO_PINS, _NOTHING), ()
         ranking = tuple(self._theme_names.get(choice, choice) for choice in takewhile(bool, choices))
-        faults = []
+        faults: list[str] = []
         if any(choices[len(ranking) :]):
-            faults.append(f"choice_{len(ranking) + 1} is empty and a later choice is not")
+            faults.append(told("choice_%(rank)s is empty and a later choice is not", rank=len(ranking) + 1))
         absent, excluded = frozenset(special[0].split()), frozenset(special[2].split())
         pinned, pin_faults = _pins(special[1])
         attendee = Attendee("unnamed", partner_type, ranking, absent, pinned, excluded)
@@ -204,7 +218,9 @@ def _text(path: Path) -> str:
     except OSError as error:
         raise FileFaultsError([f"{path}:1: {error.strerror}"]) from None
     except FileError as error:
-        raise FileFaultsError([f"{path}:1: {error}"]) from None
+        raise FileFaultsError(
+            [told("%(file)s:%(line)s: %(words)s", file=path, line=1, words=error.args[0] if error.args else "")]
+        ) from None
 
 
 def decoded(path: Path) -> str:
@@ -217,19 +233,23 @@ def decoded(path: Path) -> str:
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
-        what = "the file is UTF-16" if wide else f"byte {data[error.start]:#04x} is not UTF-8"
-        raise FileFaultsError([f"{path}:{line}: {what}; save the file as UTF-8"]) from None
+        what = (
+            told("the file is UTF-16") if wide else told("byte %(byte)s is not UTF-8", byte=f"{data[error.start]:#04x}")
+        )
+        raise FileFaultsError(
+            [told("%(path)s:%(line)s: %(what)s; save the file as UTF-8", path=path, line=line, what=what)]
+        ) from None
 
 
 def _pins(text: str) -> tuple[dict[str, str], list[str]]:
     pins: dict[str, str] = {}
-    faults = []
+    faults: list[str] = []
     for part in text.split():
         slot, colon, theme = part.partition(":")
         if not (slot and colon and theme):
-            faults.append(f"pinned: {part!r} is not round:theme")
+            faults.append(told("pinned: %(part)s is not round:theme", part=repr(part)))
         elif slot in pins:
-            faults.append(f"pinned: two pins in {slot!r}")
+            faults.append(told("pinned: two pins in %(slot)s", slot=repr(slot)))
         else:
             pins[slot] = theme
     return pins, faults

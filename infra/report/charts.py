@@ -6,6 +6,8 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from html import escape
 
+from infra.words import language, say
+from shared.i18n import told
 from shared.reasons import ordinal
 
 LABELS = 330
@@ -50,7 +52,8 @@ def bars(title: str, counts: Sequence[tuple[int, int]]) -> str:
     for row, (choice, count) in enumerate(counts):
         y = row * 28
         rows.append(
-            f'<text class=end x="78" y="{y + 19}">{ordinal(choice)}</text><rect x="88" y="{y + 4}" height="20" rx="2" '
+            f'<text class=end x="78" y="{y + 19}">{ordinal(choice, language())}</text>'
+            f'<rect x="88" y="{y + 4}" height="20" rx="2" '
             f'width="{max(220 * count / most, 1):.1f}" fill="var(--strong)"/><text x="{96 + 220 * count / most:.1f}" '
             f'y="{y + 19}">{count:,} <tspan class=soft>({share(count, total)})</tspan></text>'
         )
@@ -69,8 +72,8 @@ def curve_picture(points: Sequence[Mapping[str, float]], used: int) -> str:
     levels = [(127, high)] if flat else [(44, high), (210, low)]
     rows = [
         '<path d="M50 30V220H410" fill="none" stroke="var(--line)"/>',
-        '<text class=soft x="8" y="16">mean choice</text><text class="mid soft" x="230" y="256">heads outside their '
-        "bands</text>",
+        f'<text class=soft x="8" y="16">{say(told("mean choice"))}</text><text class="mid soft" x="230" y="256">'
+        f"{say(told('heads outside their bands'))}</text>",
         *(f'<text class=end x="36" y="{y + 4}">{choice:.2f}</text>' for y, choice in levels),
         f'<text class=mid x="390" y="238">{int(far)}</text><text class=mid x="50" y="238">0</text>',
         '<path d="M' + " L".join(f"{x:.1f} {y:.1f}" for x, y in marks) + '" fill="none" stroke="var(--strong)" '
@@ -78,12 +81,12 @@ def curve_picture(points: Sequence[Mapping[str, float]], used: int) -> str:
     ]
     for number, ((x, y), weights) in enumerate(marks.items()):
         size, fill = (7, "var(--paper)") if used in weights else (4, "var(--strong)")
-        told = str(weights[0]) if len(weights) == 1 else f"{weights[0]} to {weights[-1]}"
+        named = str(weights[0]) if len(weights) == 1 else f"{weights[0]}–{weights[-1]}"
         rows.append(
             f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{size}" fill="{fill}" stroke="var(--strong)" stroke-width="2.5"/>'
-            f'<text x="{x + 8:.1f}" y="{y + (20 if number % 2 else -11):.1f}">{told}</text>'
+            f'<text x="{x + 8:.1f}" y="{y + (20 if number % 2 else -11):.1f}">{named}</text>'
         )
-    return figure(rows, 440, 264, "Mean choice against heads outside, by weight; the ring is this run")
+    return figure(rows, 440, 264, say(told("Mean choice against heads outside, by weight; the ring is this run")))
 
 
 def legend(titles: Sequence[str]) -> str:

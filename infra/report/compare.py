@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.attendees import Attendee, WishReader
+from shared.i18n import told
 from shared.models import Event
 
 Programmes = Mapping[str, Mapping[str, str]]
@@ -28,10 +29,19 @@ class Comparison:
     def __str__(self) -> str:
         better, worse = (sum(one in steps for one in self.moved) for steps in (self.gained, self.lost))
         alike = len(self.moved) - better - worse
-        told = f"{len(self.moved)} moved"
-        if self.moved:
-            told += f" ({better} to better choices, {worse} to worse, {alike} to equal ones)"
-        return f"{told}, {len(self.newcomers)} newcomers, {len(self.gone)} gone"
+        moved = (
+            told(
+                "%(moved)s moved (%(better)s to better choices, %(worse)s to worse, %(alike)s to equal ones)",
+                moved=len(self.moved),
+                better=better,
+                worse=worse,
+                alike=alike,
+            )
+            if self.moved
+            else told("%(moved)s moved", moved=0)
+        )
+        others = {"newcomers": len(self.newcomers), "gone": len(self.gone)}
+        return told("%(moved)s, %(newcomers)s newcomers, %(gone)s gone", moved=moved, **others)
 
 
 def compare(before: Programmes, after: Programmes, attendees: Sequence[Attendee], event: Event) -> Comparison:

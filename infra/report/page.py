@@ -19,9 +19,11 @@ from functions.allocate.model.result import Allocation
 from functions.allocate.solve import balance_curve
 from infra.report.charts import LABELS, bars, curve_picture, figure, legend, lines_of, mix_cell, patterns, share
 from infra.report.facts import Facts, gather
+from infra.words import language, say
 from shared.attendees import Attendee
+from shared.i18n import day, told
 from shared.models import Event
-from shared.reasons import ordinal
+from shared.reasons import in_words, ordinal
 
 logger = logging.getLogger(__name__)
 
@@ -60,13 +62,14 @@ figure,table,.facts{break-inside:avoid}h2{break-after:avoid}
 
 def report_page(event: Event, attendees: Sequence[Attendee], allocation: Allocation) -> str:
     """The report as one HTML document."""
-    facts = gather(event, attendees, allocation)
+    facts = gather(event.in_language(language()), attendees, allocation)
     sections = (_head, _fill, _mix, _choices, _types, _worst_off, _moved, _curve, _proof)
     body = "".join(_drawn(section, facts) for section in sections)
     return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" '
+        f'<!doctype html>\n<html lang="{language()}"><head><meta charset="utf-8"><meta name="viewport" '
         f'content="width=device-width,initial-scale=1"><meta name="color-scheme" content="light dark">'
-        f"<title>Allocation of {escape(event.title)}</title><style>{_STYLE}</style></head><body>"
+        f"<title>{say(told('Allocation of %(title)s', title=escape(facts.event.title)))}</title>"
+        f"<style>{_STYLE}</style></head><body>"
         f"{patterns(len(facts.types))}<main>{body}</main></body></html>\n"
     )
 
@@ -78,11 +81,12 @@ def _drawn(section: Callable[[Facts], str], facts: Facts) -> str:
     except Exception as error:
         name = section.__name__.strip("_").replace("_", " ")
         logger.warning("report.html: the section '%s' could not be drawn: %s: %s", name, type(error).__name__, error)
-        return (
-            f"<section><h2>Not drawn: {name}</h2><p>This section of the report could not be drawn "
-            f"({escape(type(error).__name__)}: {escape(str(error))}). The allocation does not depend on it.</p>"
-            "</section>"
+        fault = f"{escape(type(error).__name__)}: {escape(str(error))}"
+        told_so = told(
+            "This section of the report could not be drawn (%(fault)s). The allocation does not depend on it.",
+            fault=fault,
         )
+        return f"<section><h2>{say(told('Not drawn: %(name)s', name=name))}</h2><p>{say(told_so)}</p></section>"
 
 
 def _head(facts: Facts) -> str:
@@ -90,17 +94,19 @@ def _head(facts: Facts) -> str:
     seats = sum(run.satisfaction.values())
     first = run.satisfaction.get("1", 0)
     top = first + run.satisfaction.get("2", 0)
-    proof = "proven optimal" if run.optimal else f"at most {run.gap} above the optimum"
+    proof = told("proven optimal") if run.optimal else told("at most %(gap)s above the optimum", gap=run.gap)
     rows = (
-        ("People", f"{people:,}"),
-        ("First choices", share(first, seats)),
-        ("First or second", share(top, seats)),
-        ("Objective", f"{run.objective.total:,}"),
+        (told("People"), f"{people:,}"),
+        (told("First choices"), share(first, seats)),
+        (told("First or second"), share(top, seats)),
+        (told("Objective"), f"{run.objective.total:,}"),
     )
-    cells = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in rows)
+    when = told(
+        "Allocation of the workshops on %(day)s: %(proof)s.", day=day(facts.event.date, language()), proof=proof
+    )
+    cells = "".join(f"<div><dt>{say(name)}</dt><dd>{value}</dd></div>" for name, value in rows)
     return (
-        f"<header><h1>{escape(facts.event.title)}</h1><p class=soft>Allocation of the workshops on "
-        f"{facts.event.date.day} {facts.event.date:%B %Y}: {proof}. {escape(run.why)}</p>"
+        f"<header><h1>{escape(facts.event.title)}</h1><p class=soft>{say(when)} {escape(run.why)}</p>"
         f"<dl class=facts>{cells}</dl></header>"
     )
 
@@ -122,13 +128,13 @@ def _fill(facts: Facts) -> str:
         rows.append(
             f'<rect x="{left}" y="{y + 3}" width="{width * seats / most:.1f}" height="18" fill="none" '
             f'stroke="var(--ink)"/><text x="{left + width * seats / most + 8:.1f}" y="{y + 16}">'
-            f"{facts.fill(theme, slot)} of {seats}</text>"
+            f"{say(told('%(part)s of %(whole)s', part=facts.fill(theme, slot), whole=seats))}</text>"
         )
     return (
-        "<section><h2>How full is each workshop, and who is in it?</h2><p class=soft>The outline is the seats; the "
-        "filling is the people, by partner type.</p>"
+        f"<section><h2>{say(told('How full is each workshop, and who is in it?'))}</h2><p class=soft>"
+        f"{say(told('The outline is the seats; the filling is the people, by partner type.'))}</p>"
         f"{legend(facts.type_titles)}"
-        f"{figure(rows, 960, len(workshops) * step + 6, 'Heads and seats of every workshop')}</section>"
+        f"{figure(rows, 960, len(workshops) * step + 6, say(told('Heads and seats of every workshop')))}</section>"
     )
 
 
@@ -163,12 +169,16 @@ def _mix(facts: Facts) -> str:
                     facts.heads[theme, slot, kind], bands[theme, slot, kind], most[kind], left + g * column, y, column
                 )
             )
+    key = told(
+        "Grey is the band around the share of the room that each partner type has; the mark is the heads that came. "
+        "A filled dot lies inside, an open diamond outside."
+    )
+    against = told("Heads of each partner type against the band")
     inside = sum(low <= facts.heads[w] <= high for w, (low, high) in bands.items())
     return (
-        "<section><h2>Does each workshop mirror the room?</h2><p class=soft>Grey is the band around the share of the "
-        "room that each partner type has; the mark is the heads that came. A filled dot lies inside, an open diamond "
-        f"outside. {inside} of {len(bands)} are inside.</p>"
-        f"{figure(rows, 960, 58 + len(workshops) * step, 'Heads of each partner type against the band')}</section>"
+        f"<section><h2>{say(told('Does each workshop mirror the room?'))}</h2><p class=soft>{say(key)} "
+        f"{say(told('%(inside)s of %(all)s are inside.', inside=inside, all=len(bands)))}</p>"
+        f"{figure(rows, 960, 58 + len(workshops) * step, say(against))}</section>"
     )
 
 
@@ -177,13 +187,18 @@ def _mix_in_words(facts: Facts, bands: Mapping[tuple[str, str, str], tuple[int, 
     outside.sort(key=lambda one: -max(one[1][0] - facts.heads[one[0]], facts.heads[one[0]] - one[1][1]))
     rows = "".join(
         f"<tr><td>{escape(facts.title(t))}, {facts.time(r)}</td><td>{escape(facts.event.partner_type_title(k))}</td>"
-        f"<td class=n>{facts.heads[t, r, k]}</td><td class=n>{low} to {high}</td></tr>"
+        f"<td class=n>{facts.heads[t, r, k]}</td><td class=n>{low}–{high}</td></tr>"
         for (t, r, k), (low, high) in outside[:30]
     )
+    inside = told(
+        "%(inside)s of %(all)s groups of heads are inside their band. The furthest outside:",
+        inside=len(bands) - len(outside),
+        all=len(bands),
+    )
     return (
-        f"<section><h2>Does each workshop mirror the room?</h2><p class=soft>{len(bands) - len(outside)} of "
-        f"{len(bands)} groups of heads are inside their band. The furthest outside:</p><div class=scroll>"
-        f"<table><thead><tr><th>Workshop<th>Partner type<th class=n>Heads<th class=n>Band</thead><tbody>{rows}"
+        f"<section><h2>{say(told('Does each workshop mirror the room?'))}</h2><p class=soft>{say(inside)}</p>"
+        f"<div class=scroll><table><thead><tr><th>{say(told('Workshop'))}<th>{say(told('Partner type'))}"
+        f"<th class=n>{say(told('Heads'))}<th class=n>{say(told('Band'))}</thead><tbody>{rows}"
         "</tbody></table></div></section>"
     )
 
@@ -192,9 +207,9 @@ def _choices(facts: Facts) -> str:
     seats = [(choice, count) for choice, count in facts.allocation.satisfaction.items() if count]
     worst = Counter(max(choices) for choices in facts.choices.values() if choices)
     return (
-        "<section><h2>Who got which choice?</h2><div class=two>"
-        f"{bars('Seats, by choice of the person in them', [(int(c), n) for c, n in seats])}"
-        f"{bars('People, by the least liked workshop they got', sorted(worst.items()))}</div></section>"
+        f"<section><h2>{say(told('Who got which choice?'))}</h2><div class=two>"
+        f"{bars(say(told('Seats, by choice of the person in them')), [(int(c), n) for c, n in seats])}"
+        f"{bars(say(told('People, by the least liked workshop they got')), sorted(worst.items()))}</div></section>"
     )
 
 
@@ -204,12 +219,14 @@ def _types(facts: Facts) -> str:
         f"<tr><td>{escape(facts.event.partner_type_title(known))}<td class=n>{people:,}<td class=n>{cost:.2f}</tr>"
         for known, (people, cost) in facts.cost_by_type.items()
     )
+    words = told(
+        "The mean cost of a person's programme by their own ranking, in the costs of this event. A type that pays far "
+        "more than the others pays for the mix; a smaller weight of balance lets it pay less."
+    )
     return (
-        "<section><h2>What does it cost each partner type?</h2><p class=soft>The mean cost of a person's programme by "
-        "their own ranking, in the costs of this event. A type that pays far more than the others pays for the mix; a "
-        "smaller weight of balance lets it pay less.</p><div class=scroll><table>"
-        f"<thead><tr><th>Partner type<th class=n>People<th class=n>Mean cost</thead><tbody>{rows}</tbody></table></div>"
-        "</section>"
+        f"<section><h2>{say(told('What does it cost each partner type?'))}</h2><p class=soft>{say(words)}</p>"
+        f"<div class=scroll><table><thead><tr><th>{say(told('Partner type'))}<th class=n>{say(told('People'))}"
+        f"<th class=n>{say(told('Mean cost'))}</thead><tbody>{rows}</tbody></table></div></section>"
     )
 
 
@@ -218,20 +235,29 @@ def _worst_off(facts: Facts) -> str:
     people = nsmallest(WORST_OFF, facts.attendees, key=lambda attendee: (-costs[attendee.id], attendee.id))
     rows = "".join(
         f"<tr><td><code>{escape(attendee.id)}</code></td>"
-        f"<td class=n>{', '.join(map(ordinal, facts.choices[attendee.id]))}</td>"
-        f"<td>{escape(facts.allocation.reasons.get(attendee.id, ''))}</td></tr>"
+        f"<td class=n>{', '.join(ordinal(choice, language()) for choice in facts.choices[attendee.id])}</td>"
+        f"<td>{escape(_reason(facts, attendee.id))}</td></tr>"
         for attendee in people
         if costs[attendee.id]
     )
     if not rows:
-        words = "Nobody: everyone has the best programme there is for them."
-        return f"<section><h2>Who is worst off?</h2><p>{words}</p></section>"
-    return (
-        "<section><h2>Who is worst off?</h2><p class=soft>Regret is spread: no exchange between two people of the same "
-        "partner type, at the same total cost, would make these numbers more equal.</p><div class=scroll>"
-        f"<table class=cards><thead><tr><th>Attendee<th class=n>Choices<th>Why</thead><tbody>{rows}"
-        "</tbody></table></div></section>"
+        words = told("Nobody: everyone has the best programme there is for them.")
+        return f"<section><h2>{say(told('Who is worst off?'))}</h2><p>{say(words)}</p></section>"
+    words = told(
+        "Regret is spread: no exchange between two people of the same partner type, at the same total cost, would make "
+        "these numbers more equal."
     )
+    return (
+        f"<section><h2>{say(told('Who is worst off?'))}</h2><p class=soft>{say(words)}</p><div class=scroll>"
+        f"<table class=cards><thead><tr><th>{say(told('Attendee'))}<th class=n>{say(told('Choices'))}"
+        f"<th>{say(told('Why'))}</thead><tbody>{rows}</tbody></table></div></section>"
+    )
+
+
+def _reason(facts: Facts, attendee: str) -> str:
+    """Why a person got these workshops: in the language that is spoken where the grounds are known."""
+    grounds = facts.allocation.grounds.get(attendee)
+    return in_words(grounds, facts.event, language()) if grounds else facts.allocation.reasons.get(attendee, "")
 
 
 def _moved(facts: Facts) -> str:
@@ -240,11 +266,15 @@ def _moved(facts: Facts) -> str:
         return ""
     places = sum(map(len, run.moved.values()))
     words = (
-        f"{len(run.moved)} people change {places} workshops against the previous allocation."
+        told(
+            "%(people)s people change %(places)s workshops against the previous allocation.",
+            people=len(run.moved),
+            places=places,
+        )
         if run.moved
-        else "Everyone who had a place keeps it."
+        else told("Everyone who had a place keeps it.")
     )
-    return f"<section><h2>What changes?</h2><p>{words}</p></section>"
+    return f"<section><h2>{say(told('What changes?'))}</h2><p>{say(words)}</p></section>"
 
 
 def _curve(facts: Facts) -> str:
@@ -253,44 +283,63 @@ def _curve(facts: Facts) -> str:
         return ""
     used = facts.allocation.weight
     weights = sorted({*CURVE_WEIGHTS, used})
-    title = "<section><h2>What would stricter balance cost?</h2>"
+    title = f"<section><h2>{say(told('What would stricter balance cost?'))}</h2>"
     try:
         points = balance_curve(facts.event, facts.attendees, weights, tolerance=Fraction(facts.allocation.tolerance))
     except (EngineCannotError, NoAllocationError) as error:
         logger.warning("report.html is written without the curve of balance: %s.", error)
-        return (
-            f"{title}<p>There is no curve here: it is drawn with the fast engine, and for these people and rounds that "
-            f"engine finds no allocation ({escape(str(error))}). The allocation itself does not depend on it.</p>"
-            "</section>"
+        no_curve = told(
+            "There is no curve here: it is drawn with the fast engine, and for these people and rounds that engine "
+            "finds no allocation (%(why)s). The allocation itself does not depend on it.",
+            why=escape(str(error)),
         )
+        return f"{title}<p>{say(no_curve)}</p></section>"
     table = "".join(
-        f"<tr><td class=n>{int(p['weight'])}{' (this run)' if p['weight'] == used else ''}</td>"
+        f"<tr><td class=n>{int(p['weight'])}{say(told(' (this run)')) if p['weight'] == used else ''}</td>"
         f"<td class=n>{p['mean_choice']:.2f}</td><td class=n>{int(p['outside'])}</td></tr>"
         for p in points
     )
+    words = told(
+        "Each point is a fresh allocation with another weight for a head outside its band. Further left, workshops "
+        "mirror the room better; further down, people get what they like better."
+    )
     return (
-        f"{title}<p class=soft>Each point is a fresh allocation with "
-        "another weight for a head outside its band. Further left, workshops mirror the room better; further down, "
-        f"people get what they like better.</p><div class=two>{curve_picture(points, used)}<div class=scroll>"
-        "<table><thead><tr><th class=n>Weight<th class=n>Mean choice<th class=n>Heads outside</thead>"
+        f"{title}<p class=soft>{say(words)}</p><div class=two>{curve_picture(points, used)}<div class=scroll>"
+        f"<table><thead><tr><th class=n>{say(told('Weight'))}<th class=n>{say(told('Mean choice'))}"
+        f"<th class=n>{say(told('Heads outside'))}</thead>"
         f"<tbody>{table}</tbody></table></div></div></section>"
     )
 
 
 def _proof(facts: Facts) -> str:
     run = facts.allocation
-    parts = (
-        f"{run.objective.rank:,} for ranks, {run.objective.balance:,} for balance, {run.objective.change:,} for changes"
+    parts = told(
+        "The objective is %(total)s: %(rank)s for ranks, %(balance)s for balance, %(change)s for changes.",
+        total=f"{run.objective.total:,}",
+        rank=f"{run.objective.rank:,}",
+        balance=f"{run.objective.balance:,}",
+        change=f"{run.objective.change:,}",
     )
     claim = (
-        "No allocation of these people can cost less: the prices in allocation.json prove it, and <code>parcours verify"
-        "</code> recomputes the proof."
+        told(
+            "No allocation of these people can cost less: the prices in allocation.json prove it, and <code>parcours "
+            "verify</code> recomputes the proof."
+        )
         if run.optimal
-        else f"No allocation can cost less than {run.bound:,}; {escape(run.why)}."
+        else told("No allocation can cost less than %(bound)s; %(why)s.", bound=f"{run.bound:,}", why=escape(run.why))
+    )
+    draw = told(
+        "Among people with the same wishes a lottery decided. Everyone can repeat their own draw: the lowest lot goes "
+        "first."
+    )
+    command = f"printf %s ID | openssl dgst -sha256 -hmac {escape(shlex.quote(run.seed))}"
+    made = told(
+        "Engine %(engine)s, %(seconds)s s. Input <code>%(digest)s</code>",
+        engine=run.engine,
+        seconds=f"{run.seconds:.2f}",
+        digest=run.input_digest,
     )
     return (
-        f"<section><h2>How to check it</h2><p>The objective is {run.objective.total:,}: {parts}. {claim}</p><p>"
-        "Among people with the same wishes a lottery decided. Everyone can repeat their own draw: the lowest lot goes "
-        f"first. <code>printf %s ID | openssl dgst -sha256 -hmac {escape(shlex.quote(run.seed))}</code></p>"
-        f"<p class=soft>Engine {run.engine}, {run.seconds:.2f} s. Input <code>{run.input_digest}</code></p></section>"
+        f"<section><h2>{say(told('How to check it'))}</h2><p>{say(parts)} {say(claim)}</p><p>"
+        f"{say(draw)} <code>{command}</code></p><p class=soft>{say(made)}</p></section>"
     )

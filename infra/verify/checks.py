@@ -24,6 +24,7 @@ from infra.verify.case import NONE, Case
 from infra.verify.lots import lot_faults
 from infra.verify.reasons import reason_faults
 from shared.attendees import Attendee, programme_faults
+from shared.i18n import Told, told, told_together
 from shared.models import Event
 
 
@@ -31,7 +32,7 @@ from shared.models import Event
 class Check:
     """One question asked of an allocation, and the answers that were wrong."""
 
-    name: str
+    name: Told
     faults: tuple[str, ...]
 
     @property
@@ -40,10 +41,22 @@ class Check:
         return not self.faults
 
     def __str__(self) -> str:
+        return str(self.told)
+
+    @property
+    def told(self) -> Told:
+        """The check in a line, as a message; what it found wrong stays as the verifier says it."""
         if self.passed:
-            return f"ok    {self.name}"
-        more = f" (and {len(self.faults) - 3} more)" if len(self.faults) > 3 else ""
-        return f"FAIL  {self.name}: {'; '.join(self.faults[:3])}{more}"
+            return told_together(["ok   ", self.name], " ")
+        found = "; ".join(self.faults[:3])
+        if len(self.faults) <= 3:
+            return told("FAIL  %(name)s: %(faults)s", name=self.name, faults=found)
+        return told(
+            "FAIL  %(name)s: %(faults)s (and %(number)s more)",
+            name=self.name,
+            faults=found,
+            number=len(self.faults) - 3,
+        )
 
 
 def verify(
@@ -64,21 +77,21 @@ def verify(
 
 def verify_case(case: Case) -> list[Check]:
     """Check an allocation that is laid out already."""
-    questions: list[tuple[str, Callable[[Case], Iterator[str]]]] = [
-        ("the result is for this event and these attendees (input digest)", _digest),
-        ("everyone has a programme, and nobody else", _everyone),
-        ("one workshop in each round attended, all of different themes", _programmes),
-        ("everyone pinned is where they are pinned", _pins),
-        ("no workshop has more heads than seats", _seats),
-        ("no workshop has fewer heads than its minimum", _minima),
-        ("the objective and its parts", _objective),
-        ("seats by choice (satisfaction)", _satisfaction),
-        ("who moved", _moved),
-        ("the prices prove the bound", _bound),
-        ("optimal is claimed only with proof", _claim),
-        ("among equals the lottery decided", _lottery),
-        ("lots decided every tie", lot_faults),
-        ("everyone has a reason that the numbers support", reason_faults),
+    questions: list[tuple[Told, Callable[[Case], Iterator[str]]]] = [
+        (told("the result is for this event and these attendees (input digest)"), _digest),
+        (told("everyone has a programme, and nobody else"), _everyone),
+        (told("one workshop in each round attended, all of different themes"), _programmes),
+        (told("everyone pinned is where they are pinned"), _pins),
+        (told("no workshop has more heads than seats"), _seats),
+        (told("no workshop has fewer heads than its minimum"), _minima),
+        (told("the objective and its parts"), _objective),
+        (told("seats by choice (satisfaction)"), _satisfaction),
+        (told("who moved"), _moved),
+        (told("the prices prove the bound"), _bound),
+        (told("optimal is claimed only with proof"), _claim),
+        (told("among equals the lottery decided"), _lottery),
+        (told("lots decided every tie"), lot_faults),
+        (told("everyone has a reason that the numbers support"), reason_faults),
     ]
     return [Check(name, _answers(question, case)) for name, question in questions]
 

@@ -37,6 +37,28 @@ def test_the_sample_event_has_no_mistake(capsys: pytest.CaptureFixture[str]) -> 
     assert "4 themes, 2 rounds, 160 places" in capsys.readouterr().out
 
 
+def test_the_language_is_the_terminals_or_the_one_asked_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LC_ALL", "nl_BE.UTF-8")
+    assert main(["event", "check", str(SAMPLE)]) == 0
+    assert "4 thema’s, 2 rondes, 160 plaatsen" in capsys.readouterr().out
+    assert main(["--language", "fr", "event", "check", str(SAMPLE)]) == 0
+    assert "4 thèmes, 2 tours, 160 places" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="0"):
+        main(["--language=fr", "--help"])
+    said = capsys.readouterr().out
+    assert "répartir des personnes réunies ailleurs" in said
+    assert "None" not in said
+
+
+def test_a_mistake_is_told_in_the_language_of_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = faulty(tmp_path, ("capacity: 42", "capacity: many"))
+
+    assert main(["--language", "nl", "event", "check", str(file)]) == 2
+    assert f"{file}: themes[0].capacity: schrijf een geheel getal\n" in capsys.readouterr().err
+
+
 def test_a_new_event_file_begins_with_an_example_that_has_no_mistake(tmp_path: Path) -> None:
     """`event new` writes it, and never over a file."""
     path = tmp_path / "mine.yaml"

@@ -17,7 +17,10 @@ import pytest
 import xlsxwriter  # type: ignore[import-untyped]
 
 from functions.allocate.model.problem import EngineCannotError
+from infra import words
 from infra.cli import main
+from shared.event_file import event_yaml
+from tests.support.bracketed import Bracketing, bracket_translations, greek_event, unmarked_words
 from tests.support.factories import event_data
 
 HEADER = "id,partner_type,choice_1,choice_2,choice_3,choice_4,absent,pinned\n"
@@ -78,6 +81,29 @@ def test_four_files_are_written_and_verify_agrees(
     said = capsys.readouterr().out.splitlines()
     assert {line[:4] for line in said[:-1]} == {"ok  "}
     assert "mean cost by partner type" in said[-1]
+
+
+def test_the_report_has_no_words_that_cannot_be_translated(
+    tmp_path: Path, event_file: Path, run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In brackets, as in `tests.support.bracketed`; the programmes are those of any other language."""
+    event_file.write_text(event_yaml(greek_event()), encoding="utf-8")
+    run(HEADER + ANN + BOB, "--seed", "same")
+    plain = (tmp_path / "out" / "programmes.csv").read_bytes()
+    bracket_translations(monkeypatch)
+    monkeypatch.setattr(words, "_with_catalogue", lambda _: Bracketing())
+
+    assert run(HEADER + ANN + BOB, "--seed", "same", "--language", "fr")[0] == 0
+
+    report = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert unmarked_words(report) == []
+    assert '<html lang="fr">' in report
+    assert (tmp_path / "out" / "programmes.csv").read_bytes() == plain
+    assert (
+        main(["verify", str(event_file), str(tmp_path / "people.csv"), str(tmp_path / "out" / "allocation.json")]) == 0
+    )
+    told = capsys.readouterr().out
+    assert [line for line in unmarked_words(told) if line != "ok"] == []
 
 
 def test_a_byte_order_mark_semicolons_blank_lines_and_other_columns_do_not_matter(tmp_path: Path, run: Run) -> None:
