@@ -397,7 +397,7 @@ def change_address(
     occasion = str(after.link_version)
     writes = [
         put(registration_item(after), expect=as_read(before), name="registration"),
-        send("confirmation", after.event, after.id, now=now, occasion=occasion),
+        send(welcome(after), after.event, after.id, now=now, occasion=occasion),
         put(_address_item(after), expect={"pk": Absent()}),
     ]
     if before.email:
@@ -409,6 +409,11 @@ def change_address(
             raise StaleError(CHANGED_MEANWHILE) from None
         return None
     return after
+
+
+def welcome(registration: Registration) -> MailKind:
+    """The mail that says how a person stands, or a delegate's whole group."""
+    return "group" if registration.state is RegistrationState.DELEGATE else "confirmation"
 
 
 def mark_bounced(table: Table, before: Registration, *, now: datetime) -> None:

@@ -472,7 +472,10 @@ def send_again(table: Table, event: Event, person: Registration, *, actor: str, 
         RegistrationState.WAITING: "waiting-list",
         RegistrationState.OFFERED: "place-offered",
         RegistrationState.CONFIRMED: "programme" if has_programme else "confirmation",
+        RegistrationState.DELEGATE: "group",
     }
+    if person.state is RegistrationState.NO_SHOW and not event.cancelled:
+        raise ConflictError(told("This person did not come, and their seats are free; there is nothing to send."))
     mail_kind: MailKind = "day-cancelled" if event.cancelled else by_state[person.state]
     occasion = f"again-{now:%Y%m%d%H%M}"
     try:

@@ -31,7 +31,7 @@ from shared.edition import Facts, facts_since, sequence_of
 from shared.events import read_event
 from shared.i18n import N_, day, language_for, translations
 from shared.leaders import find_led
-from shared.letters.day import changes, the_day, workshops
+from shared.letters.day import Line, changes, the_day, workshops
 from shared.mails import mail_id, read_mail
 from shared.messages import read_message
 from shared.models import (
@@ -383,16 +383,18 @@ def _programme_facts(table: Table, event: Event, mail: Mail, person: Registratio
         _refuse_if_overtaken(table, event, mail, programme, published)
         facts |= _what_changed(table, event, mail, programme)
     if mail.kind == "group":
-        programmes = {one.id: programme_of(table, event.id, published, one.id) for one in members_of(table, person)}
-        facts["members"] = [
-            (one, workshops(event, own) if (own := programmes[one.id]) and one.takes_part else [])
-            for one in members_of(table, person)
-            if one.state is not RegistrationState.WITHDRAWN
-        ]
+        facts["members"] = _members(table, event, person, max(mail.run, published))
     if programme:
         facts["day"] = the_day(event, programme)
         facts["workshops"] = workshops(event, programme)
     return facts
+
+
+def _members(table: Table, event: Event, delegate: Registration, run: int) -> list[tuple[Registration, list[Line]]]:
+    """The people of a group with their workshops under a run: the published one, or a draft that is read before."""
+    found = [one for one in members_of(table, delegate) if one.state is not RegistrationState.WITHDRAWN]
+    programmes = {one.id: programme_of(table, event.id, run, one.id) for one in found if one.takes_part}
+    return [(one, workshops(event, own) if (own := programmes.get(one.id)) else []) for one in found]
 
 
 def _what_changed(table: Table, event: Event, mail: Mail, programme: Programme | None) -> dict[str, Any]:

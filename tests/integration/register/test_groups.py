@@ -25,7 +25,7 @@ from shared.waiting_list import offer_places
 from tests.support.attendee_client import Web
 from tests.support.factories import NOW, event_data, make_event
 from tests.support.mail_samples import read, text_of
-from tests.support.organiser_client import CONTEXT
+from tests.support.organiser_client import CONTEXT, Client
 
 GROUP = "/events/nature/group"
 FULL = ["vision", "governance", "resources", "wildlife"]
@@ -62,7 +62,7 @@ def own_link(table: Table, keys: Keys) -> str:
 
 
 def test_a_group_has_a_place_and_a_programme_each_and_one_mail(
-    web: Web, table: Table, keys: Keys, allocate: ModuleType
+    web: Web, table: Table, keys: Keys, allocate: ModuleType, app: ModuleType
 ) -> None:
     refused = web.submit(GROUP, {**FORM, "name_3": "Bob", "type_3": "", "email": "tess"})
     sent = [web.submit(GROUP, FORM).status for _ in range(2)]
@@ -75,10 +75,16 @@ def test_a_group_has_a_place_and_a_programme_each_and_one_mail(
     assert states(table) == {"Tess Teacher": "delegate", "Ann Pupil": "confirmed", "Bob Pupil": "confirmed"}
     assert read_state(table, "nature").confirmed == 2
     assert [one.choices[0] for one in members_of(table, delegate)] == ["vision", "wildlife"]
-    assert [mail.kind for mail in mails_of(table, "nature")] == ["group"]
+    assert [mail.kind for mail in mails_of(table, "nature") if mail.kind != "sign-in"] == ["group"]
     assert [one.id for one in reached(registrations_of(table, "nature"))] == [delegate.id]
 
-    assert allocate.handler({"event": "nature", "publish": True}, CONTEXT)["mails"] == 1
+    organiser = Client(app, table, keys).sign_in(make_event())
+    draft = allocate.handler({"event": "nature"}, CONTEXT)
+    before = organiser.page(f"/organise/nature/allocations/{draft['run']}/outbox/{delegate.id}").text
+    assert (draft["mails"], "Ann Pupil" in before, "Room vision" in before) == (1, True, True)
+    assert organiser.post(f"/organise/nature/people/{delegate.id}/mails", {}).status == 200
+    assert organiser.page(f"/organise/nature/people/{delegate.id}").status == 200
+    assert allocate.handler({"event": "nature", "publish": True}, CONTEXT)["state"] == "published"
     [told] = [mail for mail in mails_of(table, "nature") if mail.run]
     text = text_of(read(compose(table, keys, told, now=NOW).raw))
     assert (told.kind, told.registration) == ("group", delegate.id)
