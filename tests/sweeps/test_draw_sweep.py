@@ -77,8 +77,8 @@ def test_tied_pairs_win_equally_often() -> None:
 @pytest.mark.sweep
 def test_a_thousand_claims_of_reasons_hold_against_all_allocations_of_least_cost() -> None:
     """What was decided by lot some other allocation of least cost gives; what the mix or a minimum decided, none."""
-    found = [claim for seed in range(FIRST_SEED, FIRST_SEED + EVENTS // 5) for claim in claims(seed)]
+    found = [claim for seed in range(FIRST_SEED, FIRST_SEED + EVENTS // 2) for claim in claims(seed)]
 
     print(f"{len(found)} claims from seed {FIRST_SEED} on: {dict(Counter(says for says, _ in found))}")
-    assert len(found) >= min(1_000, EVENTS // 10)
     assert [lie for _, lie in found if lie] == []
+    assert len(found) >= EVENTS // 10

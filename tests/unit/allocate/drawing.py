@@ -206,7 +206,7 @@ def claims(seed: int) -> Iterator[tuple[Says, str | None]]:
 @cache
 def _listed(seed: int) -> tuple[Instance, list[dict[str, dict[str, str]]] | None]:
     instance = tiny_even_instance(seed)
-    return instance, of_least_cost(instance)
+    return instance, of_least_cost(instance, 4_000)
 
 
 STANDINGS = {Says.GOT, Says.UNRANKED, Says.EXPECTED, Says.ABSENT, Says.AS_PUBLISHED, Says.NOT_OPEN}

@@ -121,7 +121,7 @@ def test_the_order_of_lists_changes_nobody_of_a_crowd() -> None:
 def test_a_reason_names_the_lots_exactly_when_they_decided(edges: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every allocation of least cost is listed: those are the outcomes that other lots may have given."""
     monkeypatch.setattr(two_flows, "MOST_EDGES", edges)
-    found = [claim for seed in range(957, 972) for claim in claims(seed)]
+    found = [claim for seed in range(985, 1005) for claim in claims(seed)]
 
     assert [lie for _, lie in found if lie] == []
     assert {Says.LOTTERY, Says.DEMAND} <= {says for says, _ in found}
