@@ -142,7 +142,8 @@ def test_every_door_takes_the_same_addresses_and_keeps_them_alike(
         except (InvalidError, EventFileError, BadAddressError):
             found[typed] = REFUSED
 
-    assert found == ADDRESSES
+    without = {"": ""} if door in (added_by_hand, corrected_by_hand, imported) else {}  # a person may have none there
+    assert found == {**ADDRESSES, **without}
 
 
 def test_an_address_as_it_is_stored_is_read_as_itself() -> None:

@@ -214,6 +214,7 @@ def test_two_people_at_two_doors_never_get_one_seat_and_nobody_comes_in_above_ca
     taken(program)
 
 
+@pytest.mark.promise("P3")
 def test_of_two_last_seats_in_one_theme_both_are_given_once(program: Client, app: ModuleType, table: Table) -> None:
     """Vision has one seat left in each round: the two people at the same instant share them out."""
     seats = taken(program)
