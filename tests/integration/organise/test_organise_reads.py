@@ -79,7 +79,8 @@ def test_no_page_scans_the_table_or_writes(crowded: Client, calls: list[tuple[st
         calls.clear()
         assert crowded.page(path).status == 200, path
 
-        assert {name for name, _ in calls} <= {"GetItem", "Query"}, path
+        written = [sent for name, sent in calls if name not in {"GetItem", "Query"}]
+        assert all(sent["Key"]["pk"]["S"] == "LIMIT" for sent in written), path  # costly files are counted
         asked = {sent["ExpressionAttributeValues"][":pk"]["S"] for name, sent in calls if name == "Query"}
         assert asked <= ours, path
         assert len(calls) <= 10, (path, Counter(name for name, _ in calls))
@@ -148,6 +149,7 @@ def test_every_route_asks_who_it_is(crowded: Client, keys: Keys, event: Event, t
         body |= {"absent": ONE} if path.endswith("attendance") else {}
         answers = {who: client.send(method, path, body).status for who, client in visitors.items()}
         helped = method != "PATCH" and DOOR.fullmatch(rule) and rule != "/organise/<event_id>"
+        helped = helped and not path.endswith("calling-off")
         assert answers["nobody"] == 401, (method, rule)
         assert answers["a stranger"] == 403, (method, rule)
         works = 422 if path.endswith("walk-ins") else 200  # no name was sent
