@@ -95,10 +95,10 @@ class Bench:
         self.deployment.put(event)
         return event
 
-    def enter(self, event: Event) -> Registration:
+    def enter(self, event: Event, **changes: Any) -> Registration:
         """A person is registered, as by another function."""
         self.number += 1
-        draft = make_registration(event=event.id, number=self.number)
+        draft = make_registration(event=event.id, number=self.number, **changes)
         return register(self.deployment.table, event, draft, now=datetime.now(UTC))[0]
 
     def invoke(self, name: str, payload: Any) -> Any:
@@ -224,9 +224,9 @@ class Bench:
         return True
 
     def feedback(self) -> bool:
-        """A bounce of a mail whose answer was lost."""
+        """A bounce of a mail whose answer was lost, to an address that nobody confirmed: its place is free."""
         event = self.new_event()
-        person = self.enter(event)
+        person = self.enter(event, confirmed_at=None)
         tags = {"event": event.id, "mail": f"confirmation_{person.id}"}
         request = {
             "Destination": {"ToAddresses": [person.email]},
