@@ -16,6 +16,7 @@ from functions.organise.words import short_moment
 from infra.cloud.catalogues import READERS, catalogue_text, extract, folder_of, template_path, template_text
 from shared.i18n import LANGUAGES, day, in_language, language_for, told, told_many, told_together, translations
 
+ROOT = Path(__file__).parents[2]
 TRANSLATED = sorted(set(LANGUAGES) - {"en"})
 CATALOGUES = [(name, language) for name in READERS for language in TRANSLATED]
 
@@ -172,3 +173,21 @@ def test_french_puts_no_line_break_before_its_marks(name: str) -> None:
 
     assert [one for one in words if re.search(r" [:;?!»]|« ", one)] == []
     assert [one for one in words if "'" in re.sub(r"<code>.*?</code>|<[^>]*>", "", one)] == []
+
+
+def test_only_words_written_in_a_template_are_trusted_as_markup() -> None:
+    """A message that comes from elsewhere may quote what a person typed: it goes through the filter `translated`."""
+    pages = [
+        *ROOT.glob("shared/pages/**/*.html"),
+        *ROOT.glob("functions/mail/templates/*"),
+        *ROOT.glob("shared/**/*.txt"),
+    ]
+    trusted = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in pages
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if re.search(r"\b_\([^\"']", line)
+    ]
+
+    assert len(pages) > 40
+    assert trusted == []
