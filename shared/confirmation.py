@@ -1,10 +1,11 @@
 """Addresses that were shown to be an attendee's own; nobody has to confirm one to register.
 
 An address is confirmed by any change made behind its own link, by the button "This is me" there, by moving the
-registration to it, by accepting an offer, by an organiser who adds the person, or by check-in at the door. Unconfirmed
-people are allocated like all others. What they lose comes from outside: a hard bounce frees the place
-(`functions.feedback`), and in a nearly full event the holders of older places are asked to confirm, by a moment after
-which the place goes to a person who waits. Without such a person nobody loses anything.
+registration to it, by accepting an offer, by an organiser who adds the person, or by check-in at the door.
+Unconfirmed people are allocated like all others; what holds of a delegate's address holds of the group. What they
+lose comes from outside: a hard bounce frees the place (`functions.feedback`), and in a nearly full event the holders
+of older places are asked to confirm, by a moment after which the place goes to a person who waits. Without such a
+person nobody loses anything.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from datetime import datetime, timedelta
 from shared.errors import StaleError
 from shared.mails import send
 from shared.models import Event, EventState, Registration, RegistrationState, moment, utc
-from shared.registrations import registrations_of, save, withdraw
+from shared.registrations import as_read, registrations_of, save, withdraw
 from shared.state import read_state
 from shared.table import (
     STATE_SK,
@@ -24,6 +25,7 @@ from shared.table import (
     Present,
     Table,
     Write,
+    check,
     event_pk,
     registration_sk,
     update,
@@ -73,13 +75,30 @@ def release(
     now: datetime,
     extra: Sequence[Write] = (),
     counters: dict[str, int] | None = None,
+    delegate: Registration | None = None,
 ) -> None:
-    """Give an unconfirmed place to others and tell its holder so.
+    """Give an unconfirmed place to others and tell its holder, or the delegate of its holder, so.
 
     Raises StaleError when the registration was confirmed or changed meanwhile, or the counters are others by now.
     """
-    note = {"released": True}
-    withdraw(table, registration, now=now, mail="place-released", note=note, extra=extra, counters=counters)
+    told = _tell_delegate(delegate, registration, now) if delegate else []
+    withdraw(
+        table,
+        registration,
+        now=now,
+        mail=None if delegate else "place-released",
+        note={"released": True},
+        extra=[*extra, *told],
+        counters=counters,
+    )
+
+
+def _tell_delegate(delegate: Registration, member: Registration, now: datetime) -> list[Write]:
+    """The mail with the group as it is then, if the delegate's address still is unconfirmed."""
+    return [
+        check(event_pk(delegate.event), registration_sk(delegate.id), as_read(delegate)),
+        send("group", delegate.event, delegate.id, now=now, occasion=f"released-{member.id}"),
+    ]
 
 
 def is_nearly_full(event: Event, state: EventState) -> bool:
@@ -103,10 +122,17 @@ def ask_and_release(table: Table, event: Event, *, now: datetime, may_go_on: Cal
         return 0, 0
     if now >= event.starts_at:
         return 0, 0
-    holders = [
-        one for one in unconfirmed(registrations_of(table, event.id)) if one.state is RegistrationState.CONFIRMED
+    people = list(registrations_of(table, event.id))
+    delegates = {one.id: one for one in people if one.state is RegistrationState.DELEGATE and one.unconfirmed}
+    places = [
+        one
+        for one in people
+        if one.state is RegistrationState.CONFIRMED and (one.awaits_confirmation or one.delegate in delegates)
     ]
-    asked = _ask(table, event, holders, now, may_go_on)
+    places.sort(key=lambda one: (one.created_at, one.id))
+    holders = [(one, delegates.get(one.delegate)) for one in places]
+    answer = {(delegate or one).id: delegate or one for one, delegate in holders}  # each delegate once
+    asked = _ask(table, event, answer.values(), now, may_go_on)
     released = _release_due(table, event, holders, now, may_go_on)
     if asked < MOST_AT_ONCE and released < MOST_AT_ONCE and may_go_on():
         table.write(update(event_pk(event.id), STATE_SK, assign={"unconfirmed_at": hour}, expect={"pk": Present()}))
@@ -121,7 +147,7 @@ def _ask(
     ends = now + timedelta(hours=rules.confirm_within_hours)
     asked, since = 0, utc(now - timedelta(hours=rules.confirm_after_hours))
     for one in holders:
-        if one.confirm_by or one.created_at > since or ends >= event.starts_at:
+        if one.confirm_by or one.bounced or one.created_at > since or ends >= event.starts_at:
             continue
         if asked == MOST_AT_ONCE or not may_go_on():
             break
@@ -134,18 +160,28 @@ def _ask(
 
 
 def _release_due(
-    table: Table, event: Event, holders: Iterable[Registration], now: datetime, may_go_on: Callable[[], bool]
+    table: Table,
+    event: Event,
+    holders: Iterable[tuple[Registration, Registration | None]],
+    now: datetime,
+    may_go_on: Callable[[], bool],
 ) -> int:
-    """Release as many places as people wait for, of the holders who did not confirm in time."""
+    """Release as many places as people wait for, of the holders who did not confirm in time.
+
+    A delegate whose mail comes back cannot confirm, and the places of the group are due at once.
+    """
     released = 0
-    for one in holders:
-        if not one.confirm_by or moment(one.confirm_by) > now:
+    for one, delegate in holders:
+        asked = delegate or one
+        is_due = bool(asked.confirm_by) and moment(asked.confirm_by) <= now
+        if not is_due and not (delegate and delegate.bounced):
             continue
         state = read_state(table, event.id)
         if state.waiting <= event.capacity - state.confirmed or released == MOST_AT_ONCE or not may_go_on():
             break  # each person who waits has a free place already, or will have in the next minute
         with suppress(StaleError):
             # The counters as they were read: two processes at once must not release two places for one person.
-            release(table, one, now=now, counters={"confirmed": state.confirmed, "waiting": state.waiting})
+            seen = {"confirmed": state.confirmed, "waiting": state.waiting}
+            release(table, one, now=now, counters=seen, delegate=delegate)
             released += 1
     return released

@@ -307,7 +307,7 @@ def find_own_acting(token: str) -> tuple[Event, Registration]:
     A GET confirms nothing, for mail scanners follow links.
     """
     event, registration = find_own(token)
-    if registration.awaits_confirmation:
+    if registration.unconfirmed and registration.state is not RegistrationState.WITHDRAWN:
         web.count("AddressConfirmed")
         registration = confirm(web.table, registration, now=web.clock())
     return event, registration

@@ -226,7 +226,8 @@ def _refuse_other_states(mail: Mail, person: Registration) -> None:
         **dict.fromkeys((*PROGRAMMES, "reminder", "feedback", "confirm-place"), RegistrationState.CONFIRMED),
         "group": RegistrationState.DELEGATE,
     }.get(mail.kind)
-    if needed and person.state is not needed:
+    asked = mail.kind == "confirm-place" and person.state is RegistrationState.DELEGATE  # for the group's places
+    if needed and person.state is not needed and not asked:
         raise NothingToTellError(f"the registration is {person.state.value}")
     if mail.kind == "confirm-place" and not person.unconfirmed:
         raise NothingToTellError("the address is confirmed")

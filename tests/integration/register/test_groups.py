@@ -12,18 +12,20 @@ import pytest
 from functions.register import app as register
 from functions.register import web as services
 from shared.cancellation import reached
+from shared.confirmation import ask_and_release
 from shared.events import put_event
 from shared.letters.compose import compose
 from shared.mails import mails_of
 from shared.models import Event, RegistrationState
-from shared.registrations import find_by_address, members_of, registrations_of, withdraw
+from shared.registrations import find_by_address, mark_bounced, members_of, registrations_of, withdraw
+from shared.registrations import register as register_one
 from shared.runs import programmes_of
 from shared.state import read_state
 from shared.table import Table
 from shared.tokens import Keys, sign_link
 from shared.waiting_list import offer_places
 from tests.support.attendee_client import Web
-from tests.support.factories import NOW, event_data, make_event
+from tests.support.factories import NOW, event_data, make_event, make_registration
 from tests.support.mail_samples import read, text_of
 from tests.support.organiser_client import CONTEXT, Client
 
@@ -157,3 +159,34 @@ def test_a_known_address_changes_nothing_and_an_event_without_groups_has_no_form
     assert (len(people), people["P40"]) == (1 + 2 + 40, "waiting")  # 40 seats, and two are taken
     put_event(table, make_event(), actor="test", now=NOW)
     assert web.visit(GROUP).status == 404
+
+
+@pytest.mark.promise("P21")
+@pytest.mark.parametrize("how", ["nothing", "confirmed", "bounced"])
+def test_the_places_of_a_group_whose_delegate_never_confirmed_go_to_people_who_wait(
+    web: Web, table: Table, keys: Keys, how: str
+) -> None:
+    """One place for each who waits; the delegate is asked once, for all, and keeps everybody by one press."""
+    event = opened(table, capacity=2)
+    assert web.post(GROUP, FORM).status == 202
+    register_one(table, event, make_registration(number=9, id="p9"), now=NOW)
+    delegate = find_by_address(table, "nature", "tess@example.org")
+    assert delegate is not None
+    assert states(table)["Person 9"] == "waiting"
+    asked, over = NOW + timedelta(hours=25), NOW + timedelta(hours=50)
+
+    if how == "bounced":
+        mark_bounced(table, delegate, now=NOW)
+    ask_and_release(table, event, now=asked, may_go_on=lambda: True)
+    if how == "confirmed":
+        assert "This is me" in web.visit(own_link(table, keys)).text
+        assert web.post(f"{own_link(table, keys)}/confirmation").status == 200
+    ask_and_release(table, event, now=over, may_go_on=lambda: True)
+    offer_places(table, event, now=over)
+
+    kinds = [mail.kind for mail in mails_of(table, "nature") if mail.registration == delegate.id]
+    assert kinds.count("confirm-place") == (how != "bounced")
+    gone = [name for name, state in states(table).items() if state == "withdrawn"]
+    assert len(gone) == (how != "confirmed")
+    assert states(table)["Person 9"] == ("waiting" if how == "confirmed" else "offered")
+    assert kinds.count("group") == 1 + len(gone)
