@@ -29,6 +29,7 @@ from shared.table import (
     Item,
     Table,
     Write,
+    check,
     delete,
     event_pk,
     programme_sk,
@@ -155,8 +156,30 @@ def why_stale(table: Table, event: Event, run: Run, people: Iterable[Registratio
     return ""
 
 
-def request_run(table: Table, event: Event, wish: Wish, *, actor: str, now: datetime, automatic: bool = False) -> Run:
-    """Ask for a run; while one is under way, that one is the answer. The allocator takes it up within a minute."""
+def request_run(
+    table: Table,
+    event: Event,
+    wish: Wish,
+    *,
+    actor: str,
+    now: datetime,
+    automatic: bool = False,
+    due: Item | None = None,
+) -> Run:
+    """Ask for a run; while one is under way, that one is the answer. The allocator takes it up within a minute.
+
+    Parameters
+    ----------
+    due
+        The task that asks for it, as it was listed; it must still stand when the run is asked for.
+
+    Raises
+    ------
+    ConflictError
+        The day is cancelled, or too many ask at once.
+    StaleError
+        The task was done, or put off, since it was listed.
+    """
     if event.cancelled:
         raise ConflictError(told("This day is cancelled. Nobody is allocated any more."))
     for _ in range(5):
@@ -191,8 +214,11 @@ def request_run(table: Table, event: Event, wish: Wish, *, actor: str, now: date
                 put(_item(run), expect={"pk": Absent()}),
                 task(event.id, "run", ALLOCATE_DUE, now, run=run.number),
                 audit(event.id, actor, Act.REQUEST_ALLOCATION, now=now, what=f"run {run.number}, {run.mode}"),
+                *([check(due["pk"], due["sk"], {"due_at": due["due_at"]}, name="task")] if due else []),
             )
-        except ConditionFailedError:
+        except ConditionFailedError as error:
+            if "task" in error.refused:
+                raise StaleError("The task was done since it was listed.") from None
             continue  # another request came at the same moment: its run is the answer
         return run
     raise ConflictError(told("Several people are asking for an allocation at once. Please try again."))

@@ -182,12 +182,14 @@ def _do(item: Item, now: datetime, time_left: TimeLeft) -> None:
         case "allocation":
             published = read_state(table, event.id).published_run
             wish = Wish(mode="keep") if published else Wish()
-            run = request_run(table, event, wish, actor=SCHEDULE, now=now, automatic=True)
-            carry_out(event, run, now, time_left)
+            if run := _asked_by(item, event, wish, now):
+                carry_out(event, run, now, time_left)
         case "late" if now >= event.ends_at or not read_state(table, event.id).published_run:
             forget_task(table, event.id, name)
         case "late":
-            run = request_run(table, event, Wish(mode="keep"), actor=SCHEDULE, now=now, automatic=True)
+            run = _asked_by(item, event, Wish(mode="keep"), now)
+            if run is None:
+                return
             if run.automatic and run.requested_at == utc(now):  # a run under way may have read the people before
                 strike_off(table, item)
             carry_out(event, run, now, time_left)
@@ -199,6 +201,14 @@ def _do(item: Item, now: datetime, time_left: TimeLeft) -> None:
             tell_everyone(event, item["run"], now, time_left)
         case _:
             raise ValueError(f"nothing here knows how to do the task {name!r}")
+
+
+def _asked_by(task: Item, event: Event, wish: Wish, now: datetime) -> Run | None:
+    """The run that a task asks for; None when another invocation did the task since it was listed."""
+    try:
+        return request_run(table, event, wish, actor=SCHEDULE, now=now, automatic=True, due=task)
+    except StaleError:
+        return None
 
 
 def _run(event: Event, number: int) -> Run:

@@ -14,7 +14,7 @@ import pytest
 from shared.errors import StaleError
 from shared.events import put_event, read_event
 from shared.mails import mails_of
-from shared.models import Event, Mail, Programme, RunState
+from shared.models import Event, Mail, Programme, RunState, utc
 from shared.publication import publish
 from shared.registrations import read_registration, register, registrations_of, save, withdraw
 from shared.runs import (
@@ -26,10 +26,12 @@ from shared.runs import (
     programmes_of,
     read_run,
     request_run,
+    runs_of,
     store_programmes,
 )
 from shared.state import read_state
 from shared.table import Table, update
+from shared.tasks import ALLOCATE_DUE
 from tests.support.crash_points import Snapshot
 from tests.support.factories import NOW, make_event, make_registration
 
@@ -100,6 +102,22 @@ def test_a_schedule_that_fires_three_times_allocates_once(app: ModuleType, table
 
     assert read_state(table, "nature").runs == 1
     assert len(programme_mails(table)) == 12
+
+
+@pytest.mark.promise("P5")
+def test_a_task_that_another_invocation_did_since_it_was_listed_starts_no_run(
+    app: ModuleType, table: Table, event: Event, people: list[str]
+) -> None:
+    """The list is read once; with many events due, minutes may pass before its last task is begun."""
+    listed = list(table.due(ALLOCATE_DUE, utc(AFTER)))
+    app.work_through(AFTER)
+
+    for item in listed:
+        app._do(item, AFTER, app.whole_time)
+
+    assert [item["task"] for item in listed] == ["allocation"]
+    assert [(run.number, run.state) for run in runs_of(table, "nature")] == [(1, RunState.PUBLISHED)]
+    assert len(programme_mails(table)) == len(people)
 
 
 def test_a_draft_waits_for_review_when_the_event_says_so(app: ModuleType, table: Table, people: list[str]) -> None:
