@@ -222,7 +222,7 @@ def form_page(event: Event, typed: Fields, error: ParcoursError | None = None) -
 def change_member(token: str, member_id: str) -> Answer:
     """Rename a person of the group, withdraw or erase them."""
     refuse_other_sites(request())
-    event, delegate = own.find_own(token)
+    event, delegate = own.find_own_acting(token)
     fields = read_fields(request())
     act = str(fields.get("act", ""))
     member = next((one for one in members_of(web.table, delegate) if one.id == member_id), None)

@@ -190,3 +190,16 @@ def test_the_places_of_a_group_whose_delegate_never_confirmed_go_to_people_who_w
     assert len(gone) == (how != "confirmed")
     assert states(table)["Person 9"] == ("waiting" if how == "confirmed" else "offered")
     assert kinds.count("group") == 1 + len(gone)
+
+
+def test_a_change_of_a_member_confirms_the_address_of_the_delegate(web: Web, table: Table, keys: Keys) -> None:
+    assert web.post(GROUP, FORM).status == 202
+    delegate = find_by_address(table, "nature", "tess@example.org")
+    assert delegate is not None
+    member = members_of(table, delegate)[0]
+
+    changed = web.post(f"{own_link(table, keys)}/members/{member.id}", {"name": "Ann Renamed"})
+
+    after = find_by_address(table, "nature", "tess@example.org")
+    assert after is not None
+    assert (changed.status, delegate.unconfirmed, after.unconfirmed) == (200, True, False)
