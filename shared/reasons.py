@@ -98,14 +98,14 @@ class Teller:
             sentences.insert(0, f"{self.say(_BOTH) % {'some': some, 'last': last} if some else last}.")
         return " ".join(sentences)
 
-    def _facts(self, one: Statement) -> dict[str, str]:
+    def _facts(self, said: Statement) -> dict[str, str]:
         return {
-            "theme": self.titles.get(one.theme, one.theme),
-            "rank": ordinal(one.rank, self.language),
-            "slot": self.starts.get(one.round, one.round),
-            "instead": self.titles.get(one.instead, one.instead),
-            "others": str(one.heads if one.says is Says.MIX else one.others),
-            "seats": str(one.seats),
+            "theme": self.titles.get(said.theme, said.theme),
+            "rank": ordinal(said.rank, self.language),
+            "slot": self.starts.get(said.round, said.round),
+            "instead": self.titles.get(said.instead, said.instead),
+            "others": str(said.heads if said.says is Says.MIX else said.others),
+            "seats": str(said.seats),
         }
 
 
@@ -148,11 +148,11 @@ class ToldReason(Told):
         return in_words(self.reason, self.event, language)
 
 
-def _words(one: Statement) -> str:
-    if one.says is Says.MIX and one.heads == 1:
+def _words(said: Statement) -> str:
+    if said.says is Says.MIX and said.heads == 1:
         return _MIX_OF_ONE
-    if one.says is Says.DEMAND and one.others == one.seats == 1:
+    if said.says is Says.DEMAND and said.others == said.seats == 1:
         return _DEMAND_OF_ONE
-    if one.says is Says.DEMAND and one.seats == 1:
+    if said.says is Says.DEMAND and said.seats == 1:
         return _DEMAND_FOR_ONE
-    return _FULL_OF_ONE if one.says is Says.FULL and one.seats == 1 else _WHY[one.says]
+    return _FULL_OF_ONE if said.says is Says.FULL and said.seats == 1 else _WHY[said.says]

@@ -103,15 +103,15 @@ def states(event: Event, table: Table, keys: Keys) -> dict[str, State]:
     }
 
 
-def link(keys: Keys, one: Registration) -> str:
-    return f"/r/{sign_link(keys, one.event, one.id, one.link_version)}"
+def link(keys: Keys, person: Registration) -> str:
+    return f"/r/{sign_link(keys, person.event, person.id, person.link_version)}"
 
 
-def publish(table: Table, one: Registration) -> None:
+def publish(table: Table, person: Registration) -> None:
     workshops = {"first": "governance", "second": "wildlife"}
-    facts = {"event": "nature", "run": 3, "registration": one.id, "workshops": workshops}
+    facts = {"event": "nature", "run": 3, "registration": person.id, "workshops": workshops}
     facts["reason"] = [{"says": "got", "theme": "governance", "rank": 2}]
-    row = {"pk": "RUN#nature#000003", "sk": f"PROGRAMME#{one.id}", **facts}
+    row = {"pk": "RUN#nature#000003", "sk": f"PROGRAMME#{person.id}", **facts}
     table.write(put(row), update("EVENT#nature", "STATE", assign={"published_run": 3, "runs": 3}))
 
 
