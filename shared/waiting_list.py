@@ -53,19 +53,19 @@ def offer_places(table: Table, event: Event, *, now: datetime) -> int:
     return offered
 
 
-def _offered(event: Event, state: EventState, one: Registration, now: datetime) -> tuple[Registration, list[Write]]:
+def _offered(event: Event, state: EventState, person: Registration, now: datetime) -> tuple[Registration, list[Write]]:
     """A waiting person with the place that is offered, and the mail; people of a group cannot answer, and have it."""
-    if not one.email:
-        mails = [send("group", event.id, one.delegate, now=now, occasion=one.id)] if one.delegate else []
-        after = changed(one, {"state": RegistrationState.CONFIRMED}, now)
+    if not person.email:
+        mails = [send("group", event.id, person.delegate, now=now, occasion=person.id)] if person.delegate else []
+        after = changed(person, {"state": RegistrationState.CONFIRMED}, now)
         return after, [*mails, *place_late(event, state, now)]
     fields = {
         "state": RegistrationState.OFFERED,
-        "offers": one.offers + 1,
+        "offers": person.offers + 1,
         "offer_expires_at": utc(min(now + OFFER, event.starts_at)),
     }
-    after = changed(one, fields, now)
-    return after, [send("place-offered", event.id, one.id, now=now, occasion=str(after.offers))]
+    after = changed(person, fields, now)
+    return after, [send("place-offered", event.id, person.id, now=now, occasion=str(after.offers))]
 
 
 def accept_offer(table: Table, event: Event, before: Registration, *, now: datetime) -> Registration:
