@@ -7,10 +7,10 @@ fault keeps no other waiting; it is raised at the end.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import boto3
 from aws_lambda_powertools.metrics import MetricUnit
@@ -34,6 +34,8 @@ from shared.state import read_state
 from shared.table import EVENTS_PK, ConditionFailedError, Item, Table, Write
 from shared.tasks import ALLOCATE_DUE, UPKEEP_DUE, strike_off
 from shared.waiting_list import count_hourly, expire_offer, offer_places
+
+_Person = TypeVar("_Person")
 
 LOST_AFTER = timedelta(minutes=15)
 """A pending mail that nobody took up for so long is sent through the stream again; then after twice as long, …"""
@@ -283,13 +285,16 @@ def remind_everybody(event: Event, days: int, now: datetime, may_go_on: Callable
         for one in registrations_of(table, event.id)
         if one.state is RegistrationState.CONFIRMED and one.email and one.id not in reminded
     ]
-    for start in range(0, len(people), PEOPLE_A_WRITE):
-        if not may_go_on():
-            return False
-        _write_group(
-            (still_holds_a_place(one.event, one.id), send("reminder", one.event, one.id, occasion=occasion, now=now))
-            for one in people[start : start + PEOPLE_A_WRITE]
-        )
+    if not _write_each(
+        event,
+        people,
+        lambda one, _held: (
+            still_holds_a_place(event.id, one.id),
+            send("reminder", event.id, one.id, occasion=occasion, now=now),
+        ),
+        may_go_on,
+    ):
+        return False
     metrics.add_metric("RemindersWritten", MetricUnit.Count, len(people))
     return True
 
@@ -335,30 +340,30 @@ def ask_for_feedback(event: Event, now: datetime, may_go_on: Callable[[], bool])
     confirmed = [one for one in registrations_of(table, event.id) if one.state is RegistrationState.CONFIRMED]
     there = [one for one in confirmed if one.checked_in_at] or confirmed
     people = [one for one in there if one.email and not one.bounced and one.id not in asked]
-    for start in range(0, len(people), PEOPLE_A_WRITE):
-        if not may_go_on():
-            return False
-        held = read_state(table, event.id).mail_held  # anew for each: a hold shall stop what is still to be written
-        _write_group(
-            (still_holds_a_place(one.event, one.id), send("feedback", one.event, one.id, now=now, held=held))
-            for one in people[start : start + PEOPLE_A_WRITE]
-        )
-    return True
+    return _write_each(
+        event,
+        people,
+        lambda one, held: (
+            still_holds_a_place(one.event, one.id),
+            send("feedback", one.event, one.id, now=now, held=held),
+        ),
+        may_go_on,
+    )
 
 
 def tell_of_cancellation(event: Event, now: datetime, may_go_on: Callable[[], bool]) -> bool:
     """Write the mails that a cancelled day owes, each once; whether all are written."""
     told = {mail.registration for mail in mails_of(table, event.id, "day-cancelled#")}
     people = [one for one in reached(registrations_of(table, event.id)) if one.id not in told]
-    for start in range(0, len(people), PEOPLE_A_WRITE):
-        if not may_go_on():
-            return False
-        held = read_state(table, event.id).mail_held  # anew for each: a hold shall stop what is still to be written
-        _write_group(
-            (still_reached(one.event, one.id), send("day-cancelled", one.event, one.id, now=now, held=held))
-            for one in people[start : start + PEOPLE_A_WRITE]
-        )
-    return True
+    return _write_each(
+        event,
+        people,
+        lambda one, held: (
+            still_reached(one.event, one.id),
+            send("day-cancelled", one.event, one.id, now=now, held=held),
+        ),
+        may_go_on,
+    )
 
 
 def tell_message(event: Event, number: str, now: datetime, may_go_on: Callable[[], bool]) -> bool:
@@ -368,14 +373,33 @@ def tell_message(event: Event, number: str, now: datetime, may_go_on: Callable[[
         return True  # its event's data was deleted
     told = {mail.registration for mail in mails_of(table, event.id, "message#") if mail.id.endswith(f"#{number}")}
     people = [one for one in message.people if one not in told]
+    return _write_each(
+        event,
+        people,
+        lambda one, held: (
+            still_written_to(event.id, one),
+            send("message", event.id, one, occasion=number, now=now, held=held),
+        ),
+        may_go_on,
+    )
+
+
+def _write_each(
+    event: Event,
+    people: Sequence[_Person],
+    mail: Callable[[_Person, bool], tuple[Write, Write]],
+    may_go_on: Callable[[], bool],
+) -> bool:
+    """Write the mail of each person beside the check that it is still due; whether time was left for all.
+
+    `mail` gets the person and whether mail is on hold, which is read anew for each group: a hold stops what is still to
+    be written.
+    """
     for start in range(0, len(people), PEOPLE_A_WRITE):
         if not may_go_on():
             return False
-        held = read_state(table, event.id).mail_held  # anew for each: a hold shall stop what is still to be written
-        _write_group(
-            (still_written_to(event.id, one), send("message", event.id, one, occasion=number, now=now, held=held))
-            for one in people[start : start + PEOPLE_A_WRITE]
-        )
+        held = read_state(table, event.id).mail_held
+        _write_group(mail(one, held) for one in people[start : start + PEOPLE_A_WRITE])
     return True
 
 
