@@ -8,7 +8,7 @@ an organiser registers may have no address: then there is no such item, and no m
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
@@ -150,33 +150,69 @@ def register(
     -------
     The stored registration and True, or the one that already holds the address and False.
     """
-    _refuse_closed_event(event)
-    answered = table.get(IDEMPOTENCY_PK, once) if once else None
-    if answered and _still_stands(table, event.id, answered["registration"]):
-        return draft, False
-    taken = table.get(event_pk(event.id), address_sk(draft.email))
-    state = read_state(table, event.id)
-    for _ in range(TRIES):
-        if taken:
-            known = taken["registration"]
-            mark = _answered_with(once, known, answered, now)
-            remind(table, event.id, known, "already-registered", now=now, extra=mark, tell=tell)
-            found = read_registration(table, event.id, known) if extra else None
-            return found or draft.model_copy(update={"id": known}), False
+    stored = draft
+
+    def entry(state: EventState) -> list[Write]:
+        nonlocal stored
         has_place = state.confirmed < event.capacity and state.waiting == 0
         kind = RegistrationState.CONFIRMED if has_place else RegistrationState.WAITING
         stored = draft.model_copy(update={"state": kind})
-        entry = _entry(event, stored, now, tell=tell)
+        return [*_entry(event, stored, now, tell=tell), *extra]
+
+    is_new, known = _enter_once(table, event, draft, entry, now=now, once=once, tell=tell)
+    if is_new:
+        return stored, True
+    found = read_registration(table, event.id, known) if known and extra else None
+    return found or (draft.model_copy(update={"id": known}) if known else draft), False
+
+
+def _enter_once(
+    table: Table,
+    event: Event,
+    holder: Registration,
+    entry: Callable[[EventState], Sequence[Write]],
+    *,
+    now: datetime,
+    once: str,
+    tell: bool,
+) -> tuple[bool, str]:
+    """Write an entry whose address and request are new; a known address changes nothing, and its holder is told so.
+
+    Parameters
+    ----------
+    holder
+        The registration that is to hold the address.
+    entry
+        The writes, for the counters as they were just read; the write of the address is named "address".
+    once, tell
+        As in `register`.
+
+    Returns
+    -------
+    Whether it was stored, and the id of the registration that holds the address; "" for a request answered before.
+    """
+    _refuse_closed_event(event)
+    answered = table.get(IDEMPOTENCY_PK, once) if once else None
+    if answered and _still_stands(table, event.id, answered["registration"]):
+        return False, ""
+    taken = table.get(event_pk(event.id), address_sk(holder.email))
+    state = read_state(table, event.id)
+    for _ in range(TRIES):
+        if taken:
+            known = str(taken["registration"])
+            mark = _answered_with(once, known, answered, now)
+            remind(table, event.id, known, "already-registered", now=now, extra=mark, tell=tell)
+            return False, known
         try:
-            table.write(*entry, *_answered_with(once, stored.id, answered, now), *extra)
+            table.write(*entry(state), *_answered_with(once, holder.id, answered, now))
         except ConditionFailedError as error:
             if "once" in error.refused:
-                return draft, False
+                return False, ""
             if "address" in error.refused:
-                taken = table.get(event_pk(event.id), address_sk(draft.email))
+                taken = table.get(event_pk(event.id), address_sk(holder.email))
             state = read_state(table, event.id)
         else:
-            return stored, True
+            return True, holder.id
     raise TooBusyError(TOO_BUSY)
 
 
@@ -205,47 +241,26 @@ def register_group(
 
     Returns whether the group was stored.
     """
-    _refuse_closed_event(event)
-    answered = table.get(IDEMPOTENCY_PK, once) if once else None
-    if answered and _still_stands(table, event.id, answered["registration"]):
-        return False
-    taken = table.get(event_pk(event.id), address_sk(delegate.email))
-    state = read_state(table, event.id)
-    for _ in range(TRIES):
-        if taken:
-            known = taken["registration"]
-            mark = _answered_with(once, known, answered, now)
-            remind(table, event.id, known, "already-registered", now=now, extra=mark, tell=tell)
-            return False
+
+    def entry(state: EventState) -> list[Write]:
         heads = len(members)
         fits = state.confirmed + heads <= event.capacity and state.waiting == 0
         room = {"confirmed": Below(event.capacity - heads + 1), "waiting": Below(1)} if fits else {}
         kind = RegistrationState.CONFIRMED if fits else RegistrationState.WAITING
-        try:
-            table.write(
-                put(_address_item(delegate), expect={"pk": Absent()}, name="address"),
-                *(
-                    put(registration_item(one), expect={"pk": Absent()})
-                    for one in [delegate, *(member.model_copy(update={"state": kind}) for member in members)]
-                ),
-                update(
-                    event_pk(event.id),
-                    STATE_SK,
-                    add={"confirmed" if fits else "waiting": heads},
-                    expect={"pk": Present(), **room},
-                ),
-                send("group", event.id, delegate.id, now=now) if tell else mail_withheld(now),
-                *_answered_with(once, delegate.id, answered, now),
-            )
-        except ConditionFailedError as error:
-            if "once" in error.refused:
-                return False
-            if "address" in error.refused:
-                taken = table.get(event_pk(event.id), address_sk(delegate.email))
-            state = read_state(table, event.id)
-        else:
-            return True
-    raise TooBusyError(TOO_BUSY)
+        everybody = [delegate, *(member.model_copy(update={"state": kind}) for member in members)]
+        return [
+            put(_address_item(delegate), expect={"pk": Absent()}, name="address"),
+            *(put(registration_item(one), expect={"pk": Absent()}) for one in everybody),
+            update(
+                event_pk(event.id),
+                STATE_SK,
+                add={"confirmed" if fits else "waiting": heads},
+                expect={"pk": Present(), **room},
+            ),
+            send("group", event.id, delegate.id, now=now) if tell else mail_withheld(now),
+        ]
+
+    return _enter_once(table, event, delegate, entry, now=now, once=once, tell=tell)[0]
 
 
 def members_of(table: Table, delegate: Registration) -> list[Registration]:
