@@ -15,6 +15,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -23,17 +24,27 @@ from infra.verify.case import NONE, Case, Ints
 
 def lot_faults(case: Case) -> Iterator[str]:
     """Yield who could have had better by their lot."""
-    seed = case.allocation.seed.encode()
-    lots = [hmac.digest(seed, who.encode(), "sha256") for who in case.ids]
-    by_lot = sorted(range(len(lots)), key=lots.__getitem__)
     alike = rounds_alike(case)
     if (case.allocation.draw == "exact") != alike:
         yield f"the draw is {case.allocation.draw!r}, and rounds are {'alike' if alike else 'not alike'} to everybody"
     if alike:
         if case.allocation.optimal and case.ids:
-            yield from Rings(case, by_lot).faults()
+            yield from rings_of(case).faults()
     else:
-        yield from _exchanges(case, by_lot)
+        yield from _exchanges(case, _by_lot(case))
+
+
+@lru_cache(maxsize=1)
+def rings_of(case: Case) -> Rings:
+    """The rings of a case; the lots and the reasons both ask for them."""
+    return Rings(case, _by_lot(case))
+
+
+def _by_lot(case: Case) -> list[int]:
+    """Everybody in the order of lots."""
+    seed = case.allocation.seed.encode()
+    lots = [hmac.digest(seed, who.encode(), "sha256") for who in case.ids]
+    return sorted(range(len(lots)), key=lots.__getitem__)
 
 
 def rounds_alike(case: Case) -> bool:

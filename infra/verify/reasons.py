@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from infra.verify.case import NONE, Bools, Case, Ints, distinct
-from infra.verify.lots import Rings, rounds_alike
+from infra.verify.lots import rings_of, rounds_alike
 from shared.models import Says, Statement
 from shared.reasons import Teller
 
@@ -77,7 +77,7 @@ def _decided_by_lot(case: Case, missed: Ints) -> Bools:
     if not (case.allocation.optimal and case.allocation.draw == "exact" and rounds_alike(case)):
         return lost
     missing = {int(a): missed[a].tolist() for a in np.flatnonzero((missed >= 0).any(axis=1))}
-    for a, attainable in Rings(case, list(range(len(case.ids)))).attainable(set(missing)):
+    for a, attainable in rings_of(case).attainable(set(missing)):
         lost[a] = [t != NONE and t in attainable for t in missing[a]]
     return lost
 
