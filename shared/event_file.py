@@ -471,8 +471,10 @@ def _leaders(raw: Mapping[str, Any]) -> Iterator[Fault]:
             named = leader.get("rounds")
             for k, slot in enumerate(named if isinstance(named, list) else []):
                 if _key(slot) not in rounds:
-                    at = f"themes[{n}].leaders[{m}].rounds[{k}]"
-                    yield Fault(at, f"{slot!r} is no round; there are: {', '.join(rounds)}")
+                    yield Fault(
+                        f"themes[{n}].leaders[{m}].rounds[{k}]",
+                        told("%(slot)s is no round; there are: %(rounds)s", slot=repr(slot), rounds=", ".join(rounds)),
+                    )
 
 
 def _rooms(raw: Mapping[str, Any]) -> Iterator[Fault]:

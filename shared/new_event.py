@@ -179,6 +179,7 @@ def shifted_copy(earlier: Event, data: Mapping[str, Any], *, title: str, day: da
             **data["registration"],
             "opens": shifted(rules.opens),
             "closes": shifted(rules.closes),
+            **({"changes_until": shifted(rules.changes_until)} if rules.changes_until else {}),
         },
         "allocation": {
             **{key: value for key, value in data["allocation"].items() if key != "seed"},

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from shared.i18n import Told, told, told_together
-from shared.models import Event
+from shared.models import Event, Theme
 from shared.new_event import Data, slug
 
-Kind = Literal["text", "word", "number", "moment", "time", "lines", "list", "numbers", "tick"]
+Kind = Literal["text", "word", "number", "moment", "time", "lines", "list", "numbers", "tick", "leaders"]
 Values = dict[str, Any]
 """What the fields of a page hold: a text each, or a list of texts where a name was sent more than once."""
 
@@ -52,7 +52,9 @@ PAGES: dict[str, Page] = {
             "organisers": {"name": "text", "about": "text", "url": "word"},
         },
     ),
-    "themes": Page(told("Workshops"), {}, {"themes": {"title": "text", "description": "text", "minimum": "number"}}),
+    "themes": Page(
+        told("Workshops"), {}, {"themes": {"title": "text", "description": "text", "leaders": "leaders", "for": "list"}}
+    ),
     "registration": Page(
         told("Registration and questions"),
         {
@@ -79,7 +81,7 @@ PAGES: dict[str, Page] = {
         {
             **{"allocation.at": "moment", "allocation.publish": "word", "allocation.balance.weight": "number"},
             **{"allocation.balance.tolerance": "word", "allocation.rank_costs": "numbers"},
-            **{"allocation.change_cost": "number"},
+            **{"allocation.change_cost": "number", "allocation.most_gap": "word"},
         },
     ),
     "access": Page(told("People with access"), {"organiser_emails": "lines", "door_emails": "lines"}),
@@ -111,8 +113,6 @@ def shown(event: Event, page: str) -> Values:
         for n, row in enumerate(data.get(rows, [])):
             values[f"{rows}[{n}].was"] = str(n)
             for key, kind in columns.items():
-                if key == "minimum" and isinstance(row.get(key), dict):
-                    continue  # one for each round: the page has a field for one number
                 values |= _taken_apart(event, f"{rows}[{n}].{key}", kind, row.get(key))
     if page == "themes":
         values |= _grid(event)
@@ -124,6 +124,7 @@ def shown(event: Event, page: str) -> Values:
         ("allocation.publish", event.allocation.publish),
         ("allocation.balance.weight", str(event.allocation.balance.weight)),
         ("allocation.balance.tolerance", str(event.allocation.balance.tolerance)),
+        ("allocation.most_gap", str(event.allocation.most_gap)),
         ("retention_days", str(event.retention_days)),
         ("registration.organisation", event.registration.organisation),
     ):
@@ -137,8 +138,14 @@ def _grid(event: Event) -> Values:
     for n, theme in enumerate(event.themes):
         for slot in event.rounds:
             values[f"themes[{n}].seats.{slot.id}"] = str(event.seats(theme.id, slot.id))
+            values[f"themes[{n}].minimum.{slot.id}"] = str(_minimum(theme, slot.id) or "")
             values[f"themes[{n}].room.{slot.id}"] = event.room(theme.id, slot.id)
     return values
+
+
+def _minimum(theme: Theme, slot: str) -> int:
+    """What the file says of a round, offered or not."""
+    return theme.minimum.get(slot, 0) if isinstance(theme.minimum, dict) else theme.minimum
 
 
 def _taken_apart(event: Event, name: str, kind: Kind, value: Any) -> Values:
@@ -159,6 +166,9 @@ def _taken_apart(event: Event, name: str, kind: Kind, value: Any) -> Values:
             return {name: "\n".join(plain)}
         case "numbers":
             return {name: ", ".join(map(str, value or []))}
+        case "leaders":
+            starts = {slot.id: f"{slot.start:%H:%M}" for slot in event.rounds}
+            return {name: "\n".join(_leader_line(leader, starts) for leader in value or [])}
         case "tick":
             return {name: "yes"} if value else {}
     return {name: "" if value is None or isinstance(value, dict) else str(value)}
@@ -167,6 +177,12 @@ def _taken_apart(event: Event, name: str, kind: Kind, value: Any) -> Values:
 def _in_languages(text: Mapping[str, str]) -> str:
     """An option in several languages in one line: `nl: Trein | fr: Train`."""
     return " | ".join(f"{language}: {words}" for language, words in text.items())
+
+
+def _leader_line(leader: Mapping[str, Any], starts: Mapping[str, str]) -> str:
+    """A leader as a line: `Lea Peeters, lea@example.org, 13:00`, the hours only where they lead some rounds."""
+    hours = " ".join(starts.get(slot, slot) for slot in leader.get("rounds", []))
+    return ", ".join(part for part in (" ".join(leader["name"].split()), leader["email"], hours) if part)
 
 
 def row_numbers(values: Values, rows: str) -> list[int]:
@@ -184,14 +200,25 @@ class Reading:
 
     data: Data
     places: Mapping[str, str]
+    starts: str
 
     def named(self, faults: Mapping[str, str]) -> dict[str, str]:
         """Faults by the names of the fields that caused them."""
         found: dict[str, str] = {}
         for path, message in faults.items():
             name = self._field(path)
+            if match := re.search(r"\.leaders\[(\d+)\]\.?(\w*)", name):
+                name, message = name[: match.start() + len(".leaders")], self._in_a_line(match, message)
             found[name] = told_together([found[name], message]) if name in found else message
         return found
+
+    def _in_a_line(self, match: re.Match[str], message: str) -> Told:
+        """A fault of a leader, who is one line of a field."""
+        if match[2] == "rounds":
+            message = told("name a round by its start: %(starts)s", starts=self.starts)
+        elif match[2]:
+            message = told("%(name)s: %(words)s", name=_words(match[2]), words=message)
+        return told("line %(number)s: %(words)s", number=int(match[1]) + 1, words=message)
 
     def _field(self, path: str) -> str:
         for start in sorted(self.places, key=len, reverse=True):
@@ -217,7 +244,7 @@ def read(event: Event, page: str, values: Values) -> Reading:
         _follow_rounds(event, data)
     if page == "registration":
         _follow_types(data)
-    return Reading(data, places)
+    return Reading(data, places, ", ".join(f"{slot.start:%H:%M}" for slot in event.rounds))
 
 
 def _rows(
@@ -284,9 +311,35 @@ def _value(event: Event, values: Values, name: str, kind: Kind) -> Any:
             return [_number(one) for one in re.split(r"[\s,;]+", text) if one] or None
         case "lines":
             return [_of_languages(line.strip()) for line in text.split("\n") if line.strip()] or None
+        case "leaders":
+            starts = {f"{slot.start:%H:%M}": slot.id for slot in event.rounds}
+            return [_leader(line.strip(), starts) for line in text.split("\n") if line.strip()] or None
         case "tick":
             return True if text == "yes" else None
     return text or None
+
+
+_LEADER = re.compile(r"(.*?)[\s,;<(]*([^\s,;<>()]+@[^\s,;<>()]+)[\s,;>)]*([^@]*)")
+"""A name, a mail address, and hours, in the ways in which lists and mail programs write them."""
+
+
+def _leader(line: str, starts: Mapping[str, str]) -> Data:
+    """A leader from a line; what is missing from it is left out, which the model then refuses in words."""
+    match = _LEADER.fullmatch(line)
+    if match is None:
+        return {"name": line}
+    hours = [_clock(text) for text in re.split(r"[\s,;]+", match[3]) if text]
+    return {
+        **({"name": match[1]} if match[1] else {}),
+        "email": match[2],
+        **({"rounds": [starts.get(hour, hour) for hour in hours]} if hours else {}),
+    }
+
+
+def _clock(text: str) -> str:
+    """A start of a round as people write it (9:00, 13.00, 13h00) as the page shows it; anything else as it is."""
+    match = re.fullmatch(r"(\d{1,2})[:.hu](\d{2})", text)
+    return f"{int(match[1]):02}:{match[2]}" if match else text
 
 
 def _of_languages(line: str) -> Any:
@@ -312,9 +365,11 @@ def _read_grid(event: Event, data: Data, values: Values, places: dict[str, str])
         name, theme = places[f"themes[{n}]"], row["id"]
         places[f"themes[{n}].capacity"] = f"{name}.seats.{rounds[0]}"
         places[f"themes[{n}].rooms"] = f"{name}.room.{rounds[0]}"
+        places[f"themes[{n}].minimum"] = f"{name}.minimum.{rounds[0]}"
         for slot in rounds:
             places[f"capacities.{theme}.{slot}"] = f"{name}.seats.{slot}"
             places[f"themes[{n}].rooms.{slot}"] = f"{name}.room.{slot}"
+            places[f"themes[{n}].minimum.{slot}"] = f"{name}.minimum.{slot}"
         seats = {slot: _number(str(values.get(f"{name}.seats.{slot}", "")).strip()) or 0 for slot in rounds}
         rooms = {slot: str(values.get(f"{name}.room.{slot}", "")).strip() for slot in rounds}
         if theme not in known or seats != {slot: event.seats(theme, slot) for slot in rounds}:
@@ -328,6 +383,10 @@ def _read_grid(event: Event, data: Data, values: Values, places: dict[str, str])
         if theme not in known or rooms != {slot: event.room(theme, slot) for slot in rounds}:
             same = len(set(rooms.values())) == 1
             _put(row, "rooms", rooms[rounds[0]] if same else {slot: room for slot, room in rooms.items() if room})
+        least = {slot: _number(str(values.get(f"{name}.minimum.{slot}", "")).strip()) or 0 for slot in rounds}
+        if theme not in known or least != {slot: _minimum(event.theme(theme), slot) for slot in rounds}:
+            same = len(set(least.values())) == 1
+            _put(row, "minimum", (least[rounds[0]] if same else {s: n for s, n in least.items() if n}) or None)
     _put(data, "capacities", capacities or None)
     costs = _at(data, "allocation.rank_costs")
     if costs and len(data["themes"]) != len(event.themes):  # one cost a theme: the last is repeated, or left out
@@ -357,10 +416,20 @@ def _follow_rounds(event: Event, data: Data) -> None:
             row["rooms"] = {slot: rooms[slot] for slot in after if rooms.get(slot)}
         if isinstance(row.get("minimum"), dict):
             row["minimum"] = {slot: least for slot, least in row["minimum"].items() if slot in after}
+        _put(row, "leaders", list(_who_still_lead(row.get("leaders", []), after)) or None)
     _put(data, "capacities", capacities or None)
     for line in data.get("agenda", []):
         if line.get("round") not in after:
             line.pop("round", None)
+
+
+def _who_still_lead(leaders: Iterable[Data], rounds: Collection[str]) -> Iterator[Data]:
+    """Leaders without the rounds that are gone, and without those who led no other."""
+    for leader in leaders:
+        named = leader.get("rounds", [])
+        still = [slot for slot in named if slot in rounds]
+        if still or not named:
+            yield {**leader, "rounds": still} if named else leader
 
 
 def _follow_types(data: Data) -> None:
@@ -486,7 +555,15 @@ KEYS: dict[str, Told] = {
     **{"sensitive": told("sensitive"), "speaker": told("speaker"), "start": told("start")},
     **{"summary": told("summary"), "themes": told("workshops"), "timezone": told("time zone")},
     **{"title": told("title"), "tolerance": told("tolerance"), "url": told("site"), "venue": told("venue")},
-    "weight": told("weight"),
+    **{
+        "changes_until": told("rankings may change until"),
+        "confirm_after_hours": told("asked to confirm after (hours)"),
+    },
+    **{"confirm_within_hours": told("confirm within (hours)"), "confirmation": told("confirmation")},
+    **{"draft": told("draft"), "email": told("email"), "feedback": told("feedback"), "groups": told("groups")},
+    **{"id": told("id"), "leaders": told("leaders"), "mail_texts": told("sentences in mails")},
+    **{"most_gap": told("largest gap"), "programme": told("programme"), "reminder": told("reminder")},
+    **{"seed": told("seed"), "send": told("moment of the mail"), "weight": told("weight")},
 }
 """The keys of the file in words."""
 

@@ -8,11 +8,26 @@ from html.parser import HTMLParser
 
 @dataclass
 class PageForm:
-    """One form: its address, what it would send as it stands, and the choices of each select."""
+    """One form: its address, what it would send as it stands, and the choices of each select.
+
+    `repeated` holds every value of the names that are sent more than once.
+    """
 
     action: str
     fields: dict[str, str] = field(default_factory=dict)
     options: dict[str, list[str]] = field(default_factory=dict)
+    repeated: dict[str, list[str]] = field(default_factory=dict)
+
+    def set(self, name: str, value: str) -> None:
+        """Add a field as the browser would send it."""
+        if name in self.fields:
+            self.repeated.setdefault(name, [self.fields[name]]).append(value)
+        self.fields[name] = value
+
+    @property
+    def sent(self) -> dict[str, str | list[str]]:
+        """What the form would send."""
+        return {**self.fields, **self.repeated}
 
 
 class _Reader(HTMLParser):
@@ -33,7 +48,7 @@ class _Reader(HTMLParser):
             case "input" if name:
                 ticked = about.get("type") not in {"radio", "checkbox"} or "checked" in about
                 if ticked:
-                    form.fields[name] = about.get("value", "")
+                    form.set(name, about.get("value", ""))
             case "select":
                 self._select = name
                 form.fields[name], form.options[name] = "", []

@@ -20,8 +20,8 @@ from shared.state import read_state
 
 router = make_router()
 
-MOST_FIELDS = 8000
-"""Fields of one page: 200 workshops in 8 rounds have a seat and a room each."""
+MOST_FIELDS = 12_000
+"""Fields of one page: 200 workshops have their seats, minimum and room in each of 8 rounds, and texts."""
 
 NEW_ROWS = 3
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import re
+from datetime import datetime, timedelta
 from types import ModuleType
 from typing import Any
 
@@ -10,14 +11,16 @@ import pytest
 
 from functions.organise import event_form
 from functions.organise.event_form import PAGES
+from infra.files.event_reference import keys
 from shared.event_file import check_event, parse_event
 from shared.events import put_event, read_event
 from shared.models import Event
-from shared.new_event import example
+from shared.new_event import example, shifted_copy
 from shared.registrations import register
 from shared.table import Table
 from tests.support.attendee_client import Web
 from tests.support.factories import NOW, event_data, make_event, make_registration
+from tests.support.forms import read_form
 from tests.support.organiser_client import Client, words_of
 
 SCHOOL = {
@@ -93,6 +96,20 @@ def test_a_copy_moves_every_date_with_the_day_and_draws_anew(browser: Client, ta
     assert copied.themes == event.themes
 
 
+def test_a_copy_moves_the_moments_that_few_events_have() -> None:
+    event = check_event(full_data())
+    day = event.date + timedelta(days=364)
+    copied = check_event({**shifted_copy(event, event_form.as_file(event), title="", day=day), "id": "copied"})
+    moments = _moments(event.model_dump())
+    assert len(moments) == 5
+    assert _moments(copied.model_dump()) == [moment + timedelta(days=364) for moment in moments]
+
+
+def _moments(part: Any) -> list[datetime]:
+    inside = part.values() if isinstance(part, dict) else part if isinstance(part, list) else []
+    return [part] if isinstance(part, datetime) else [moment for inner in inside for moment in _moments(inner)]
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -117,6 +134,101 @@ def test_a_page_that_is_sent_back_as_it_came_changes_nothing(changes: dict[str, 
         again = check_event(event_form.read(event, page, fields(event, page)).data)
         assert event_form.differences(event, again) == [], page
         assert again == event, page
+
+
+def full_data(**changes: Any) -> dict[str, Any]:
+    """An event file with every key that a page has a field for."""
+    data = event_data(
+        **{"held_in": "English", "labels": {"partner_type": "Class", "organisation": "School", "partners": "classes"}},
+        **{"mail_texts": {"confirmation": "Boots.", "programme": "Lunch.\n\nBread.", "reminder": "Back door."}},
+        **{"ranking": {"least": 2, "most": 3}, "reminder_days": [7, 1], "retention_days": 30},
+        feedback={"url": "https://example.org/form", "send": "2026-04-17T10:00:00"},
+        registration={
+            **{"opens": "2026-03-01 09:00", "closes": "2026-04-01 12:00", "changes_until": "2026-04-10 12:00"},
+            **{"capacity": 30, "per_source_hour": 400, "confirm_after_hours": 12, "confirm_within_hours": 36},
+            **{"organisation": "not_asked", "groups": True},
+        },
+        allocation={
+            **{"at": "2026-04-01 12:00", "rank_costs": [0, 1, 4, 9], "change_cost": 5, "publish": "after_review"},
+            **{"balance": {"weight": 3, "tolerance": 0.5}, "most_gap": 0.1, "seed": "a seed"},
+        },
+        door_emails=["door@example.org"],
+        questions=[
+            {"id": "bus", "kind": "choice", "label": "Bus?", "purpose": "Seats.", "options": ["yes", "no"]},
+            {"id": "diet", "kind": "text", "label": "Diet", "required": True, "sensitive": True},
+        ],
+        **changes,
+    )
+    data["venue"]["map"] = "https://example.org/map"
+    data["agenda"][0]["speaker"] = "Toon"
+    data["themes"][0] |= {
+        "minimum": {"first": 4, "second": 2},
+        "leaders": [
+            {"name": "Lea Peeters", "email": "lea@example.org"},
+            {"name": "Peeters, Jan (Dr.)", "email": "jan@example.org", "rounds": ["second", "first"]},
+        ],
+    }
+    data["themes"][1] |= {"minimum": 3, "for": ["ngo", "research"], "rooms": ["Attic", "Cellar"]}
+    data["capacities"] = {"wildlife": {"first": 0}}
+    return data
+
+
+@pytest.mark.parametrize("languages", [["en"], ["en", "nl", "fr"]])
+def test_each_page_has_a_field_for_every_key_and_sends_it_back_unchanged(
+    languages: list[str], browser: Client, table: Table
+) -> None:
+    event = check_event(full_data(languages=languages))
+    put_event(table, event, actor="organiser@example.org", now=NOW)
+    for page in PAGES:
+        form = read_form(browser.page(f"/organise/nature/setup/{page}").text, f"/setup/{page}")
+        again = check_event(event_form.read(event, page, dict(form.sent)).data)
+        assert event_form.differences(event, again) == [], page
+        assert again == event, page
+
+
+IN_THE_FILE_ONLY = {"id", "draft", "allocation.seed"}
+"""Keys without a field: an id cannot change, a button opens a draft, and the seed is committed on a page of its own."""
+
+ON_THE_GRID = {"capacities", "themes[].capacity", "themes[].rounds", "themes[].rooms", "themes[].minimum"}
+"""Keys that the seats, the fewest people and the rooms of the workshops stand for."""
+
+
+def test_no_key_of_the_event_file_is_only_for_people_who_know_yaml() -> None:
+    shown = {name for page in PAGES.values() for name in page.fields}
+    shown |= {f"{rows}[].{key}" for page in PAGES.values() for rows, columns in page.rows.items() for key in columns}
+    for path in (key.path for key in keys()):
+        above = [path[: match.start()] for match in re.finditer(r"\[\]\.|\.", path)]
+        parts = [known for known in shown if known.startswith((f"{path}.", f"{path}[]."))]
+        covered = shown | IN_THE_FILE_ONLY | ON_THE_GRID
+        assert path in covered or parts or set(above) & covered or path.endswith("[].id"), path
+        assert path.rpartition(".")[2].replace("[]", "") in event_form.KEYS or path in ON_THE_GRID, path
+
+
+@pytest.mark.parametrize(
+    ("line", "leader"),
+    [
+        ("Lea Peeters, lea@example.org", {"name": "Lea Peeters", "email": "lea@example.org"}),
+        ("Peeters, Lea <lea@example.org>", {"name": "Peeters, Lea", "email": "lea@example.org"}),
+        ("Lea lea@example.org 13:00", {"name": "Lea", "email": "lea@example.org", "rounds": ["first"]}),
+        (
+            "Lea; lea@example.org; 13.00, 14h20",
+            {"name": "Lea", "email": "lea@example.org", "rounds": ["first", "second"]},
+        ),
+    ],
+)
+def test_a_leader_is_a_line_as_people_write_it(line: str, leader: dict[str, Any], event: Event) -> None:
+    reading = event_form.read(event, "themes", fields(event, "themes", **{"themes[1].leaders": f"\n{line}\n"}))
+    assert reading.data["themes"][1]["leaders"] == [leader]
+
+
+def test_a_fault_of_a_leader_names_the_line(browser: Client, event: Event) -> None:
+    lines = "Lea, lea@example.org\nJan\nMia, mia@example.org, 9:15"
+    answer = browser.submit("/organise/nature/setup/themes", fields(event, "themes", **{"themes[1].leaders": lines}))
+    assert answer.status == 422
+    said = words_of(answer.text)
+    assert "line 2: email: is missing" in said
+    assert "line 3: name a round by its start: 13:00, 14:20" in said
+    assert 'id="themes[1].leaders-fault"' in answer.text
 
 
 def test_a_fault_stands_beside_the_field_that_caused_it_and_nothing_typed_is_lost(
