@@ -15,7 +15,7 @@ from shared.acts import Act
 from shared.errors import ConflictError, StaleError, UnreadableEventError
 from shared.i18n import Told, told, told_many, told_together
 from shared.leaders import owe_links
-from shared.models import Event, EventState, RegistrationState, utc
+from shared.models import Afterwards, Event, EventState, RegistrationState, utc
 from shared.observability import fault, logger
 from shared.registrations import registrations_of
 from shared.state import allocated, fresh_state, read_state
@@ -33,7 +33,7 @@ from shared.table import (
     put,
     update,
 )
-from shared.tasks import ALLOCATE_DUE, UPKEEP_DUE, task
+from shared.tasks import ALLOCATE_DUE, DEADLINE, UPKEEP_DUE, task
 
 SENSITIVE_KEPT = timedelta(days=7)
 """Answers to sensitive questions (diet, access needs) go this long after the event, before everything else."""
@@ -108,16 +108,28 @@ def put_event(
         **({"cancelled_at": cancelled_at} if cancelled_at else {}),
     }
     seed = _seed(event, old, state, now, unreadable=unreadable)
+    afterwards = _afterwards(event, state, now)
     try:
         table.write(
             put(document, expect={"updated_at": stored["updated_at"]} if stored else {"pk": Absent()}),
-            update(event_pk(event.id), STATE_SK, assign={"seed": seed, "retired": False}),
-            *_tasks(event, state, now),
+            update(
+                event_pk(event.id),
+                STATE_SK,
+                assign={"seed": seed, "retired": False, "afterwards": afterwards},
+                expect={"published_run": state.published_run},
+            ),
+            *_tasks(event, state.model_copy(update={"afterwards": afterwards}), now),
             audit(event.id, actor, Act.PUT_EVENT, now=now, what=what_changed(before, event)),
         )
     except ConditionFailedError:
         raise StaleError(CHANGED_MEANWHILE) from None
     return read_state(table, event.id)
+
+
+def _afterwards(event: Event, state: EventState, now: datetime) -> Afterwards:
+    """What happens after the last publication under this file: one that opens registration again places who comes."""
+    opened_again = state.published_run and state.afterwards in ("", "close") and now < event.closes_at
+    return "keep" if opened_again else state.afterwards
 
 
 def _stored_file(stored: Item | None) -> tuple[Event | None, bool]:
@@ -254,8 +266,8 @@ def _tasks(event: Event, state: EventState, now: datetime) -> Iterator[Write]:
     if event.cancelled:
         return
     at = event.allocates_at
-    if state.allocated_for != utc(at) and (not state.published_run or at > now):
-        yield task(event.id, "allocation", ALLOCATE_DUE, at)
+    if state.allocated_for != utc(at) and (not state.published_run or state.afterwards == "keep"):
+        yield task(event.id, DEADLINE, ALLOCATE_DUE, at)
     for days in event.reminder_days:
         local = datetime.combine(event.date - timedelta(days=days), REMINDED_AT, tzinfo=event.zone)
         if local > now:

@@ -606,8 +606,13 @@ MailKind = Literal[
 FailureKind = Literal["", "none-exists", "not-in-time", "bad-data", "fault", "stopped"]
 """Why a run failed; the mails to organisers have words for each."""
 
-WaitsFor = Literal["", "review", "gap"]
-"""Why a draft of the schedule waits for an organiser: the event file asks for it, or its gap is too large."""
+WaitsFor = Literal["", "review", "gap", "moves", "answer"]
+"""Why a draft of the schedule waits for an organiser: the event file asks for it (`review`), its gap is too large,
+it changes what is published for others (`moves`), or so it was answered at the publication before (`answer`)."""
+
+Afterwards = Literal["", "close", "keep", "none"]
+"""What an organiser answered who published while registration was open: close it at once; at the deadline make a draft
+that keeps what is published; or let the schedule make no further run. "" when registration was closed."""
 
 
 class MailState(StrEnum):
@@ -798,7 +803,7 @@ class EventState(Model):
     were public before, with the moment (`at`) at which each was replaced. `counted` is what attendees are shown of the
     counters, as of the last full hour (see `waiting_list.count_hourly`); `unconfirmed_at` is the hour in which
     unconfirmed places were last looked through. `placed` counts the people who were given seats at the door, outside a
-    run; each such write expects the number that it read.
+    run; each such write expects the number that it read. `afterwards` is the answer that the last publication stored.
     """
 
     event: str
@@ -806,6 +811,7 @@ class EventState(Model):
     active_run: int = 0
     published_run: int = 0
     publishing_run: int = 0
+    afterwards: Afterwards = ""
     allocated_for: str = ""
     seed: str = ""
     confirmed: int = 0

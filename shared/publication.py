@@ -16,7 +16,7 @@ from shared.events import as_event, audit
 from shared.i18n import told
 from shared.leaders import owe_links
 from shared.mails import send
-from shared.models import Event, MailKind, Programme, Registration, RegistrationState, Run, RunState, utc
+from shared.models import Afterwards, Event, MailKind, Programme, Registration, RegistrationState, Run, RunState, utc
 from shared.runs import programmes_of, why_stale
 from shared.state import read_state
 from shared.table import (
@@ -25,6 +25,7 @@ from shared.table import (
     Absent,
     Below,
     ConditionFailedError,
+    Item,
     Table,
     Write,
     check,
@@ -36,7 +37,7 @@ from shared.table import (
     task_sk,
     update,
 )
-from shared.tasks import ALLOCATE_DUE, task
+from shared.tasks import ALLOCATE_DUE, after_publication, task
 
 PEOPLE_A_WRITE = 40
 """People whose mails are written in one transaction: a check and a row each, below DynamoDB's hundred."""
@@ -50,7 +51,20 @@ Owing = tuple[Registration, MailKind]
 """A person and the kind of mail that tells them of a publication."""
 
 
-def publish(table: Table, event: Event, run: Run, people: Iterable[Registration], *, actor: str, now: datetime) -> Run:
+ANSWERS: tuple[Afterwards, ...] = ("keep", "close", "none")
+"""What an organiser who publishes while registration is open may answer; the first changes least."""
+
+
+def publish(
+    table: Table,
+    event: Event,
+    run: Run,
+    people: Iterable[Registration],
+    *,
+    actor: str,
+    now: datetime,
+    afterwards: Afterwards = "",
+) -> Run:
     """Point the event at a draft; from this write on everybody reads it, and its mails are owed.
 
     The event file is read again here and may not change until the write, so that no draft is published that seats
@@ -60,12 +74,15 @@ def publish(table: Table, event: Event, run: Run, people: Iterable[Registration]
     ----------
     people
         Every registration of the event as it is stored now.
+    afterwards
+        What is to happen to those who come later, while registration is open; it counts for nothing once it is closed.
 
     Raises
     ------
     ConflictError
-        The run is no draft, it was drawn under another seed than the committed one, or the mails of an earlier
-        publication are still being written.
+        The run is no draft, it was drawn under another seed than the committed one, the mails of an earlier
+        publication are still being written, registration is open and no answer says what is to happen afterwards, or
+        the run would replace what is published and nobody asked for that.
     StaleError
         Registrations, the event file or the published run changed since the draft was made.
     """
@@ -85,6 +102,9 @@ def publish(table: Table, event: Event, run: Run, people: Iterable[Registration]
     event = as_event(stored) if stored else event
     if event.cancelled:
         raise ConflictError(told("This day is cancelled. Nothing can be published any more."))
+    if run.automatic and run.mode == "fresh" and state.published_run:
+        raise ConflictError(told("The schedule never replaces a published allocation. Start a new draft."))
+    afterwards = _answered(event, afterwards, now)
     stale = why_stale(table, event, run, people)
     if stale:
         raise StaleError(stale)
@@ -108,7 +128,7 @@ def publish(table: Table, event: Event, run: Run, people: Iterable[Registration]
             update(
                 pk,
                 STATE_SK,
-                assign={"published_run": run.number, "publishing_run": run.number},
+                assign={"published_run": run.number, "publishing_run": run.number, "afterwards": afterwards},
                 expect={
                     "published_run": run.compared_with,
                     "publishing_run": 0,
@@ -121,14 +141,52 @@ def publish(table: Table, event: Event, run: Run, people: Iterable[Registration]
             task(event.id, "publication", ALLOCATE_DUE, now, run=run.number),
             delete(pk, task_sk("publish")),
             *owe_links(event, now),
-            *([check(EVENTS_PK, event.id, {"updated_at": stored["updated_at"]}, name="event")] if stored else []),
-            audit(event.id, actor, Act.PUBLISH, now=now, what=f"run {run.number}"),
+            *after_publication(event, afterwards, now),
+            *([_file_as_read(event, stored, close=afterwards == "close", now=now)] if stored else []),
+            audit(event.id, actor, Act.PUBLISH, now=now, what=f"run {run.number}{_IN_AUDIT[afterwards]}"),
         )
     except ConditionFailedError as error:
         if "event" in error.refused:
             raise StaleError(told("The event file changed at this moment. Start a new draft.")) from None
         raise StaleError(told("Another organiser published at the same moment. Reload the page.")) from None
     return run.model_copy(update={**published, "facts": facts})
+
+
+_IN_AUDIT: dict[Afterwards, str] = {
+    "": "",
+    "close": ", registration closed",
+    "keep": ", then a draft at the deadline",
+    "none": ", then no further run",
+}
+
+
+def _answered(event: Event, afterwards: Afterwards, now: datetime) -> Afterwards:
+    """The answer that counts. Raises ConflictError, naming the choices, where one is needed and missing."""
+    if not event.is_open(now):
+        return ""
+    if not afterwards:
+        raise ConflictError(
+            told("Registration is still open. Choose what happens to people who come later."),
+            {"afterwards": told("Choose one of: %(choices)s", choices=", ".join(ANSWERS))},
+        )
+    return afterwards
+
+
+def _file_as_read(event: Event, stored: Item, *, close: bool, now: datetime) -> Write:
+    """The write that lets a publication through only with the event file as it was read; or closes registration in it.
+
+    The minute before now is written as the closing time: every page, mail and task reads that one.
+    """
+    expected = {"updated_at": stored["updated_at"]}
+    if not close:
+        return check(EVENTS_PK, event.id, expected, name="event")
+    minute = now.astimezone(event.zone).replace(second=0, microsecond=0, tzinfo=None)
+    closes = max(minute, event.registration.opens + timedelta(minutes=1))
+    rules = event.registration.model_copy(update={"closes": closes})
+    document = event.model_copy(update={"registration": rules}).model_dump_json(exclude_defaults=True)
+    return update(
+        EVENTS_PK, event.id, assign={"document": document, "updated_at": utc(now)}, expect=expected, name="event"
+    )
 
 
 def owed_mails(

@@ -39,7 +39,7 @@ from shared.table import (
     task_sk,
     update,
 )
-from shared.tasks import ALLOCATE_DUE, task
+from shared.tasks import ALLOCATE_DUE, DEADLINE, task
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,9 +365,10 @@ def finish_run(
         Another owner took the run over meanwhile.
     """
     fields = {**outcome, "state": state, "lease_until": "", "retry_at": "", "updated_at": utc(now)}
-    allocated = run.automatic and state is not RunState.FAILED
+    at_deadline = run.automatic and now >= event.allocates_at  # one for late people leaves a deadline ahead as it is
+    allocated = at_deadline and state is not RunState.FAILED
     head = {"active_run": 0} | ({"allocated_for": utc(event.allocates_at)} if allocated else {})
-    automatic = [delete(event_pk(event.id), task_sk("allocation"))] if run.automatic else []
+    automatic = [delete(event_pk(event.id), task_sk(DEADLINE))] if at_deadline else []
     try:
         table.write(
             update(event_pk(event.id), STATE_SK, assign=head, expect={"active_run": run.number}),
@@ -414,7 +415,7 @@ def set_aside(table: Table, event: Event, draft: Run, *, now: datetime) -> Run:
             update(pk, run_sk(draft.number), assign=fields, expect={"state": RunState.DRAFT}),
             update(pk, STATE_SK, assign={"allocated_for": ""}),
             delete(pk, task_sk("publish")),
-            task(event.id, "allocation", ALLOCATE_DUE, now),
+            task(event.id, DEADLINE, ALLOCATE_DUE, now),
         )
     except ConditionFailedError:
         raise StaleError(told("Run %(number)s is no draft any more.", number=draft.number)) from None

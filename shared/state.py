@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
-from shared.models import EventState
+from shared.models import Event, EventState
 from shared.table import PROGRAMMES, STATE_SK, Table, event_pk, programmes_pk
 
 
@@ -17,6 +18,14 @@ def read_state(table: Table, event: str) -> EventState:
 def fresh_state(event: str) -> dict[str, Any]:
     """The row of a new event. Counters start as numbers, so that every condition on them compares numbers."""
     return {"pk": event_pk(event), "sk": STATE_SK, "type": "state", **EventState(event=event).model_dump(mode="json")}
+
+
+def gives_out_at(event: Event, state: EventState) -> datetime | None:
+    """When the schedule next gives workshops to people who have none; None: not at a time that is fixed.
+
+    Every page and mail that tells this date asks here.
+    """
+    return None if state.published_run and state.afterwards != "keep" else event.allocates_at
 
 
 def allocated(table: Table, event: str, number: int) -> dict[str, dict[str, str]]:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
-from shared.models import Event, EventState, utc
+from shared.models import Afterwards, Event, EventState, utc
 from shared.table import ConditionFailedError, Item, Table, Write, delete, event_pk, put, task_sk
 
 ALLOCATE_DUE = "allocate"
@@ -20,6 +20,9 @@ LATE = "late"
 
 LATE_AFTER = timedelta(minutes=10)
 """So long after the last late confirmation they are placed, together: each one puts it off anew."""
+
+DEADLINE = "allocation"
+"""The task of the schedule to allocate when registration has closed, at `Event.allocates_at`."""
 
 
 def task(event: str, name: str, due: str, due_at: datetime, **facts: Any) -> Write:
@@ -40,7 +43,24 @@ def strike_off(table: Table, item: Item) -> None:
 
 
 def place_late(event: Event, state: EventState, now: datetime) -> list[Write]:
-    """The write that lets the schedule place a person who is confirmed after the publication; none before it."""
-    if not state.published_run or now >= event.ends_at:
+    """The write that lets the schedule place a person who is confirmed after the publication.
+
+    None before it, none where the run of the deadline will place them, and none where an organiser wants no further
+    run.
+    """
+    waits = state.afterwards == "none" or (state.afterwards == "keep" and now < event.allocates_at)
+    if not state.published_run or waits or now >= event.ends_at:
         return []
     return [task(event.id, LATE, ALLOCATE_DUE, now + LATE_AFTER)]
+
+
+def after_publication(event: Event, afterwards: Afterwards, now: datetime) -> list[Write]:
+    """What the schedule does after a publication, in place of what it was to do before.
+
+    With registration closed, people who were stored while the publication was being made are placed like late ones.
+    """
+    pk = event_pk(event.id)
+    if afterwards == "keep":
+        return [task(event.id, DEADLINE, ALLOCATE_DUE, event.allocates_at), delete(pk, task_sk(LATE))]
+    late = delete(pk, task_sk(LATE)) if afterwards == "none" else task(event.id, LATE, ALLOCATE_DUE, now + LATE_AFTER)
+    return [delete(pk, task_sk(DEADLINE)), late]

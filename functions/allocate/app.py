@@ -30,6 +30,7 @@ from shared.events import languages_of_organisers, read_event
 from shared.mails import tell_organisers
 from shared.models import (
     Event,
+    EventState,
     MailKind,
     Model,
     Programme,
@@ -59,7 +60,7 @@ from shared.runs import (
     store_programmes,
     why_stale,
 )
-from shared.state import read_state
+from shared.state import allocated, read_state
 from shared.table import Item, Table, Write
 from shared.tasks import ALLOCATE_DUE, forget_task, strike_off
 
@@ -184,15 +185,8 @@ def _do(item: Item, now: datetime, time_left: TimeLeft) -> None:
             wish = Wish(mode="keep") if published else Wish()
             if run := _asked_by(item, event, wish, now):
                 carry_out(event, run, now, time_left)
-        case "late" if now >= event.ends_at or not read_state(table, event.id).published_run:
-            forget_task(table, event.id, name)
         case "late":
-            run = _asked_by(item, event, Wish(mode="keep"), now)
-            if run is None:
-                return
-            if run.automatic and run.requested_at == utc(now):  # a run under way may have read the people before
-                strike_off(table, item)
-            carry_out(event, run, now, time_left)
+            _place_late(event, item, now, time_left)
         case "run":
             carry_out(event, _run(event, item["run"]), now, time_left)
         case "publish":
@@ -201,6 +195,24 @@ def _do(item: Item, now: datetime, time_left: TimeLeft) -> None:
             tell_everyone(event, item["run"], now, time_left)
         case _:
             raise ValueError(f"nothing here knows how to do the task {name!r}")
+
+
+def _place_late(event: Event, item: Item, now: datetime, time_left: TimeLeft) -> None:
+    """Place the people who were confirmed after the publication; the task goes once none of them is without."""
+    if now >= event.ends_at or not read_state(table, event.id).published_run:
+        forget_task(table, event.id, item["task"])
+    elif not _without_programme(event):
+        strike_off(table, item)
+    elif run := _asked_by(item, event, Wish(mode="keep"), now):
+        if run.automatic and run.requested_at == utc(now):  # a run under way may have read the people before
+            strike_off(table, item)
+        carry_out(event, run, now, time_left)
+
+
+def _without_programme(event: Event) -> bool:
+    """Whether a person who takes part has no programme in what is published."""
+    placed = allocated(table, event.id, read_state(table, event.id).published_run)
+    return any(one.takes_part and one.id not in placed for one in registrations_of(table, event.id))
 
 
 def _asked_by(task: Item, event: Event, wish: Wish, now: datetime) -> Run | None:
@@ -228,6 +240,8 @@ def carry_out(event: Event, asked: Run, now: datetime, time_left: TimeLeft = who
     run = claim_run(table, asked, owner=uuid.uuid4().hex, lease=LEASE, now=now)
     if run is None:
         return read_run(table, event.id, asked.number) or asked
+    if run.automatic and run.mode == "fresh" and read_state(table, event.id).published_run:
+        run = run.model_copy(update={"mode": "keep"})  # an organiser published since the schedule asked for it
     try:
         everybody = list(registrations_of(table, event.id))
         people = [one for one in everybody if one.takes_part]
@@ -259,8 +273,9 @@ def _find_and_store(
     programmes = _programmes(event, run, allocation)
     store_programmes(table, programmes, replacing=run if run.attempts > 1 else None)
     after = {one.registration: one for one in programmes}
-    waits_for = _waits_for(event, run, allocation)
+    waits_for = _waits_for(event, run, allocation, state)
     outcome = {
+        "mode": run.mode,
         "input_digest": allocation.input_digest,
         "people": len(people),
         "compared_with": state.published_run,
@@ -281,7 +296,7 @@ def _tell_organisers(kind: MailKind, event: Event, run: Run, now: datetime) -> l
     return tell_organisers(kind, event, run.number, languages_of_organisers(table, event), now=now)
 
 
-def _waits_for(event: Event, run: Run, allocation: Allocation) -> WaitsFor:
+def _waits_for(event: Event, run: Run, allocation: Allocation, state: EventState) -> WaitsFor:
     """Why a draft of the schedule is not published by itself; "" if it is, or if an organiser asked for it.
 
     After a publication the schedule places those who came since, and what it changes for others is for an organiser
@@ -289,8 +304,12 @@ def _waits_for(event: Event, run: Run, allocation: Allocation) -> WaitsFor:
     """
     if not run.automatic:
         return ""
-    if event.allocation.publish == "after_review" or (run.mode == "keep" and allocation.moved):
+    if run.mode == "keep" and state.afterwards in ("keep", "none"):
+        return "answer"
+    if event.allocation.publish == "after_review":
         return "review"
+    if run.mode == "keep" and allocation.moved:
+        return "moves"
     most = Fraction(event.allocation.most_gap) * max(allocation.bound, 0)
     return "gap" if allocation.gap > most else ""
 
@@ -407,7 +426,7 @@ def publish_draft(event: Event, draft: Run, now: datetime, time_left: TimeLeft =
     """
     people = list(registrations_of(table, event.id))
     try:
-        run = publish(table, event, draft, people, actor=SCHEDULE, now=now)
+        run = publish(table, event, draft, people, actor=SCHEDULE, now=now, afterwards="keep")
     except (ConflictError, StaleError) as error:
         logger.warning("not published", extra={"event_id": event.id, "run": draft.number, "why": error.message})
         overtaken = read_state(table, event.id).published_run != draft.compared_with

@@ -15,22 +15,31 @@ from functions.organise.drafts import UNDER_WAY
 from functions.organise.search import in_tab, tab_counts
 from functions.organise.stored import run_error
 from shared.edition import facts_since
-from shared.events import REMINDED_AT
 from shared.i18n import Told, told, told_many
 from shared.mails import SesWait, mail_statuses
-from shared.models import Event, EventState, Registration, RegistrationState, Round, Run, RunState, Theme, WaitsFor
+from shared.models import (
+    Afterwards,
+    Event,
+    EventState,
+    Registration,
+    RegistrationState,
+    Round,
+    Run,
+    RunState,
+    Theme,
+    WaitsFor,
+)
 from shared.models import moment as moment_of
 from shared.publication import owed_mails
 from shared.registrations import HOLDS_A_PLACE, registrations_of
 from shared.runs import programmes_of, runs_of
 from shared.state import allocated, read_state
-from shared.table import Table, event_pk, task_sk
-from shared.tasks import LATE
+from shared.table import Item, Table, event_pk, task_sk
 
 
 def _waiting(waits_for: WaitsFor, number: int) -> Told:
     """What is said of a draft that is open, by what it waits for."""
-    if waits_for == "review":
+    if waits_for in ("review", "moves", "answer"):
         return told("Draft %(number)s waits for you: look at it and publish it; nobody is mailed before", number=number)
     if waits_for == "gap":
         return told(
@@ -115,6 +124,7 @@ class Overview:
     bounced: list[Registration]
     runs: list[Run]
     coming: list[Coming]
+    answered: Told | None
     attention: list[Attention]
     may_run_again: bool
     on_paper: int
@@ -142,7 +152,8 @@ def read_overview(table: Table, event: Event, now: datetime) -> Overview:
         last_out=outbox.last_out(table, mails["pending"], now) if not lacking else None,
         bounced=[person for person in people if in_tab(person, "bounced")],
         runs=runs,
-        coming=coming(event, state, now, _planned(table, event)),
+        coming=coming(event, state, now, table.query(event_pk(event.id), task_sk(""))),
+        answered=ANSWERED[state.afterwards],
         attention=list(attention(event, state, people, with_programme, mails, lacking, runs, otherwise, now)),
         may_run_again=bool(state.published_run) and now < event.ends_at and not event.cancelled,
         on_paper=sum(not person.email and person.id in with_programme for person in people if holds_a_place(person)),
@@ -154,12 +165,6 @@ def read_overview(table: Table, event: Event, now: datetime) -> Overview:
 def holds_a_place(person: Registration) -> bool:
     """Whether a person is confirmed or is offered a place."""
     return person.state in HOLDS_A_PLACE
-
-
-def _planned(table: Table, event: Event) -> datetime | None:
-    """When the schedule allocates next; None when no task stands in the table."""
-    found = [table.get(event_pk(event.id), task_sk(name)) for name in ("allocation", LATE)]
-    return min((moment_of(task["due_at"]) for task in found if task), default=None)
 
 
 def _told_otherwise(
@@ -216,39 +221,62 @@ def forecast(event: Event, state: EventState, people: Iterable[Registration], no
     )
 
 
-def coming(event: Event, state: EventState, now: datetime, planned: datetime | None = None) -> list[Coming]:
-    """What happens next by itself, and when, the soonest first.
+ANSWERED: dict[Afterwards, Told | None] = {
+    "": None,
+    "close": told("Registration was closed with the last publication."),
+    "keep": told(
+        "So it was answered at the last publication: at the deadline a draft places those who came since and keeps "
+        "what is published. You publish it."
+    ),
+    "none": told(
+        "So it was answered at the last publication: no further allocation is made by itself. People who came since "
+        "get a programme when you publish another one."
+    ),
+}
+"""What was answered at the last publication, by what is stored."""
+
+
+def coming(event: Event, state: EventState, now: datetime, tasks: Iterable[Item]) -> list[Coming]:
+    """What happens next by itself, and when, the soonest first: the tasks in the table, and the dates of the file.
 
     Parameters
     ----------
-    planned
-        When the schedule allocates next, after a publication; None when it does not.
+    tasks
+        The rows of what the schedule is to do for the event.
     """
-    if event.cancelled:
-        return [Coming(event.retained_until.astimezone(event.zone), told("Personal data is deleted"))]
-    automatic = event.allocation.publish == "automatic"
-    dates = [
+    file = [
         (event.opens_at, told("Registration opens")),
         (event.closes_at, told("Registration closes")),
         (event.starts_at, told("The day begins")),
-        (event.retained_until, told("Personal data is deleted")),
     ]
-    if not state.published_run:
-        after = (
-            told("Everybody is allocated to workshops, and everybody is mailed their programme")
-            if automatic
-            else told("Everybody is allocated to workshops, as a draft, for you to look at and publish")
-        )
-        dates.append((event.allocates_at, after))
-    elif planned:
-        dates.append((planned, told("People without a programme get one; published programmes stay as they are")))
-    for days in event.reminder_days:
-        morning = datetime.combine(event.date - timedelta(days=days), REMINDED_AT, tzinfo=event.zone)
-        dates.append((morning, told("A reminder is mailed")))
-    if event.feedback_at:
-        dates.append((event.feedback_at, told("People who were there are asked what they thought of the day")))
+    dates = [] if event.cancelled else file
+    dates += [(moment_of(task["due_at"]), words) for task in tasks if (words := _task_words(event, state, task))]
     ahead = sorted((date for date in dates if date[0] > now), key=lambda date: date[0])
     return [Coming(when.astimezone(event.zone), what) for when, what in ahead]
+
+
+def _task_words(event: Event, state: EventState, task: Item) -> Told | None:
+    """What a task of the schedule does, None for one that is under way and stands elsewhere on the page."""
+    match str(task["task"]).partition("#")[0]:
+        case "allocation" if state.published_run:
+            return told("People without a programme get one in a draft, for you to look at and publish")
+        case "allocation" if event.allocation.publish == "automatic":
+            return told("Everybody is allocated to workshops, and everybody is mailed their programme")
+        case "allocation":
+            return told("Everybody is allocated to workshops, as a draft, for you to look at and publish")
+        case "late":
+            return told("People without a programme get one; published programmes stay as they are")
+        case "reminder":
+            return told("A reminder is mailed")
+        case "feedback":
+            return told("People who were there are asked what they thought of the day")
+        case "sensitive":
+            return told("Answers to sensitive questions are deleted")
+        case "retention":
+            return told("Personal data is deleted")
+        case "organisers":
+            return told("The addresses of organisers are deleted")
+    return None
 
 
 def attention(
@@ -293,7 +321,7 @@ def attention(
         yield Attention(words, f"{home}/allocations")
     if state.published_run and now < event.ends_at and not event.cancelled:
         without = sum(person.takes_part and person.id not in with_programme for person in people)
-        if without:
+        if without and not (state.afterwards == "keep" and now < event.allocates_at):
             words = told_many(
                 "%(num)s person is without a programme: start a draft that keeps what is published",
                 "%(num)s people are without a programme: start a draft that keeps what is published",
@@ -377,6 +405,7 @@ def as_shown(event: Event, overview: Overview) -> dict[str, Any]:
         "mails": overview.mails,
         "attendance": {slot.id: seen for slot, seen in overview.attendance},
         "last_mail_out": overview.last_out.isoformat() if overview.last_out else None,
+        "answered": overview.answered,
         "coming": [{"when": coming.when.isoformat(), "what": coming.what} for coming in overview.coming],
         "attention": [asdict(attention) for attention in overview.attention],
         "allocations": [

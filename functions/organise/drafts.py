@@ -21,6 +21,7 @@ from shared.errors import ConflictError, InvalidError, NotFoundError, StaleError
 from shared.http import Fields, invalid
 from shared.i18n import told, told_many
 from shared.models import (
+    Afterwards,
     Event,
     MailKind,
     Model,
@@ -31,7 +32,7 @@ from shared.models import (
     RunState,
     utc,
 )
-from shared.publication import owed_mails, publish
+from shared.publication import ANSWERS, owed_mails, publish
 from shared.reasons import ToldReason, in_words
 from shared.registrations import registrations_of
 from shared.runs import Wish, delete_draft, programmes_of, read_run, request_run, why_stale
@@ -56,6 +57,12 @@ class Publication(Model):
     """The number of mails an organiser has seen and agrees to."""
 
     expected_mails: Annotated[int, Field(ge=0, le=10_000_000)]
+
+
+class RunPublication(Publication):
+    """The same, with what happens to people who come later: needed while registration is open."""
+
+    afterwards: Afterwards = ""
 
 
 _EXPECTED = {
@@ -85,6 +92,23 @@ def read_publication(fields: Fields) -> int:
         return Publication.model_validate(fields).expected_mails
     except ValidationError as error:
         raise invalid(error, {"missing": told("Send the number of mails that this would write")}) from None
+
+
+def read_run_publication(fields: Fields) -> tuple[int, Afterwards]:
+    """The expected number of mails, and the answer for those who come later, "" when none was given.
+
+    Raises InvalidError.
+    """
+    choices = ", ".join(ANSWERS)
+    try:
+        read = RunPublication.model_validate(fields)
+    except ValidationError as error:
+        refused = invalid(error, {"missing": told("Send the number of mails that this would write")})
+        if "afterwards" in refused.fields:
+            words = {**refused.fields, "afterwards": told("Choose one of: %(choices)s", choices=choices)}
+            raise InvalidError(refused.message, words) from None
+        raise refused from None
+    return read.expected_mails, read.afterwards
 
 
 def find_run(table: Table, event: Event, number: str) -> Run:
@@ -140,10 +164,19 @@ def delete(table: Table, event: Event, run: Run, sure: object, *, actor: str, no
 
 
 def publish_draft(
-    table: Table, event: Event, run: Run, expected: int, allocator: Allocator, *, actor: str, now: datetime
+    table: Table,
+    event: Event,
+    run: Run,
+    expected: int,
+    allocator: Allocator,
+    *,
+    actor: str,
+    now: datetime,
+    afterwards: Afterwards = "",
 ) -> Run:
     """Publish a draft if it still writes exactly the mails that the organiser agreed to, and wake the allocator.
 
+    `afterwards` is what happens to people who come later, while registration is open (see `publish`).
     Raises ConflictError or StaleError, with nothing changed.
     """
     if run.state is not RunState.DRAFT:
@@ -163,7 +196,7 @@ def publish_draft(
                 expected=expected,
             )
         )
-    published = publish(table, event, run, people, actor=actor, now=now)
+    published = publish(table, event, run, people, actor=actor, now=now, afterwards=afterwards)
     Act.PUBLISH.counted()
     allocator.wake(event.id, publication=run.number)
     return published

@@ -115,6 +115,9 @@ KINDS = {
 ACTS = (
     told("run %(number)s, fresh"),
     told("run %(number)s, keep"),
+    told("run %(number)s, registration closed"),
+    told("run %(number)s, then a draft at the deadline"),
+    told("run %(number)s, then no further run"),
     told("run %(number)s"),
     told("new"),
     told("nothing"),

@@ -42,7 +42,7 @@ from shared.registrations import (
     withdraw,
 )
 from shared.runs import programme_of, read_run
-from shared.state import read_state
+from shared.state import gives_out_at, read_state
 from shared.text import address_key
 from shared.tokens import CALENDAR_SALT, sign, sign_link, verify, verify_link
 from shared.waiting_list import accept_offer, band_of, offer_places
@@ -373,7 +373,8 @@ def own_page(
     """The page behind the link, or its facts."""
     if delegates(registration):
         return group_page(token, event, registration, status=status, problem=problem or form.problem)
-    programme, band, now = programme_for(event, registration), among_first(event, registration), web.clock()
+    state, now = read_state(web.table, event.id), web.clock()
+    programme, band = programme_for(event, registration, state.published_run), among_first(event, registration)
     lot = outcome.own_lot(web.table, event, programme)
     language = language_of(event, registration.language)
     event = event.in_language(language)
@@ -392,6 +393,7 @@ def own_page(
         problem=problem or form.problem,
         fields=field_names(event),
         programme=programme,
+        gives_out=gives_out_at(event, state),
         workshops=views.workshops(event, programme) if programme else [],
         reason=in_words(programme.reason, event, language) if programme else "",
         among_first=band,

@@ -34,7 +34,7 @@ from shared.models import Event, RegistrationState
 from shared.pages import PAGES, read_asset
 from shared.registrations import register, send_own_link
 from shared.runs import read_run
-from shared.state import read_state
+from shared.state import gives_out_at, read_state
 from shared.text import address_key
 from shared.tokens import PREVIEW_SALT, keyed_digest, verify
 
@@ -117,7 +117,8 @@ def show_registered(event_id: str) -> Answer:
     """Page after registering; safe to reload."""
     event = find_event(event_id)
     sent_to = unquote(read_cookie(request(), SENT_TO))
-    return show("registered.html", language_of(event), event=event, sent_to=sent_to)
+    gives_out = gives_out_at(event, read_state(web.table, event.id))
+    return show("registered.html", language_of(event), event=event, sent_to=sent_to, gives_out=gives_out)
 
 
 @router.post("/events/<event_id>/links")
@@ -220,6 +221,7 @@ def event_page(event: Event, form: Form, *, status: int = 200, preview: str = ""
         places=views.places(state),
         draw=views.draw_facts(event, state, now),
         published=state.published_run > 0,
+        gives_out=gives_out_at(event, state),
         offer_hours=views.OFFER_HOURS,
     )
 

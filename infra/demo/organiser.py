@@ -47,7 +47,7 @@ def publish_draft(deployment: LocalDeployment, event: Event, session: Mapping[st
         return bool(shown["state"] == "draft")
 
     deployment.wait_for("the draft", is_drafted, RUN_SECONDS)
-    agreed = {"expected_mails": shown["mails"]}
+    agreed = {"expected_mails": shown["mails"], "afterwards": "keep"}
     expect(202, deployment.http.post(f"{draft}/publication", agreed, headers=session))
 
     def is_told() -> bool:

@@ -92,7 +92,7 @@ def routes_of(function: Any) -> list[tuple[str, str, Any]]:
 
 def bodies() -> dict[tuple[str, str], type[BaseModel] | Mapping[str, Any] | None]:
     """What each changing route reads: a model, or fields by name with their schemas; None for a press of a button."""
-    from functions.organise.drafts import NewDraft, Publication
+    from functions.organise.drafts import NewDraft, Publication, RunPublication
     from functions.organise.people import Correction, NewPerson
     from functions.register.forms import Details
 
@@ -130,7 +130,7 @@ def bodies() -> dict[tuple[str, str], type[BaseModel] | Mapping[str, Any] | None
         f"{event}/cancellation": Publication,
         f"{event}/allocations": NewDraft,
         f"{event}/commitment": {"seed": TEXT},
-        f"{run}/publication": Publication,
+        f"{run}/publication": RunPublication,
         f"{run}/deletion": {"sure": SURE},
         f"{run}/restoration": None,
         f"{event}/mails/again": expected,

@@ -50,7 +50,7 @@ from shared.pages import environment
 from shared.reasons import in_words
 from shared.registrations import members_of, read_registration
 from shared.runs import programme_of, read_run
-from shared.state import read_state
+from shared.state import gives_out_at, read_state
 from shared.table import Table, address_digest
 from shared.text import JOINERS, TextError, clean_address, is_letter
 from shared.tokens import LEADER_SALT, SIGN_IN_FOR, SIGN_IN_SALT, Keys, sign, sign_link
@@ -253,6 +253,7 @@ def _facts(
         "has_entry": person is not None and person.state in (RegistrationState.CONFIRMED, RegistrationState.WITHDRAWN),
         "offer_hours": OFFER // timedelta(hours=1),
         "is_allocated": now >= event.allocates_at,
+        "comes_at_once": event.allocation.publish == "automatic",
         "published_run": 0,
         "commitment": "",
         "programme": None,
@@ -285,7 +286,11 @@ def _facts(
         facts["offer_expires_at"] = moment(person.offer_expires_at).astimezone(event.zone)
     facts |= _programme_facts(table, event, mail, person)
     if facts["kind"] == "confirmation":
-        facts["commitment"] = commitment(event, read_state(table, event.id), now)
+        state = read_state(table, event.id)
+        gives_out = gives_out_at(event, state)
+        facts["commitment"] = commitment(event, state, now)
+        facts["is_allocated"] = gives_out is None or now >= gives_out
+        facts["comes_at_once"] &= not state.published_run
     if facts["programme"]:
         facts["reason"] = in_words(facts["programme"].reason, event, facts["language"])
     return facts

@@ -159,7 +159,8 @@ def site(table: Table, keys: Keys) -> Iterator[str]:
         ask("PATCH", f"/people/{COMING}", {"absent": ["second"], "answers": {"diet": "no nuts"}})
         ask("POST", "/mails/hold", {})
         ask("POST", "/allocations", {"mode": "fresh"})
-        ask("POST", "/allocations/1/publication", {"expected_mails": ask("GET", "/allocations/1", {})["mails"]})
+        mails = ask("GET", "/allocations/1", {})["mails"]
+        ask("POST", "/allocations/1/publication", {"expected_mails": mails, "afterwards": "keep"})
         demanding = event.model_copy(
             update={"themes": [one.model_copy(update={"minimum": 14}) for one in event.themes]}
         )

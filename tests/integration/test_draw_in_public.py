@@ -60,7 +60,9 @@ def drafted(allocate: ModuleType, table: Table, event: Event, seed: str = "") ->
 def published(allocate: ModuleType, table: Table, event: Event) -> Run:
     """A published allocation."""
     draft = drafted(allocate, table, event)
-    return publish(table, event, draft, list(registrations_of(table, event.id)), actor="o", now=AFTER)
+    return publish(
+        table, event, draft, list(registrations_of(table, event.id)), actor="o", now=AFTER, afterwards="keep"
+    )
 
 
 def test_the_digest_of_the_seed_is_public_from_the_opening_on(web: Web, table: Table, event: Event) -> None:
@@ -82,7 +84,7 @@ def test_a_draft_under_another_seed_cannot_be_published(
     draft = drafted(allocate, table, event, seed="my favourite draw")
 
     with pytest.raises(ConflictError, match="another seed than the one whose digest stands on the event page"):
-        publish(table, event, draft, list(registrations_of(table, "nature")), actor="o", now=AFTER)
+        publish(table, event, draft, list(registrations_of(table, "nature")), actor="o", now=AFTER, afterwards="keep")
 
     assert read_state(table, "nature").published_run == 0
 

@@ -101,7 +101,10 @@ def test_a_french_reader_meets_no_english_word(
     assert organiser.submit(f"{home}/allocations", {"mode": "fresh"}).status == 303
     allocate.handler({"event": event.id, "run": 1}, CONTEXT)
     reader.reads("draft", organiser.page(f"{home}/allocations/1").text)
-    assert organiser.submit(f"{home}/allocations/1/publication", {"expected_mails": "3"}).status == 303
+    assert (
+        organiser.submit(f"{home}/allocations/1/publication", {"expected_mails": "3", "afterwards": "keep"}).status
+        == 303
+    )
     allocate.handler({"event": event.id, "publication": 1}, CONTEXT)
     assert organiser.submit(f"{home}/people/{people[0].id}/check-in", {"q": "zoé"}).status == 303
     for path in (

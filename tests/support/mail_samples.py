@@ -238,7 +238,7 @@ def every_kind(table: Table, keys: Keys, event: Event, language: str) -> dict[st
         facts = {"state": RunState.FAILED, "failure": failure, "error": "13:00 has 8 seats for 9 people present."}
         mails[name] = post.about_a_run("allocation-failed", number, language, **facts)
     figures = {"objective": {"total": 60}, "bound": 50}
-    for number, waits_for in enumerate(("gap", "review"), 20):
+    for number, waits_for in enumerate(("gap", "review", "moves", "answer"), 20):
         name = "draft-ready" + (f", {waits_for}" if number > 20 else "")
         open_draft = {"state": RunState.DRAFT, "waits_for": waits_for, "result": figures}
         mails[name] = post.about_a_run("draft-ready", number, language, **open_draft)

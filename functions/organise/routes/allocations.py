@@ -156,21 +156,27 @@ def show_draft_mail(event_id: str, number: str, person_id: str) -> Answer:
 
 @router.post("/organise/<event_id>/allocations/<number>/publication")
 def publish(event_id: str, number: str) -> Answer:
-    """Publish a draft, if it still writes exactly the mails that were agreed to."""
+    """Publish a draft, if it still writes exactly the mails that were agreed to; what happens afterwards is stored."""
     here = visit(event_id)
     run = drafts.find_run(here.table, here.event, number)
     fields = read_fields(request())
 
-    with shown_again(lambda error: _refused_publication(here, run, error)):
-        expected = drafts.read_publication(fields)
-        published = drafts.publish_draft(here.table, here.event, run, expected, services().allocator, **here.by)
-    data = {**drafts.short(published), "mails": expected}
+    with shown_again(lambda error: _refused_publication(here, run, error, fields)):
+        expected, afterwards = drafts.read_run_publication(fields)
+        published = drafts.publish_draft(
+            here.table, here.event, run, expected, services().allocator, afterwards=afterwards, **here.by
+        )
+    data = {
+        **drafts.short(published),
+        "mails": expected,
+        "afterwards": read_state(here.table, here.event.id).afterwards,
+    }
     return created(202, data, f"{here.home}/allocations/{run.number}", "published", number=expected)
 
 
-def _refused_publication(here: Visit, run: Run, error: ParcoursError) -> Answer:
+def _refused_publication(here: Visit, run: Run, error: ParcoursError, typed: Fields | None = None) -> Answer:
     view = drafts.read_draft(here.table, here.event, run)
-    return here.page("draft.html", error=error, **_run_facts(here, view))
+    return here.page("draft.html", error=error, typed=typed or {}, **_run_facts(here, view))
 
 
 @router.post("/organise/<event_id>/allocations/<number>/deletion")

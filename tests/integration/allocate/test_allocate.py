@@ -93,7 +93,10 @@ def test_at_the_deadline_everyone_gets_a_programme_and_one_mail(
     assert all(one.reason for one in programmes.values())
     assert sorted(mail.registration for mail in programme_mails(table)) == sorted(people)
     assert state.publishing_run == 0
+    assert [row["task"] for row in table.due("allocate", "9999")] == ["late"], "who was stored meanwhile is looked for"
+    app.work_through(AFTER + timedelta(minutes=11))
     assert list(table.due("allocate", "9999")) == []
+    assert read_state(table, "nature").runs == 1
 
 
 def test_a_schedule_that_fires_three_times_allocates_once(app: ModuleType, table: Table, people: list[str]) -> None:
@@ -183,7 +186,7 @@ def test_a_changed_ranking_makes_a_draft_stale(app: ModuleType, table: Table, ev
     save(table, person, {"choices": list(reversed(person.choices))}, now=NOW)
 
     with pytest.raises(StaleError):
-        publish(table, event, draft, registrations_of(table, "nature"), actor="o", now=NOW)
+        publish(table, event, draft, registrations_of(table, "nature"), actor="o", now=NOW, afterwards="keep")
 
     assert read_state(table, "nature").published_run == 0
 
@@ -326,7 +329,7 @@ def write_run(table: Table, event: Event, people: list[str], number: int, theme:
     everybody = list(registrations_of(table, "nature"))
     digest = input_now(event, read_state(table, "nature"), run, everybody, {})
     draft = finish_run(table, event, run, {"input_digest": digest, "compared_with": number - 1}, now=NOW)
-    publish(table, event, draft, everybody, actor="o", now=NOW)
+    publish(table, event, draft, everybody, actor="o", now=NOW, afterwards="keep")
     table.write(update("EVENT#nature", "STATE", assign={"publishing_run": 0}))
 
 

@@ -52,7 +52,7 @@ def run(table: Table, event: Event, monkeypatch: pytest.MonkeyPatch) -> Run:
     )
     digest = input_now(event, read_state(table, event.id), run, everybody, {})
     draft = finish_run(table, event, run, {"input_digest": digest}, now=NOW)
-    return publish(table, event, draft, everybody, actor="o", now=NOW)
+    return publish(table, event, draft, everybody, actor="o", now=NOW, afterwards="keep")
 
 
 def tell(

@@ -355,7 +355,12 @@ def test_a_gap_above_the_setting_waits_for_an_organiser(
     assert mails(table, "programme") == []
     assert "not proven good enough" in browser.page("/organise/nature").text
     assert "allocation.most_gap" in browser.page("/organise/nature/allocations/1").text
-    assert browser.submit("/organise/nature/allocations/1/publication", {"expected_mails": "1"}).status == 303
+    assert (
+        browser.submit(
+            "/organise/nature/allocations/1/publication", {"expected_mails": "1", "afterwards": "keep"}
+        ).status
+        == 303
+    )
     every_minute(allocate, 2, AFTER + timedelta(minutes=10))
     assert [mail.registration for mail in mails(table, "programme")] == [person.id]
 

@@ -139,7 +139,7 @@ def test_a_draft_is_stale_once_the_question_changed(
 
     assert "Start a new draft" in stale(table, event, draft)
     with pytest.raises(StaleError):
-        publish(table, event, draft, registrations_of(table, "nature"), actor="o", now=NOW)
+        publish(table, event, draft, registrations_of(table, "nature"), actor="o", now=NOW, afterwards="keep")
     assert read_state(table, "nature").published_run == 0
 
 
@@ -152,7 +152,7 @@ def test_a_draft_stands_while_the_question_stays(
     event = change(table, changes)
 
     assert stale(table, event, draft) == ""
-    publish(table, event, draft, registrations_of(table, "nature"), actor="o", now=NOW)
+    publish(table, event, draft, registrations_of(table, "nature"), actor="o", now=NOW, afterwards="keep")
     assert read_state(table, "nature").published_run == 1
 
 
@@ -260,6 +260,6 @@ def test_the_event_file_may_not_change_between_the_look_at_a_draft_and_its_publi
 
     monkeypatch.setattr(table, "write", change_first)
     with pytest.raises(StaleError, match="changed at this moment"):
-        publish(table, event, draft, everybody, actor="o", now=NOW)
+        publish(table, event, draft, everybody, actor="o", now=NOW, afterwards="keep")
 
     assert read_state(table, "nature").published_run == 0

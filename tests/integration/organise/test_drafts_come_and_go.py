@@ -40,7 +40,10 @@ def publish(organiser: Client, allocate: ModuleType) -> Publish:
 
     def do(number: int) -> int:
         mails = int(organiser.get(f"{RUNS}/{number}").json["mails"])
-        assert organiser.post(f"{RUNS}/{number}/publication", {"expected_mails": mails}).status == 202
+        assert (
+            organiser.post(f"{RUNS}/{number}/publication", {"expected_mails": mails, "afterwards": "keep"}).status
+            == 202
+        )
         allocate.handler({"event": "nature", "publication": number}, CONTEXT)
         return mails
 

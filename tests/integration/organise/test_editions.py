@@ -37,7 +37,9 @@ def publish(organiser: Client, allocate: ModuleType, table: Table) -> Callable[.
         number = organiser.post(f"{HOME}/allocations", {"mode": mode}).json["number"]
         allocate.handler({"event": "nature", "run": number}, CONTEXT)
         mails = int(organiser.get(f"{HOME}/allocations/{number}").json["mails"])
-        answer = organiser.post(f"{HOME}/allocations/{number}/publication", {"expected_mails": mails})
+        answer = organiser.post(
+            f"{HOME}/allocations/{number}/publication", {"expected_mails": mails, "afterwards": "keep"}
+        )
         assert answer.status == 202, answer.text
         allocate.handler({"event": "nature", "publication": number}, CONTEXT)
         return mails
@@ -64,6 +66,16 @@ def all_sent(table: Table) -> None:
     """SES took the first programmes."""
     for row in mails_of(table, "nature", "programme#"):
         table.write(update("MAIL#nature", row.id, assign={"state": "sent"}, remove=["due", "due_at"]))
+
+
+def after_the_deadline(app: ModuleType, event: Event, organiser: Client, allocate: ModuleType, mails: int = 0) -> None:
+    """A minute after the deadline, with its draft published: registration is closed, and nothing was asked."""
+    later = event.allocates_at + timedelta(minutes=1)
+    allocate.work_through(later)
+    at(app, later)
+    organiser.sign_in(event)
+    assert organiser.post(f"{HOME}/allocations/2/publication", {"expected_mails": mails}).status == 202
+    allocate.work_through(later)
 
 
 def moved_to_the_auditorium(event: Event) -> list[dict[str, object]]:
@@ -127,15 +139,18 @@ def test_a_change_that_no_mail_prints_is_told_to_nobody(
 
 
 def test_the_schedule_never_replaces_programmes_that_organisers_published(
-    table: Table, told: Event, allocate: ModuleType, organiser: Client
+    app: ModuleType, table: Table, told: Event, allocate: ModuleType, organiser: Client
 ) -> None:
     """Published by hand before the deadline: at the deadline only newcomers are placed (findings/cases.md)."""
     before = {row["registration"]: row["workshops"] for row in table.query("RUN#nature#000001", "PROGRAMME#")}
     fill(table, told, make_crowd(told, PEOPLE + 2, NOW)[PEOPLE:], NOW)
     planned = [item["what"] for item in organiser.get(HOME).json["coming"]]
-    assert "People without a programme get one; published programmes stay as they are" in planned
+    assert "People without a programme get one in a draft, for you to look at and publish" in planned
 
-    allocate.work_through(told.allocates_at + timedelta(minutes=1))
+    later = told.allocates_at + timedelta(minutes=1)
+    allocate.work_through(later)
+    assert read_state(table, "nature").published_run == 1, "so it was answered: a draft that waits"
+    after_the_deadline(app, told, organiser, allocate, mails=2)
 
     state = read_state(table, "nature")
     after = {row["registration"]: row["workshops"] for row in table.query(f"RUN#nature#{state.published_run:06}")}
@@ -148,9 +163,7 @@ def test_the_schedule_never_replaces_programmes_that_organisers_published(
 def test_a_person_who_is_confirmed_after_the_publication_gets_a_programme_by_itself(
     app: ModuleType, table: Table, told: Event, allocate: ModuleType, organiser: Client
 ) -> None:
-    allocate.work_through(told.allocates_at + timedelta(minutes=1))
-    at(app, told.allocates_at + timedelta(minutes=1))
-    organiser.sign_in(told)
+    after_the_deadline(app, told, organiser, allocate)
     person = {"name": "P", "email": "late@example.org", "partner_type": "ngo"}
     assert organiser.post(f"{HOME}/people", person).status == 201
     runs = len(list(runs_of(table, "nature")))
@@ -163,6 +176,7 @@ def test_a_person_who_is_confirmed_after_the_publication_gets_a_programme_by_its
     assert late.state is RegistrationState.CONFIRMED
     assert [mail.kind for mail in mails_of(table, "nature", registration=late.id)] == ["confirmation", "programme"]
     assert list(mails_of(table, "nature", "programme-changed")) == []
+    allocate.work_through(told.allocates_at + timedelta(minutes=60))
     assert list(table.due("allocate", "2027")) == []
 
 
@@ -204,10 +218,7 @@ def test_a_late_person_is_not_forgotten_when_a_run_is_under_way_that_began_befor
     app: ModuleType, table: Table, told: Event, allocate: ModuleType, organiser: Client
 ) -> None:
     """The draft of an organiser that began before the person came does not count as placing them."""
-    later = told.allocates_at + timedelta(minutes=1)
-    allocate.work_through(later)
-    at(app, later)
-    organiser.sign_in(told)
+    after_the_deadline(app, told, organiser, allocate)
     number = organiser.post(f"{HOME}/allocations", {"mode": "keep"}).json["number"]
     person = {"name": "P", "email": "late@example.org", "partner_type": "ngo"}
     assert organiser.post(f"{HOME}/people", person).status == 201

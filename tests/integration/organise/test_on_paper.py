@@ -38,7 +38,10 @@ def test_a_person_without_an_address_has_a_place_and_a_programme_on_paper_and_is
     number = organiser.post(f"{HOME}/allocations", {}).json["number"]
     allocate.handler({"event": "nature", "run": number}, CONTEXT)
     draft = organiser.get(f"{HOME}/allocations/{number}").json
-    assert organiser.post(f"{HOME}/allocations/{number}/publication", {"expected_mails": 1}).status == 202
+    assert (
+        organiser.post(f"{HOME}/allocations/{number}/publication", {"expected_mails": 1, "afterwards": "keep"}).status
+        == 202
+    )
     allocate.handler({"event": "nature", "publication": number}, CONTEXT)
     monkeypatch.setattr(upkeep, "table", table)
     upkeep.remind_everybody(event.model_copy(update={"reminder_days": [1]}), 1, NOW, lambda: True)

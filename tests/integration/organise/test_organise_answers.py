@@ -58,7 +58,7 @@ def test_every_act_of_a_browser_ends_on_a_page_that_says_that_it_worked(
 
     assert browser.submit(f"{HOME}/allocations", {"mode": "fresh"}).status == 303
     allocate.handler({"event": "nature", "run": 1}, CONTEXT)
-    published = browser.submit(f"{HOME}/allocations/1/publication", {"expected_mails": "4"})
+    published = browser.submit(f"{HOME}/allocations/1/publication", {"expected_mails": "4", "afterwards": "keep"})
     assert "Published: 4 mails to write." in after(browser, published)
 
 

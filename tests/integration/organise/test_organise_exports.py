@@ -53,7 +53,9 @@ def two_runs(organiser: Client, allocate: ModuleType, table: Table, event: Event
     assert organiser.post(f"{HOME}/commitment", {"seed": "drawn in public"}).status == 200
     organiser.post(f"{HOME}/allocations", {"mode": "fresh", "weight": 5, "tolerance": "0.1"})
     allocate.handler({"event": "nature", "run": 1}, CONTEXT)
-    assert organiser.post(f"{HOME}/allocations/1/publication", {"expected_mails": 14}).status == 202
+    assert (
+        organiser.post(f"{HOME}/allocations/1/publication", {"expected_mails": 14, "afterwards": "keep"}).status == 202
+    )
     allocate.handler({"event": "nature", "publication": 1}, CONTEXT)
     return organiser
 
@@ -119,7 +121,12 @@ def test_no_list_runs_in_a_spreadsheet_and_both_forms_say_the_same(
     table.write(audit("nature", "=cmd()", Act.PIN, now=NOW, what="@x"))
     organiser.post(f"{HOME}/allocations", {})
     allocate.handler({"event": "nature", "run": 1}, CONTEXT)
-    assert organiser.post(f"{HOME}/allocations/1/publication", {"expected_mails": len(HOSTILE)}).status == 202
+    assert (
+        organiser.post(
+            f"{HOME}/allocations/1/publication", {"expected_mails": len(HOSTILE), "afterwards": "keep"}
+        ).status
+        == 202
+    )
 
     text = organiser.get(f"{HOME}/{name}.csv").content
     book = openpyxl.load_workbook(io.BytesIO(organiser.get(f"{HOME}/{name}.xlsx").content))

@@ -37,7 +37,12 @@ def greek(app: ModuleType, table: Table, keys: Keys, allocate: ModuleType) -> Cl
         assert client.submit(f"{HOME}/people", typed).status == 303
     assert client.submit(f"{HOME}/allocations", {"mode": "fresh"}).status == 303
     allocate.handler({"event": "nature", "run": 1}, CONTEXT)
-    assert client.submit(f"{HOME}/allocations/1/publication", {"expected_mails": str(len(GREEK))}).status == 303
+    assert (
+        client.submit(
+            f"{HOME}/allocations/1/publication", {"expected_mails": str(len(GREEK)), "afterwards": "keep"}
+        ).status
+        == 303
+    )
     allocate.handler({"event": "nature", "publication": 1}, CONTEXT)
     return client
 

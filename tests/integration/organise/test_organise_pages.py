@@ -51,7 +51,9 @@ def published(browser: Client, allocate: ModuleType, table: Table) -> list[Regis
         assert browser.submit("/organise/nature/people", fields(number)).status == 303
     assert browser.submit("/organise/nature/allocations", {"mode": "fresh"}).status == 303
     allocate.handler({"event": "nature", "run": 1}, CONTEXT)
-    answer = browser.submit("/organise/nature/allocations/1/publication", {"expected_mails": "12"})
+    answer = browser.submit(
+        "/organise/nature/allocations/1/publication", {"expected_mails": "12", "afterwards": "keep"}
+    )
     assert answer.status == 303
     allocate.handler({"event": "nature", "publication": 1}, CONTEXT)
     return list(registrations_of(table, "nature"))

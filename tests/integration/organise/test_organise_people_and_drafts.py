@@ -142,11 +142,13 @@ def test_a_draft_is_asked_for_made_compared_and_published(
 
     asked = organiser.post("/organise/nature/allocations", {"mode": "fresh", "weight": 3})
     again = organiser.post("/organise/nature/allocations", {"mode": "fresh"})
-    early = organiser.post("/organise/nature/allocations/1/publication", {"expected_mails": 0})
+    early = organiser.post("/organise/nature/allocations/1/publication", {"expected_mails": 0, "afterwards": "keep"})
     allocate.handler({"event": "nature", "run": 1}, CONTEXT)
     draft = organiser.get("/organise/nature/allocations/1").json
-    wrong = organiser.post("/organise/nature/allocations/1/publication", {"expected_mails": 7})
-    done = organiser.post("/organise/nature/allocations/1/publication", {"expected_mails": draft["mails"]})
+    wrong = organiser.post("/organise/nature/allocations/1/publication", {"expected_mails": 7, "afterwards": "keep"})
+    done = organiser.post(
+        "/organise/nature/allocations/1/publication", {"expected_mails": draft["mails"], "afterwards": "keep"}
+    )
 
     assert (asked.status, asked.headers["location"]) == (202, "/organise/nature/allocations/1")
     assert again.json["number"] == 1
@@ -168,7 +170,7 @@ def test_a_draft_is_asked_for_made_compared_and_published(
     kept = organiser.get("/organise/nature/allocations/2").json
     assert (kept["mails"], kept["differences"]["new"], kept["differences"]["moved"]) == (1, 1, 0)
     organiser.post("/organise/nature/people", person(21))
-    stale = organiser.post("/organise/nature/allocations/2/publication", {"expected_mails": 1})
+    stale = organiser.post("/organise/nature/allocations/2/publication", {"expected_mails": 1, "afterwards": "keep"})
     assert (stale.status, stale.json["error"]) == (409, "stale")
     run = read_run(table, "nature", 2)
     assert run is not None
@@ -193,4 +195,9 @@ def test_wishes_that_cannot_be(organiser: Client, table: Table, body: dict[str, 
 @pytest.mark.parametrize("number", ["0", "-1", "x", "1.5", "9" * 5000, "99"])
 def test_an_unknown_run_is_not_found(organiser: Client, number: str) -> None:
     assert organiser.get(f"/organise/nature/allocations/{number}").status == 404
-    assert organiser.post(f"/organise/nature/allocations/{number}/publication", {"expected_mails": 1}).status == 404
+    assert (
+        organiser.post(
+            f"/organise/nature/allocations/{number}/publication", {"expected_mails": 1, "afterwards": "keep"}
+        ).status
+        == 404
+    )

@@ -53,7 +53,10 @@ def crowded(organiser: Client, browser: Client, allocate: ModuleType, table: Tab
     fill(table, event, make_crowd(event, PEOPLE, NOW), NOW)
     organiser.post(f"{HOME}/allocations", {})
     allocate.handler({"event": "nature", "run": 1}, CONTEXT)
-    assert organiser.post(f"{HOME}/allocations/1/publication", {"expected_mails": PEOPLE}).status == 202
+    assert (
+        organiser.post(f"{HOME}/allocations/1/publication", {"expected_mails": PEOPLE, "afterwards": "keep"}).status
+        == 202
+    )
     allocate.handler({"event": "nature", "publication": 1}, CONTEXT)
     return browser
 
@@ -183,7 +186,7 @@ def test_every_act_is_in_the_audit_list(app: ModuleType, table: Table, keys: Key
         ("send-again", "POST", f"{person}/mails", {}),
         ("hold-mail", "POST", f"{HOME}/mails/hold", {}),
         ("request-allocation", "POST", f"{HOME}/allocations", {}),
-        ("publish", "POST", f"{HOME}/allocations/1/publication", {"expected_mails": 5}),
+        ("publish", "POST", f"{HOME}/allocations/1/publication", {"expected_mails": 5, "afterwards": "keep"}),
         ("mark-present", "POST", f"{HOME}/workshops/vision/first/attendance", {"present": ONE}),
         ("undo-present", "POST", f"{HOME}/workshops/vision/first/attendance", {"absent": ONE}),
         ("request-allocation", "POST", f"{HOME}/allocations", {}),

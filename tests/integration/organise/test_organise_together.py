@@ -46,7 +46,7 @@ def draft(organiser: Client, allocate: ModuleType, crowd: list[str]) -> Callable
 
 
 def publish(client: Client, number: int, mails: int = PEOPLE) -> Answer:
-    return client.post(f"{HOME}/allocations/{number}/publication", {"expected_mails": mails})
+    return client.post(f"{HOME}/allocations/{number}/publication", {"expected_mails": mails, "afterwards": "keep"})
 
 
 def meanwhile(app: ModuleType, act: Callable[[], object], *, transaction: int = 1) -> None:

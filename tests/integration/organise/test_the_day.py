@@ -37,7 +37,10 @@ def today(app: ModuleType, table: Table, keys: Keys, allocate: ModuleType) -> Ev
     organiser = Client(app, table, keys).sign_in(event)
     organiser.post(f"{HOME}/allocations", {})
     allocate.handler({"event": "nature", "run": 1}, CONTEXT)
-    assert organiser.post(f"{HOME}/allocations/1/publication", {"expected_mails": PEOPLE}).status == 202
+    assert (
+        organiser.post(f"{HOME}/allocations/1/publication", {"expected_mails": PEOPLE, "afterwards": "keep"}).status
+        == 202
+    )
     allocate.handler({"event": "nature", "publication": 1}, CONTEXT)
     at(app, event.starts_at + timedelta(hours=1))
     return event
@@ -185,7 +188,7 @@ def test_a_person_who_walks_in_is_registered_checked_in_and_seated_in_one_press(
     assert "your 1st choice" in program.get(f"{HOME}/people/{person}").json["reason"]
     assert read_state(table, "nature").confirmed == PEOPLE + 1
     assert sum(taken(program).values()) == 2 * (PEOPLE + 1)
-    stale = program.post(f"{HOME}/allocations/{draft}/publication", {"expected_mails": 0})
+    stale = program.post(f"{HOME}/allocations/{draft}/publication", {"expected_mails": 0, "afterwards": "keep"})
     assert (stale.status, stale.json["error"]) == (409, "stale")
     at(app, today.ends_at)
     assert program.post(f"{HOME}/walk-ins", WALK_IN).status == 409

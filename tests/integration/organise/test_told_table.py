@@ -295,7 +295,7 @@ def test_a_changed_room_is_told_to_each_person_once_whatever_call_it_dies_at(wor
         current = read_run(table, "nature", 2)
         assert current
         if current.state is RunState.DRAFT:
-            current = publish(table, event, draft, people, actor="o", now=now)
+            current = publish(table, event, draft, people, actor="o", now=now, afterwards="keep")
         return write_programme_mails(table, event, current, people, now=now).finished
 
     begin, moment_of_death, died = Snapshot(), 0, True

@@ -144,7 +144,7 @@ def draft_of(table: Table, event: Event) -> Any:
 
 def publish_all(table: Table, event: Event) -> None:
     everybody = list(registrations_of(table, event.id))
-    run = publish(table, event, draft_of(table, event), everybody, actor="o", now=NOW)
+    run = publish(table, event, draft_of(table, event), everybody, actor="o", now=NOW, afterwards="keep")
     write_programme_mails(table, event, run, everybody, now=NOW)
 
 
