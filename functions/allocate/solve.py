@@ -20,7 +20,7 @@ from functions.allocate.exact.infeasible import full_cut, plain_cuts
 from functions.allocate.exact.keep_run import solve_keeping
 from functions.allocate.fairness.reasons import Reason, reasons
 from functions.allocate.fairness.shares import draw, in_order_of_lots, lots, spread_regret
-from functions.allocate.flows.two_flows import solve_flow
+from functions.allocate.flows.two_flows import draw_again, solve_flow
 from functions.allocate.model.groups import Groups, group_attendees
 from functions.allocate.model.objective import (
     Solution,
@@ -48,6 +48,9 @@ Progress = Callable[[str], None]
 OnFault = Callable[[str, Exception], None]
 EngineChoice = Literal["auto", "flow", "exact"]
 
+ENGINE_ALONE = "the flow alone proves no more where rounds differ"
+"""Why a solution of the flow, asked for by name, may not be optimal."""
+
 LEAST_FOR_CUT, MOST_FOR_CUT = 2.0, 20.0
 """Seconds that each of the two solutions behind the words of a full cut may take."""
 
@@ -73,7 +76,12 @@ def solve(problem: Problem, *, engine: EngineChoice = "auto", time_budget: float
         solution = solve_keeping(problem, partial(_solve_costs, engine=engine), deadline)
     else:
         solution = _solve_costs(problem, deadline, engine=engine, groups=groups)
-    return replace(solution, places=_among_equals(problem, groups, solution.found))
+    if not problem.even:  # lots may have decided in the part of a keep run that is free
+        solution = replace(solution, attainable=None)
+    elif solution.optimal and not solution.drawn:  # HiGHS was ahead of a flow that ran out of time
+        solution = draw_again(problem, groups, solution)
+    places = solution.found if solution.drawn else _among_equals(problem, groups, solution.found)
+    return replace(solution, places=places, why="" if solution.optimal else solution.why or ENGINE_ALONE)
 
 
 def _solve_costs(problem: Problem, deadline: float, *, engine: EngineChoice, groups: Groups | None = None) -> Solution:
@@ -92,12 +100,11 @@ def _solve_costs(problem: Problem, deadline: float, *, engine: EngineChoice, gro
 
 
 def _among_equals(problem: Problem, groups: Groups, places: Places) -> Places:
-    """Where rounds differ, spread regret over the programmes as they stand, then let the lots decide among equals.
+    """Spread regret over the programmes as they stand, then let the lots decide among equals.
 
-    Where they are alike, the lots have decided already between all allocations of least cost.
+    For rounds that differ, and where the time ended before anything was proven: elsewhere lots decide between all
+    allocations of least cost.
     """
-    if problem.even:
-        return places
     by_lot = in_order_of_lots(problem.seed, problem.ids)
     movable = (places != NOWHERE) & (problem.pinned == NOWHERE)
     if problem.change_cost:
@@ -184,7 +191,7 @@ def allocate(
         objective=evaluate(problem, places),
         bound=solution.bound,
         optimal=solution.optimal,
-        draw="exact" if problem.even else "pairwise",
+        draw="exact" if solution.drawn else "pairwise",
         gap=solution.total - solution.bound,
         why=solution.why,
         weight=problem.weight,

@@ -57,6 +57,7 @@ PROOF = (
     told("the time budget ended before the gap was closed"),
     told("costs are too large for a flow in 64 bits"),
     told("the themes do not fit the rounds in any order"),
+    told("the flow alone proves no more where rounds differ"),
 )
 """Why an allocation is not proven to be the best."""
 

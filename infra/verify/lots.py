@@ -6,8 +6,9 @@ for another, another person must adapt, and so on in a ring. At prices that prov
 costs nothing, so it is enough to look for rings among steps that cost nothing: between two themes that are equally dear
 to a person, and between a workshop and the people it may take more or fewer of.
 
-Where rounds differ, the claim is weaker: no two people of one type can exchange workshops of one round, at the same
-total, so that the squares of what both pay get less, or so that only who pays more changes, to the better lot's good.
+Where rounds differ, or the optimum is not proven, the claim is weaker: no two people of one type can exchange workshops
+of one round, at the same total, so that the squares of what both pay get less, or so that only who pays more changes,
+to the better lot's good.
 """
 
 from __future__ import annotations
@@ -24,11 +25,12 @@ from infra.verify.case import NONE, Case, Ints
 
 def lot_faults(case: Case) -> Iterator[str]:
     """Yield who could have had better by their lot."""
-    alike = rounds_alike(case)
-    if (case.allocation.draw == "exact") != alike:
-        yield f"the draw is {case.allocation.draw!r}, and rounds are {'alike' if alike else 'not alike'} to everybody"
-    if alike:
-        if case.allocation.optimal and case.ids:
+    alike, optimal = rounds_alike(case), case.allocation.optimal
+    if (case.allocation.draw == "exact") != (alike and optimal):
+        known = f"rounds are {'alike' if alike else 'not alike'} to everybody"
+        yield f"the draw is {case.allocation.draw!r}; {known}, and optimal is {optimal}"
+    if alike and optimal:
+        if case.ids:
             yield from rings_of(case).faults()
     else:
         yield from _exchanges(case, _by_lot(case))
@@ -50,7 +52,7 @@ def _by_lot(case: Case) -> list[int]:
 def rounds_alike(case: Case) -> bool:
     """Whether all rounds are alike to everybody."""
     nobody_held = not case.change_cost or bool((case.held == NONE).all())
-    same_seats = bool((case.seats == case.seats[:, :1]).all())
+    same_seats = bool((case.seats == case.seats[:, :1]).all() and (case.minimum == case.minimum[:, :1]).all())
     return same_seats and nobody_held and bool(case.present.all()) and bool((case.pinned == NONE).all())
 
 

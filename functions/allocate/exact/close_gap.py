@@ -195,7 +195,9 @@ def _better(problem: Problem, best: Solution, places: Places | None) -> Solution
     if places is None:
         return best
     total = evaluate(problem, places).total
-    return replace(best, places=places, total=total) if best.places is None or total < best.total else best
+    if best.places is not None and total >= best.total:
+        return best
+    return replace(best, places=places, total=total, attainable=None)  # the lots of the flow are not these places'
 
 
 def _pin_costs(problem: Problem) -> int:

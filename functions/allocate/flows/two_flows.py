@@ -44,15 +44,40 @@ def solve_flow(problem: Problem, groups: Groups, deadline: float) -> Solution:
     sets = np.full((problem.people, len(problem.rounds)), NOWHERE, dtype=np.int16)
     dealt = share_themes(given, demand.size, demand.units, demand.cost)
     sets[groups.order, : dealt.shape[1]] = dealt
-    margin = _on_the_margin(demand, prices.heads)
-    tied = np.flatnonzero(np.asarray(margin.any(axis=1))[groups.of])
     table = in_all_rounds(problem, prices.heads)
     bound = lower_bound(problem, table, rows=groups.first, size=groups.size)
     solution = Solution(None, 0, bound, table, 1, "flow")
     if problem.even:
-        attainable = _draw(problem, sets, tied, margin[groups.of[tied]].T, _leeway(supply, prices))
+        attainable = _draw_groups(problem, groups, demand, supply, prices, sets)
         solution = replace(solution, attainable=attainable)
     return _make_timetable(problem, sets, solution)
+
+
+def draw_again(problem: Problem, groups: Groups, solution: Solution) -> Solution:
+    """The allocation that lots choose, where rounds are alike and another engine found and proved an optimum.
+
+    Its counts are an optimal flow of network 1, whose prices say which other allocations are optimal too.
+    """
+    places = solution.found
+    demand, supply = theme_demand(problem, groups.first, groups.size), theme_supply(problem)
+    given = np.zeros(demand.cost.shape, dtype=np.int64)
+    for column in places.T:
+        np.add.at(given, (groups.of, column), 1)
+    prices = theme_prices(demand, supply, given)
+    table = in_all_rounds(problem, prices.heads)
+    bound = lower_bound(problem, table, rows=groups.first, size=groups.size)
+    sets = places.copy()
+    attainable = _draw_groups(problem, groups, demand, supply, prices, sets)
+    return _make_timetable(problem, sets, replace(solution, bound=bound, prices=table, scale=1, attainable=attainable))
+
+
+def _draw_groups(
+    problem: Problem, groups: Groups, demand: ThemeDemand, supply: ThemeSupply, prices: Prices, sets: Places
+) -> Bools:
+    """Let the lots decide among all sets of least cost, at prices of groups; in place."""
+    margin = _on_the_margin(demand, prices.heads)
+    tied = np.flatnonzero(np.asarray(margin.any(axis=1))[groups.of])
+    return _draw(problem, sets, tied, margin[groups.of[tied]].T, _leeway(supply, prices))
 
 
 def _solve_crowd(problem: Problem, deadline: float) -> Solution:

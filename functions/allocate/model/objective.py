@@ -15,7 +15,8 @@ class Solution:
     """Places by attendee and round (None: none found), and the bound with the prices that prove it.
 
     `prices / scale` are by theme, round and type; `why` tells what kept the bound below the total. `attainable`, by
-    attendee and theme, where lots decided between all allocations of least cost: whether one of these gives it.
+    attendee and theme, where lots decided between all allocations of least cost: whether one of these gives it. It is
+    None where lots did not: rounds differ, or the places are another engine's.
     """
 
     places: Places | None
@@ -31,6 +32,11 @@ class Solution:
     def optimal(self) -> bool:
         """Proven: no allocation costs less."""
         return self.places is not None and self.bound == self.total
+
+    @property
+    def drawn(self) -> bool:
+        """Whether lots decided between all allocations of least cost."""
+        return self.optimal and self.attainable is not None
 
     @property
     def found(self) -> Places:

@@ -146,9 +146,13 @@ class Problem:
 
     @property
     def even(self) -> bool:
-        """Whether all rounds are alike for everyone: then two flows are enough (de Werra)."""
+        """Whether all rounds are alike for everyone: then two flows are enough (de Werra).
+
+        Minima count too: a theme that must have a person in one round only is not split evenly.
+        """
         return bool(
             (self.seats == self.seats[:, :1]).all()
+            and (self.minimum == self.minimum[:, :1]).all()
             and self.present.all()
             and (self.pinned == NOWHERE).all()
             and (self.change_cost == 0 or (self.held == NOWHERE).all())

@@ -2,7 +2,8 @@
 // page, offline. The question is what `parcours verify … --question FILE` writes: its bytes have the input digest.
 "use strict";
 
-const FAR = 2 ** 50;
+const [FAR, LARGE] = [2 ** 50, 2 ** 45]; // numbers up to LARGE are added without a loss
+const map = (object) => new Map(Object.entries(object ?? {}));
 const hex = (bytes) => [...new Uint8Array(bytes)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 const utf8 = (text) => new TextEncoder().encode(text);
 const sha256 = async (bytes) => hex(await crypto.subtle.digest("SHA-256", bytes));
@@ -22,26 +23,26 @@ async function verify(bytes, run) {
   const themes = event.themes.map(([id]) => id);
   const [T, R, G] = [themes.length, rounds.length, types.length];
   const each = (n) => Array.from({ length: n }, (_, i) => i);
-  const seats = event.themes.map(([, , cells]) => cells.map(([count]) => count));
-  const least = event.themes.map(([, , cells]) => cells.map(([, count]) => count));
+  const [seats, least] = [0, 1].map((n) => event.themes.map(([, , cells]) => cells.map((cell) => cell[n])));
   claim((await sha256(bytes)) === run.input_digest, "the question is another one (input digest)");
-  claim(event.seed === run.seed && event.mode === run.mode, "seed or mode differ from the question's");
+  for (const key of ["event", "seed", "mode", "weight", "tolerance"]) claim(event[key] === run[key], `${key} was another`);
 
   // People: what they may join, what it costs them, where they are.
+  const programmes = map(run.programmes);
   const people = rows.map(([id, type, ranking, absent, pinned, excluded, before]) => {
     const g = types.indexOf(type);
     const may = event.themes.map(([t, open]) => (!open.length || open.includes(type)) && !excluded.includes(t));
     const ranked = ranking.filter((t) => may[themes.indexOf(t)]);
-    const possible = may.filter(Boolean).length;
-    const other = ranked.length < possible ? event.rank_costs[ranked.length] : 0; // unranked: the next choice
+    const other = ranked.length < may.filter(Boolean).length ? event.rank_costs[ranked.length] : 0; // unranked: the next choice
     const choice = themes.map((t) => (ranked.includes(t) ? ranked.indexOf(t) : FAR));
     const costs = themes.map((t, n) =>
       may[n] ? (ranked.includes(t) ? event.rank_costs[choice[n]] : other) : Math.max(...event.rank_costs));
-    const programme = run.programmes[id] ?? {};
-    const places = rounds.map((r) => (r in programme ? themes.indexOf(programme[r]) : null));
-    return { id, g, may, choice, costs, absent, pinned, before, places };
+    const programme = map(programmes.get(id));
+    const places = rounds.map((r) => (programme.has(r) ? themes.indexOf(programme.get(r)) : null));
+    claim(programmes.delete(id) && [...programme.keys()].every((r) => rounds.includes(r)), `${id} is nowhere, or in no round`);
+    return { id, g, may, choice, costs, absent, pinned: map(pinned), before: map(before), places };
   });
-  claim(Object.keys(run.programmes).length === people.length, "a person is missing, or has no programme");
+  claim(!programmes.size, "a person has a programme and is not registered");
 
   // Seats, minima, bands and the objective.
   const heads = each(T).map(() => each(R).map(() => each(G).map(() => 0)));
@@ -51,16 +52,15 @@ async function verify(bytes, run) {
     const taken = p.places.filter((t) => t !== null);
     claim(new Set(taken).size === taken.length, `${p.id} has a theme twice`);
     rounds.forEach((slot, r) => {
-      const t = p.places[r];
-      const there = !p.absent.includes(slot);
+      const [t, there] = [p.places[r], !p.absent.includes(slot)];
       if (there) present[r][p.g]++;
       claim(there === (t !== null) && t !== -1, `${p.id} in ${slot}: no workshop, or one too many`);
       if (t === null || t < 0) return;
-      claim(seats[t][r] > 0 && (p.may[t] || p.pinned[slot] === themes[t]), `${p.id} may not be in ${themes[t]}`);
-      claim(!(slot in p.pinned) || p.pinned[slot] === themes[t], `${p.id} is pinned elsewhere in ${slot}`);
+      claim(seats[t][r] > 0 && (p.may[t] || p.pinned.get(slot) === themes[t]), `${p.id} may not be in ${themes[t]}`);
+      claim((p.pinned.get(slot) ?? themes[t]) === themes[t], `${p.id} is pinned elsewhere in ${slot}`);
       heads[t][r][p.g]++;
       rank += p.costs[t];
-      if (slot in p.before && p.before[slot] !== themes[t]) changes++;
+      if ((p.before.get(slot) ?? themes[t]) !== themes[t]) changes++;
     });
   }
   const sum = (numbers) => numbers.reduce((a, b) => a + b, 0);
@@ -68,64 +68,68 @@ async function verify(bytes, run) {
   const open = event.themes.map(([, kinds]) => types.map((g) => !kinds.length || kinds.includes(g)));
   const band = each(T).map((t) => each(R).map((r) => each(G).map((g) => {
     const total = sum(each(T).map((u) => (open[u][g] ? seats[u][r] : 0)));
-    if (!open[t][g] || !total) return [0, 0];
-    const share = present[r][g] * seats[t][r];
+    const share = open[t][g] ? present[r][g] * seats[t][r] : 0;
+    if (!share) return [0, 0];
     return [Math.floor(((under - over) * share) / (under * total)), Math.ceil(((under + over) * share) / (under * total))];
   })));
   for (const t of each(T)) for (const r of each(R)) {
     const fill = sum(heads[t][r]);
-    claim(fill <= seats[t][r] && fill >= (seats[t][r] ? least[t][r] : 0), `${themes[t]} in ${rounds[r]} has ${fill} heads`);
-    for (const g of each(G)) {
-      const [low, high] = band[t][r][g];
-      outside += Math.max(low - heads[t][r][g], heads[t][r][g] - high, 0);
-    }
+    claim(fill <= seats[t][r] && fill >= least[t][r], `${themes[t]} in ${rounds[r]} has ${fill} heads`);
+    band[t][r].forEach(([low, high], g) => (outside += Math.max(low - heads[t][r][g], heads[t][r][g] - high, 0)));
   }
-  const total = rank + run.weight * outside + run.change_cost * changes;
-  claim(run.objective.rank === rank && run.objective.total === total, `the cost is ${total}, of ranks ${rank}`);
+  const [units, span] = [sum(present.flat()), Math.max(...event.rank_costs) - Math.min(...event.rank_costs)];
+  const decisive = 1 + units * span + run.weight * (units + sum(band.flat(2).map(([low]) => low)));
+  const each_change = run.mode === "fresh" ? 0 : event.change_cost ?? decisive;
+  claim(run.change_cost === each_change, `a change costs ${each_change}`);
+  const parts = { rank, balance: run.weight * outside, change: each_change * changes }, total = sum(Object.values(parts));
+  for (const [part, cost] of Object.entries({ ...parts, total })) claim(run.objective[part] === cost, `${part} is ${cost}`);
 
   // The bound that the prices prove: everybody's cheapest programme, and what workshops would pay at most.
-  const scale = run.price_scale ?? 1;
+  const [scale, weight] = [run.price_scale, run.weight * run.price_scale];
   const price = (t, r, g) => run.prices[themes[t]][rounds[r]][types[g]];
-  let bound = 0;
+  const prices = each(T).flatMap((t) => each(R).flatMap((r) => each(G).map((g) => price(t, r, g))));
+  claim([scale, each_change * scale, ...prices].every((n) => Number.isInteger(n) && Math.abs(n) <= LARGE) && scale > 0, "prices are no prices");
+  if (wrong.length) return wrong;
+  let bound = 0n;
   for (const p of people) {
     const best = Array(1 << R).fill(FAR);
     const cost = (t, r) =>
-      (p.costs[t] + (rounds[r] in p.before && p.before[rounds[r]] !== themes[t] ? run.change_cost : 0)) * scale + price(t, r, p.g);
-    best[0] = sum(rounds.map((slot, r) => (slot in p.pinned ? cost(themes.indexOf(p.pinned[slot]), r) : 0)));
-    const wanted = sum(rounds.map((slot, r) => (p.absent.includes(slot) || slot in p.pinned ? 0 : 1 << r)));
+      (p.costs[t] + ((p.before.get(rounds[r]) ?? themes[t]) !== themes[t] ? each_change : 0)) * scale + price(t, r, p.g);
+    best[0] = sum(rounds.map((slot, r) => (p.pinned.has(slot) ? cost(themes.indexOf(p.pinned.get(slot)), r) : 0)));
+    const wanted = sum(rounds.map((slot, r) => (p.absent.includes(slot) || p.pinned.has(slot) ? 0 : 1 << r)));
     for (const t of each(T)) {
-      if (!p.may[t] || Object.values(p.pinned).includes(themes[t])) continue;
+      if (!p.may[t] || [...p.pinned.values()].includes(themes[t])) continue;
       for (let mask = best.length - 1; mask > 0; mask--) for (const r of each(R))
         if (mask & wanted & (1 << r) && seats[t][r]) best[mask] = Math.min(best[mask], best[mask ^ (1 << r)] + cost(t, r));
     }
-    bound += best[wanted];
+    bound += BigInt(best[wanted]);
   }
-  const weight = run.weight * scale;
   for (const t of each(T)) for (const r of each(R)) {
-    let [room, must] = [seats[t][r], seats[t][r] ? least[t][r] : 0];
+    let [room, must] = [seats[t][r], least[t][r]];
     const steps = [];
     for (const g of each(G)) {
       const most = open[t][g] || heads[t][r][g] ? present[r][g] : 0;
       const [low, high] = band[t][r][g];
-      bound += weight * low;
+      bound += BigInt(weight * low);
       const ends = [0, Math.min(low, most), Math.max(Math.min(high, most), Math.min(low, most)), most];
       [-weight, 0, weight].forEach((step, n) => steps.push([step - price(t, r, g), ends[n + 1] - ends[n]]));
     }
     for (const [gain, width] of steps.sort((a, b) => a[0] - b[0])) {
       const take = Math.min(width, room, gain < 0 ? width : Math.max(must, 0));
-      bound += gain * take;
-      room -= take;
-      must -= take;
+      bound += BigInt(gain) * BigInt(take);
+      [room, must] = [room - take, must - take];
     }
   }
-  const proven = Math.ceil(bound / scale);
+  const proven = Number((bound > 0n ? bound + BigInt(scale - 1) : bound) / BigInt(scale)); // rounded up
   claim(run.bound <= proven || run.engine === "flow+exact", `the prices prove ${proven}, not ${run.bound}`);
-  claim(run.optimal === (run.bound === total), "optimal is claimed without proof");
+  const known = ["flow", "flow+exact", "contested-flow"].includes(run.engine) && !run.why === run.optimal;
+  claim(run.optimal === (run.bound === total) && run.gap === total - run.bound && run.gap >= 0 && known, "optimal or gap is wrong");
 
   // Lots: no ring of exchanges that cost nothing serves a better lot, choice by choice.
-  const alike = seats.every((row) => row.every((count) => count === row[0])) &&
-    people.every((p) => !p.absent.length && !Object.keys(p.pinned).length && (!run.change_cost || !Object.keys(p.before).length));
-  claim((run.draw === "exact") === alike, `the draw is ${run.draw}`);
+  const same = (row) => row.every((count) => count === row[0]);
+  const alike = seats.every(same) && least.every(same) &&
+    people.every((p) => !p.absent.length && !p.pinned.size && (!each_change || !p.before.size));
+  claim((run.draw === "exact") === (alike && run.optimal), `the draw is ${run.draw}`);
   if (!alike || !run.optimal || wrong.length) return wrong;
   for (const p of people) p.lot = await lot(run.seed, p.id);
   people.sort((a, b) => (a.lot < b.lot ? -1 : 1));
@@ -179,7 +183,8 @@ async function verify(bytes, run) {
 
 if (typeof document === "undefined") {
   const { readFileSync } = require("node:fs");
-  verify(readFileSync(process.argv[2]), JSON.parse(readFileSync(process.argv[3], "utf8"))).then((wrong) => {
+  const read = async () => verify(readFileSync(process.argv[2]), JSON.parse(readFileSync(process.argv[3], "utf8")));
+  read().catch((error) => [`cannot be read: ${error.message}`]).then((wrong) => {
     console.log(wrong.length ? wrong.slice(0, 20).map((words) => `FAIL  ${words}`).join("\n") : "ok");
     process.exitCode = wrong.length ? 1 : 0;
   });

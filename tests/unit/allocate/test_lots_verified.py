@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from itertools import product
 from math import prod
 
 import pytest
 
+from functions.allocate import solve
+from functions.allocate.flows import two_flows
+from functions.allocate.flows.contested import settle
+from functions.allocate.model.objective import Solution
+from functions.allocate.model.problem import NoAllocationError, Problem
 from functions.allocate.model.result import Allocation
+from functions.allocate.solve import _solve_costs
 from infra.verify.checks import verify
 from shared.attendees import Attendee
 from tests.unit.allocate.drawing import choices, tiny_even_instance
@@ -82,3 +90,84 @@ def test_every_kind_of_event_passes(seed: int) -> None:
     except Exception:
         return
     assert lots_decided(instance, drawn)
+
+
+def failed(instance: Instance, allocation: Allocation) -> list[str]:
+    """Everything that `verify` finds wrong."""
+    checks = verify(instance.event, instance.attendees, allocation, previous=instance.previous)
+    return [str(check) for check in checks if not check.passed]
+
+
+def test_a_minimum_in_one_round_only_makes_rounds_differ() -> None:
+    """The even split of a theme over its rounds may leave that round empty, so lots decide less there, and it is said.
+
+    Two people, two rounds of one seat, and two themes that must have a person: one of them in the first round.
+    """
+    event = event_of(5, 2, 1, 1, weight=0, rank_costs=[0, 0, 5, 5, 5], seed="a seed")
+    needed: dict[str, dict[str, int]] = {"theme-2": {"round-0": 1, "round-1": 1}, "theme-4": {"round-0": 1}}
+    themes = [one.model_copy(update={"minimum": needed.get(one.id, 0)}) for one in event.themes]
+    people = [Attendee(f"p{a}", "type-0", ("theme-0", "theme-1", "theme-3")) for a in range(2)]
+    instance = Instance(event.model_copy(update={"themes": themes}), people)
+
+    for engine in ("auto", "exact"):
+        drawn = allocated(instance, engine=engine)
+
+        assert (drawn.draw, drawn.optimal, failed(instance, drawn)) == ("pairwise", True, [])
+
+
+@pytest.mark.parametrize("seed", [38, 55, 60, 67, 76])
+def test_lots_decide_also_when_the_flow_ran_out_of_time_and_another_engine_found_the_optimum(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In events where that engine finds another optimum than the lots choose."""
+    instance = tiny_even_instance(seed)
+    drawn = allocated(instance, seed="a seed")
+    monkeypatch.setattr(two_flows, "MOST_EDGES", 0)
+    monkeypatch.setattr(two_flows, "settle", lambda crowd, supply, deadline: settle(crowd, supply, 0.0))
+
+    late = allocated(instance, seed="a seed")
+
+    assert (late.engine, late.draw, late.programmes) == ("flow+exact", "exact", drawn.programmes)
+    assert failed(instance, late) == []
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_an_allocation_that_is_not_proven_says_that_lots_decided_less(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where rounds are alike too: lots between all allocations of least cost are known once the least is proven."""
+    instance = tiny_even_instance(seed)
+
+    def found_in_time(problem: Problem, *_: object, **__: object) -> Solution:
+        found = _solve_costs(problem, time.monotonic() + 60, engine="auto")
+        return replace(found, attainable=None, bound=found.bound - 1, why="the time ended")
+
+    monkeypatch.setattr(solve, "_solve_costs", found_in_time)
+    try:
+        found = allocated(instance, seed="a seed")
+    except NoAllocationError:
+        return
+
+    assert (found.draw, found.optimal, failed(instance, found)) == ("pairwise", False, [])
+    exact = found.model_copy(update={"draw": "exact"})
+    assert not lots_decided(instance, exact)
+
+
+def test_a_proven_allocation_of_rounds_that_are_alike_may_not_call_its_draw_a_weaker_one() -> None:
+    """Otherwise a seat given to a friend would pass as one that lots do not decide."""
+    event = event_of(3, 1, 1, 1, weight=0, seed="a seed")
+    instance = Instance(event, [Attendee(f"p{a}", "type-0", ABC) for a in range(2)])
+    drawn = allocated(instance)
+
+    for engine in ("flow", "flow+exact"):
+        assert not lots_decided(instance, drawn.model_copy(update={"draw": "pairwise", "engine": engine}))
+
+
+def test_a_keep_run_in_which_nobody_can_keep_anything_is_no_fresh_one() -> None:
+    """Everybody's published theme is gone; what is left is solved like a fresh run, and changes are counted."""
+    event = event_of(4, 1, 1, [[2], [2], [2], [0]], weight=0, seed="a seed")
+    people = [Attendee(f"p{a}", "type-0", ABC) for a in range(4)]
+    instance = Instance(event, people, {one.id: {"round-0": "theme-3"} for one in people})
+    drawn = allocated(instance)
+
+    assert (drawn.draw, drawn.objective.change > 0, failed(instance, drawn)) == ("pairwise", True, [])

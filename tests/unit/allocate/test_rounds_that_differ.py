@@ -6,7 +6,9 @@ import random
 import subprocess
 import sys
 import time
+from collections import Counter
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -16,9 +18,18 @@ from functions.allocate.exact.price_search import PriceTable
 from functions.allocate.flows.rounds import Rounds
 from functions.allocate.model.bound import lower_bound
 from functions.allocate.model.objective import evaluate, heads_of
-from functions.allocate.model.problem import NOWHERE, NotFoundInTimeError, Places, Problem
+from functions.allocate.model.problem import (
+    NOWHERE,
+    EngineCannotError,
+    NoAllocationError,
+    NotFoundInTimeError,
+    Places,
+    Problem,
+)
 from functions.allocate.solve import solve
+from infra.verify.checks import verify
 from tests.benchmarks.allocation import Case, make_people, problem_of
+from tests.unit.allocate.instances import allocated, random_instance
 
 SHAPES = {
     "a school's project day": (Case(60, 12, 4, uneven=True, minima=True), 2_590),
@@ -130,3 +141,20 @@ def test_no_solver_speaks_on_the_terminal() -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
 
     assert (done.stdout, done.stderr) == ("done\n", "")
+
+
+def test_the_flow_asked_for_by_name_says_why_it_proves_no_more() -> None:
+    """In fresh runs and in those that keep: `verify` refuses a gap without a reason."""
+    tried = Counter[str]()
+    for seed, kind in product(range(40), ("uneven", "keep")):
+        instance = random_instance(seed, kind)
+        try:
+            found = allocated(instance, engine="flow")
+        except (NoAllocationError, EngineCannotError):
+            continue
+        tried[kind] += not found.optimal
+        assert found.optimal == (not found.why)
+        checks = verify(instance.event, instance.attendees, found, previous=instance.previous)
+        assert [str(check) for check in checks if not check.passed] == []
+
+    assert min(tried["uneven"], tried["keep"]) > 0

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 import subprocess
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from functions.allocate.model.result import Allocation
 from infra.verify.checks import verify
-from shared.attendees import question
+from shared.attendees import Attendee, question
 from shared.pages import PAGES
 from tests.unit.allocate.drawing import tiny_even_instance
-from tests.unit.allocate.instances import Instance, allocated, random_instance
+from tests.unit.allocate.instances import Instance, allocated, event_of, random_instance
 
 NODE = shutil.which("node") or ""
 SCRIPT = PAGES / "assets" / "draw.js"
@@ -29,8 +32,8 @@ SHARED = {
 pytestmark = pytest.mark.skipif(not NODE, reason="there is no node here to run the verifier in JavaScript")
 
 
-def in_javascript(instance: Instance, allocation: Allocation, folder: Path) -> str:
-    """What the script prints for these files."""
+def in_javascript(instance: Instance, allocation: Allocation, folder: Path, forged: str = "") -> str:
+    """What the script prints for these files; `forged` stands in the place of the allocation."""
     lines = question(
         instance.event,
         instance.attendees,
@@ -41,7 +44,7 @@ def in_javascript(instance: Instance, allocation: Allocation, folder: Path) -> s
         instance.previous,
     )
     (folder / "question.jsonl").write_bytes(b"".join(lines))
-    (folder / "allocation.json").write_text(allocation.model_dump_json(), encoding="utf-8")
+    (folder / "allocation.json").write_text(forged or allocation.model_dump_json(), encoding="utf-8")
     told = subprocess.run(
         [NODE, SCRIPT, folder / "question.jsonl", folder / "allocation.json"],
         capture_output=True,
@@ -88,6 +91,44 @@ def differences(seed: int, folder: Path) -> list[str]:
 def test_both_verifiers_say_the_same(seed: int, tmp_path: Path) -> None:
     """Of lots the script judges only where the draw is exact."""
     assert differences(seed, tmp_path) == []
+
+
+LIES: dict[str, Callable[[dict[str, Any]], object]] = {
+    "another weight": lambda run: run.update(weight=run["weight"] + 1),
+    "another tolerance": lambda run: run.update(tolerance="1/9"),
+    "another event": lambda run: run.update(event="another"),
+    "a cost of changes": lambda run: run.update(change_cost=3),
+    "another balance": lambda run: run["objective"].update(balance=run["objective"]["balance"] + 1),
+    "a change": lambda run: run["objective"].update(change=1),
+    "a gap": lambda run: run.update(gap=1),
+    "a bound above the total": lambda run: run.update(bound=run["bound"] + 1, optimal=False, gap=-1, why="x"),
+    "a reason to doubt": lambda run: run.update(why="the time ended"),
+    "another engine": lambda run: run.update(engine="guess"),
+    "a weaker draw": lambda run: run.update(draw="pairwise"),
+    "a stranger": lambda run: run["programmes"].update(stranger={"round-0": "theme-0"}),
+    "a round more": lambda run: run["programmes"]["p0"].update(night="theme-0"),
+    "one person less": lambda run: run["programmes"].pop("p0"),
+    "prices without an end": lambda run: run["prices"]["theme-0"]["round-0"].update({"type-0": -(2**62) + 11}),
+    "prices in parts of nothing": lambda run: run.update(price_scale=0),
+    "prices in parts below nothing": lambda run: run.update(price_scale=-1),
+    "no prices": lambda run: run.update(prices={}),
+    "no objective": lambda run: run.update(objective=None),
+    "no programmes": lambda run: run.update(programmes=[]),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_the_script_notices_what_verify_notices(lie: str, tmp_path: Path) -> None:
+    """In an event whose people and rounds have the names of what every object in JavaScript has."""
+    event = event_of(3, 1, 1, 2, weight=1, seed="a seed")
+    people = [Attendee(who, "type-0", ("theme-0", "theme-1", "theme-2")) for who in ("p0", "constructor", "__proto__")]
+    instance = Instance(event, people)
+    drawn = allocated(instance)
+    document = json.loads(drawn.model_dump_json())
+    LIES[lie](document)
+
+    assert in_javascript(instance, drawn, tmp_path) == "ok"
+    assert in_javascript(instance, drawn, tmp_path, json.dumps(document)).startswith("FAIL")
 
 
 @pytest.mark.sweep
