@@ -35,7 +35,7 @@ def read_json(path: Path) -> tuple[dict[str, Any], list[str]]:
         return found
 
     try:
-        document = json.loads(text, object_pairs_hook=without_doubles)
+        document = json.loads(text, object_pairs_hook=without_doubles, parse_constant=_no_number)
     except json.JSONDecodeError as error:
         raise FileFaultsError(
             [told("%(path)s:%(lineno)s: this is no JSON: %(msg)s", path=path, lineno=error.lineno, msg=error.msg)]
@@ -45,6 +45,11 @@ def read_json(path: Path) -> tuple[dict[str, Any], list[str]]:
     if not isinstance(document, dict):
         raise FileFaultsError([told("%(path)s:1: this is no allocation", path=path)])
     return document, twice
+
+
+def _no_number(text: str) -> None:
+    """Refuse NaN and Infinity, which Python reads and JSON does not have. Raises ValueError."""
+    raise ValueError(f"{text} is no number of JSON")
 
 
 def read_previous(path: Path, event: Event) -> Programmes:

@@ -48,7 +48,7 @@ class Check:
         """The check in a line, as a message; what it found wrong stays as the verifier says it."""
         if self.passed:
             return told_together(["ok   ", self.name], " ")
-        found = "; ".join(self.faults[:3])
+        found = "; ".join(map(printable, self.faults[:3]))
         if len(self.faults) <= 3:
             return told("FAIL  %(name)s: %(faults)s", name=self.name, faults=found)
         return told(
@@ -57,6 +57,16 @@ class Check:
             faults=found,
             number=len(self.faults) - 3,
         )
+
+
+LONGEST_FAULT = 600
+"""Characters of a fault that are shown: a forged name or sentence may have millions."""
+
+
+def printable(fault: str) -> str:
+    """A fault in one line that a terminal shows as it is, whatever names a forged file has."""
+    shown = fault if len(fault) <= LONGEST_FAULT else f"{fault[:LONGEST_FAULT]} …"
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in shown)
 
 
 def verify(
@@ -100,7 +110,7 @@ def _answers(question: Callable[[Case], Iterator[str]], case: Case) -> tuple[str
     """The faults found. A file may be altered in any way, so names that lead nowhere are faults too."""
     try:
         return tuple(question(case))
-    except (KeyError, IndexError, ValueError, OverflowError) as error:
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         return (f"cannot be checked: {type(error).__name__} {error}",)
 
 

@@ -19,6 +19,7 @@ import xlsxwriter  # type: ignore[import-untyped]
 from functions.allocate.model.problem import EngineCannotError
 from infra import words
 from infra.cli import main
+from shared.allocations import checksum
 from shared.event_file import event_yaml
 from tests.support.bracketed import Bracketing, bracket_translations, greek_event, unmarked_words
 from tests.support.factories import event_data
@@ -492,6 +493,57 @@ def test_a_key_that_stands_twice_is_noticed(
 
     assert main(["verify", str(event_file), str(tmp_path / "people.csv"), str(file)]) == 1
     assert f"{key!r} stands in it twice" in capsys.readouterr().out
+
+
+Forged = Callable[[dict[str, Any]], object]
+
+FORGED: dict[str, Forged] = {
+    "a tolerance that is no number": lambda file: file.update(tolerance="x"),
+    "a tolerance over 0": lambda file: file.update(tolerance="1/0"),
+    "a tolerance of a milliard digits": lambda file: file.update(tolerance="1e999999999"),
+    "a tolerance in other digits": lambda file: file.update(tolerance="\uff11"),
+    "a tolerance above 1": lambda file: file.update(tolerance="5"),
+    "a number as text": lambda file: file.update(bound=str(file["bound"])),
+    "a price as text": lambda file: file["prices"]["vision"]["first"].update(ngo="0"),
+    "a price with a point": lambda file: file["prices"]["vision"]["first"].update(ngo=0.0),
+    "a number as truth": lambda file: file.update(gap=False),
+    "a truth as text": lambda file: file.update(optimal="yes"),
+    "a truth as a number": lambda file: file.update(optimal=1),
+    "a weight below nothing": lambda file: file.update(weight=-5),
+    "a weight of 4,000 digits": lambda file: file.update(weight=10**4_000),
+    "parts of 4,000 digits": lambda file: file.update(price_scale=10**4_000),
+    "half a sign": lambda file: file.update(event="\ud800"),
+    "half a sign for a name": lambda file: file["programmes"].update({"\ud800": {"first": "vision"}}),
+    "a name that clears the terminal": lambda file: file["programmes"].update({"\x1b[2J\nok    all": {}}),
+    "a field that clears the terminal": lambda file: file.update({"\x1b[2J\nok    all": 1}),
+    "a name with a slot for a fact": lambda file: file["programmes"].update({"%(name)s %s": {}}),
+    "not a number": lambda file: file.update(seconds=float("nan")),
+    "a list for a programme": lambda file: file["programmes"].update(ann=["vision"]),
+    "nothing for the reasons": lambda file: file.update(reasons=None),
+}
+"""What a person may do to a file who hopes that the verifier stumbles, or says what they want."""
+
+
+@pytest.mark.parametrize("forgery", FORGED)
+def test_a_forged_file_ends_in_a_line_that_says_so(
+    tmp_path: Path, event_file: Path, run: Run, capsys: pytest.CaptureFixture[str], forgery: str
+) -> None:
+    """With a checksum made anew: no traceback, nothing accepted as what it is not, no line that the file dictates."""
+    run(HEADER + ANN + BOB)
+    file = tmp_path / "out" / "allocation.json"
+    document = json.loads(file.read_text(encoding="utf-8"))
+    FORGED[forgery](document)
+    document["checksum"] = checksum(document)
+    file.write_text(json.dumps(document), encoding="utf-8")
+
+    code = main(["verify", str(event_file), str(tmp_path / "people.csv"), str(file)])
+
+    said = capsys.readouterr()
+    lines = (said.out + said.err).splitlines()
+    assert code == 1 or (code == 2 and "this is no allocation" in said.err)
+    assert code == 2 or any(line.startswith("FAIL") for line in lines)
+    assert "ok    all" not in lines
+    assert all(line.isprintable() for line in lines)
 
 
 def test_programmes_have_names_where_the_people_have_and_no_cell_is_a_formula(tmp_path: Path, run: Run) -> None:
