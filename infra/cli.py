@@ -19,7 +19,7 @@ from infra.demo.day import add_demo_parser
 from infra.files.allocate import add_allocation_parsers
 from infra.words import add_language_option, say, say_help, take_language, tell
 from shared.errors import ConflictError, ParcoursError, UnreadableEventError
-from shared.event_file import EventFileError, load_event
+from shared.event_file import EventFileError, load_event, load_text
 from shared.events import put_event, read_event, retire_event
 from shared.i18n import told
 from shared.models import Event
@@ -124,7 +124,7 @@ def put_event_file(options: argparse.Namespace) -> int:
         return BAD_INPUT
     try:
         table = find_table(options.stack, options.table, region=options.region)
-        put_event(table, event, actor=_actor(), now=datetime.now(UTC))
+        put_event(table, event, actor=_actor(), now=datetime.now(UTC), text=load_text(options.file))
     except ConflictError as error:
         return _fault(told("%(name)s: %(words)s", name=options.file, words=error.message), FAILED)
     except (StackError, BotoCoreError, ClientError) as error:

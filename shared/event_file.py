@@ -101,9 +101,14 @@ def load_event(path: Path | str) -> Event:
 
     Raises EventFileError with every mistake, by its path in the file; OSError if the file cannot be opened.
     """
+    return parse_event(load_text(path))
+
+
+def load_text(path: Path | str) -> str:
+    """The text of an event file. Raises EventFileError if it is not UTF-8; OSError if it cannot be opened."""
     data = Path(path).read_bytes()
     try:
-        return parse_event(data.decode("utf-8-sig"))
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise EventFileError(
             [Fault("", told("byte %(number)s is not UTF-8; save the file as UTF-8", number=error.start + 1))]
@@ -114,17 +119,22 @@ def parse_event(text: str) -> Event:
     """Read the text of an event file. Raises EventFileError with every mistake."""
     if len(text.encode("utf-8", "surrogatepass")) > LARGEST_FILE:
         raise EventFileError([Fault("", told("the file is larger than %(value)s KB", value=LARGEST_FILE // 1024))])
-    # Pure and safe: YAML 1.2, so that 13:00 is no number, `no` is no boolean, and duplicate keys are refused.
-    yaml = YAML(typ="safe", pure=True)
-    yaml.Constructor = _Constructor
     try:
-        raw = yaml.load(text)
+        raw = read_yaml(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark
         raise EventFileError([Fault("", _where(mark, error.problem or told("not YAML")))]) from None
     except (YAMLError, ValueError, RecursionError) as error:
         raise EventFileError([Fault("", told("not YAML: %(error)s", error=str(error)))]) from None
     return check_event(raw)
+
+
+def read_yaml(text: str) -> Any:
+    """The values of a text, as an event file means them. Raises YAMLError, ValueError or RecursionError."""
+    # Pure and safe: YAML 1.2, so that 13:00 is no number, `no` is no boolean, and duplicate keys are refused.
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Constructor = _Constructor
+    return yaml.load(text)
 
 
 def _where(mark: Any, problem: str) -> str:
@@ -595,11 +605,17 @@ def _clocks(raw: Mapping[str, Any]) -> Iterator[Fault]:
             )
 
 
+def as_data(event: Event) -> dict[str, Any]:
+    """The event as its file has it."""
+    data: dict[str, Any] = json.loads(event.model_dump_json(exclude_defaults=True, by_alias=True))
+    return data
+
+
 def event_yaml(event: Event) -> str:
-    """An event file that reads back as this event. Comments of the file that was put are not kept."""
+    """An event file that reads back as this event, written anew."""
     text = StringIO()
     yaml = YAML()
     yaml.default_flow_style = False
     yaml.width = 110
-    yaml.dump(json.loads(event.model_dump_json(exclude_defaults=True, by_alias=True)), text)
+    yaml.dump(as_data(event), text)
     return text.getvalue()

@@ -22,6 +22,7 @@ from shared.state import allocated, fresh_state, read_state
 from shared.table import (
     AUDIT,
     EVENTS_PK,
+    FILE_SK,
     STATE_SK,
     Absent,
     ConditionFailedError,
@@ -29,6 +30,7 @@ from shared.table import (
     Table,
     Write,
     audit_sk,
+    delete,
     event_pk,
     put,
     update,
@@ -68,6 +70,7 @@ def put_event(
     now: datetime,
     made_from: Event | None = None,
     seen: str | None = None,
+    text: str | None = None,
 ) -> EventState:
     """Store an event file, new or changed, and what is to be done for it and when.
 
@@ -77,6 +80,8 @@ def put_event(
         The file as it stood when the change was made; left out, whatever stands is replaced.
     seen
         The `updated_at` of the row that the caller looked at, "" when there was none; another row is not replaced.
+    text
+        The file as it was written. Left out, the text that the change was made from stays, for its comments.
 
     Raises
     ------
@@ -118,6 +123,7 @@ def put_event(
                 assign={"seed": seed, "retired": False, "afterwards": afterwards},
                 expect={"published_run": state.published_run},
             ),
+            *_text(event, text, made_from),
             *_tasks(event, state.model_copy(update={"afterwards": afterwards}), now),
             audit(event.id, actor, Act.PUT_EVENT, now=now, what=what_changed(before, event)),
         )
@@ -130,6 +136,20 @@ def _afterwards(event: Event, state: EventState, now: datetime) -> Afterwards:
     """What happens after the last publication under this file: one that opens registration again places who comes."""
     opened_again = state.published_run and state.afterwards in ("", "close") and now < event.closes_at
     return "keep" if opened_again else state.afterwards
+
+
+def read_text(table: Table, event: str) -> str:
+    """The event file as it was last written, "" for none; pages may have changed the event since."""
+    found = table.get(event_pk(event), FILE_SK)
+    return str(found["text"]) if found else ""
+
+
+def _text(event: Event, text: str | None, made_from: Event | None) -> Iterator[Write]:
+    if text:
+        lines = text.lstrip("\ufeff").replace("\r\n", "\n")
+        yield put({"pk": event_pk(event.id), "sk": FILE_SK, "type": "file", "text": lines})
+    elif made_from is None:
+        yield delete(event_pk(event.id), FILE_SK)
 
 
 def _stored_file(stored: Item | None) -> tuple[Event | None, bool]:

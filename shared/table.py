@@ -68,6 +68,7 @@ EVENTS_PK = "EVENTS"
 STATE_SK = "STATE"
 SUMMARY_SK = "SUMMARY"
 IMPORT_SK = "IMPORT"
+FILE_SK = "FILE"
 SESSION_PK = "SESSION"
 LIMIT_PK = "LIMIT"
 IDEMPOTENCY_PK = "IDEMPOTENCY"
@@ -99,6 +100,7 @@ SHAPES = (
     Shape("address", "EVENT#<event>", "ADDRESS#<digest>", "an address is taken (written with its registration)"),
     Shape("run", "EVENT#<event>", "RUN#<number>", "a run of the allocator"),
     Shape("task", "EVENT#<event>", "TASK#<name>", "something to do at a time (index `due`)"),
+    Shape("file", "EVENT#<event>", "FILE", "the event file as it was written, with its comments"),
     Shape("import", "EVENT#<event>", "IMPORT", "what columns and words of imported files mean"),
     Shape("message", "EVENT#<event>", "MESSAGE#<digest>", "a text that an organiser wrote, and to whom"),
     Shape("audit", "EVENT#<event>", "AUDIT#<time>#<random>", "who did what"),

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from functions.organise import drafts, event_files
 from functions.organise.allocator import Allocator
-from functions.organise.event_form import as_file
 from shared.errors import CANCELLED, ConflictError, NotFoundError, StaleError
+from shared.event_file import as_data
 from shared.i18n import told, told_many
 from shared.models import Event, Round, Run, Theme
 from shared.registrations import registrations_of
@@ -62,7 +62,7 @@ def call_off(
             )
         )
     seats = {**event.capacities.get(workshop.theme.id, {}), workshop.round.id: 0}
-    data = {**as_file(event), "capacities": {**event.capacities, workshop.theme.id: seats}}
+    data = {**as_data(event), "capacities": {**event.capacities, workshop.theme.id: seats}}
     event_files.put_data(table, event, data, actor=actor, now=now)
     if not workshop.published:
         return None

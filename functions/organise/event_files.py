@@ -60,15 +60,15 @@ def _checked(read: Callable[[], Event], actor: str) -> Event:
 
 def put_new(table: Table, text: object, *, actor: str, now: datetime) -> Event:
     """Put an event that does not exist yet. Raises InvalidError, ConflictError, ForbiddenError or StaleError."""
-    return _put_new(table, read_file(text, actor), actor, now)
+    return _put_new(table, read_file(text, actor), actor, now, text)
 
 
-def put_new_data(table: Table, data: object, *, actor: str, now: datetime) -> Event:
-    """The same from the data of a file."""
-    return _put_new(table, read_data(data, actor), actor, now)
+def put_new_data(table: Table, data: object, *, actor: str, now: datetime, text: str = "") -> Event:
+    """The same from the data of a file, and a text whose comments it keeps."""
+    return _put_new(table, read_data(data, actor), actor, now, text)
 
 
-def _put_new(table: Table, event: Event, actor: str, now: datetime) -> Event:
+def _put_new(table: Table, event: Event, actor: str, now: datetime, text: object) -> Event:
     taken = table.get(EVENTS_PK, event.id)
     if taken and not taken.get("retired"):
         raise ConflictError(
@@ -79,7 +79,7 @@ def _put_new(table: Table, event: Event, actor: str, now: datetime) -> Event:
     state = read_state(table, event.id)
     if not taken and (state.runs or state.confirmed or state.waiting):
         raise ConflictError(told("The id “%(id)s” was used before. Take another id.", id=event.id))
-    put_event(table, event, actor=actor, now=now, seen=taken["updated_at"] if taken else "")
+    put_event(table, event, actor=actor, now=now, seen=taken["updated_at"] if taken else "", text=str(text))
     Act.PUT_EVENT.counted()
     return event
 
@@ -91,7 +91,7 @@ def put_again(table: Table, before: Event, text: object, *, actor: str, now: dat
     when the file was changed since the organiser opened it.
     """
     refuse_stale(before, seen)
-    _put_again(table, before, read_file(text, actor), actor, now)
+    _put_again(table, before, read_file(text, actor), actor, now, str(text))
 
 
 def put_data(table: Table, before: Event, data: object, *, actor: str, now: datetime) -> None:
@@ -107,13 +107,13 @@ def refuse_stale(before: Event, seen: Any) -> None:
         )
 
 
-def _put_again(table: Table, before: Event, event: Event, actor: str, now: datetime) -> None:
+def _put_again(table: Table, before: Event, event: Event, actor: str, now: datetime, text: str | None = None) -> None:
     if event.id != before.id:
         raise InvalidError(
             _MISTAKES,
             {"id": told("must stay “%(id)s”; put a new event to have another id", id=before.id)},
         )
-    put_event(table, event, actor=actor, now=now, made_from=before)
+    put_event(table, event, actor=actor, now=now, made_from=before, text=text)
     Act.PUT_EVENT.counted()
 
 

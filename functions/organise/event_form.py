@@ -7,13 +7,13 @@ a page does not show, and what a row holds beside its fields, stays as it was.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from shared.event_file import as_data
 from shared.i18n import Told, told, told_together
 from shared.models import Event, Theme
 from shared.new_event import Data, slug
@@ -93,18 +93,12 @@ PLACE = {"agenda": "line", "organisers": "organiser", "questions": "question", "
 MOST_ROWS = 400
 
 
-def as_file(event: Event) -> Data:
-    """The event as its file has it."""
-    data: Data = json.loads(event.model_dump_json(exclude_defaults=True, by_alias=True))
-    return data
-
-
 # --------------------------------------------------------------------------- an event as fields
 
 
 def shown(event: Event, page: str) -> Values:
     """The fields of a page as an event fills them."""
-    data = as_file(event)
+    data = as_data(event)
     about = PAGES[page]
     values: Values = {}
     for name, kind in about.fields.items():
@@ -229,7 +223,7 @@ class Reading:
 
 def read(event: Event, page: str, values: Values) -> Reading:
     """The file with what a page's fields say."""
-    data = as_file(event)
+    data = as_data(event)
     about = PAGES[page]
     places: dict[str, str] = {}
     for name, kind in about.fields.items():
@@ -481,7 +475,7 @@ def differences(before: Event, after: Event) -> list[Difference]:
 
 
 def _values_of(event: Event) -> Iterator[tuple[str, str]]:
-    data = as_file(event)
+    data = as_data(event)
     data.pop("capacities", None)
     for theme, row in zip(event.themes, data["themes"], strict=True):
         for key in ("capacity", "rounds", "rooms"):

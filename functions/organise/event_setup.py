@@ -8,9 +8,10 @@ from datetime import date, datetime
 from typing import Any
 
 from functions.organise import event_files
-from functions.organise.event_form import as_file
 from functions.organise.words import ShortMoment
 from shared.errors import InvalidError, NotFoundError
+from shared.event_file import as_data
+from shared.events import read_text
 from shared.i18n import N_, Told, told, told_many, told_together
 from shared.local_time import local_date
 from shared.models import MOST_ROUNDS, Event, Registration, RegistrationState
@@ -79,8 +80,8 @@ def copy(table: Table, mine: Iterable[Event], typed: dict[str, Any], *, actor: s
     if faults or earlier is None:
         raise InvalidError(REFUSED, faults)
     title = str(typed.get("new_title") or "").strip()
-    data = shifted_copy(earlier, as_file(earlier), title=title, day=date.fromisoformat(day))
-    return _store(table, data, actor, now)
+    data = shifted_copy(earlier, as_data(earlier), title=title, day=date.fromisoformat(day))
+    return _store(table, data, actor, now, read_text(table, earlier.id))
 
 
 def _fault_of_day(day: str, now: datetime) -> str:
@@ -91,11 +92,11 @@ def _fault_of_day(day: str, now: datetime) -> str:
     return "" if found > now.date() else told("lies in the past; write the date of the day to come")
 
 
-def _store(table: Table, data: Data, actor: str, now: datetime) -> Event:
+def _store(table: Table, data: Data, actor: str, now: datetime, text: str = "") -> Event:
     taken = {item["sk"] for item in table.query(EVENTS_PK)} | event_files.RESERVED
     title = data["title"] if isinstance(data["title"], str) else next(iter(data["title"].values()))
     data["id"] = slug(f"{title[:35]}-{str(data['date'])[:4]}" if str(data["date"])[:4] not in title else title, taken)
-    return event_files.put_new_data(table, data, actor=actor, now=now)
+    return event_files.put_new_data(table, data, actor=actor, now=now, text=text)
 
 
 def preview_url(keys: Keys, event: Event) -> str:
@@ -112,7 +113,7 @@ def open_event(table: Table, event: Event, *, actor: str, now: datetime) -> None
             told("Registration of this draft would be closed already. Change its dates, then open it."),
             {"registration.closes": told("lies in the past")},
         )
-    event_files.put_data(table, event, {**as_file(event), "draft": False}, actor=actor, now=now)
+    event_files.put_data(table, event, {**as_data(event), "draft": False}, actor=actor, now=now)
 
 
 def check_list(event: Event, now: datetime) -> list[Check]:

@@ -13,8 +13,7 @@ from functions.organise.drafts import workshops
 from shared.allocations import allocation_document
 from shared.attendees import attendees
 from shared.errors import NotFoundError, TooLargeError
-from shared.event_file import event_yaml as event_yaml
-from shared.events import audit_lines
+from shared.events import audit_lines, read_text
 from shared.i18n import told
 from shared.models import Event, Programme, Registration, RegistrationState, Round, Run
 from shared.models import moment as moment_of
@@ -254,6 +253,13 @@ def _carried(data: bytes) -> bytes:
 
 
 # --------------------------------------------------------------------------- what `parcours` reads
+
+
+def event_yaml(table: Table, event: Event) -> str:
+    """The event file, with the comments and the order in which organisers wrote it."""
+    from shared.event_text import as_written  # no other request need pay for it
+
+    return as_written(read_text(table, event.id), event)
 
 
 def ranked_people(event: Event, registrations: Iterable[Registration]) -> bytes:

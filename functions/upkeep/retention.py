@@ -19,6 +19,7 @@ from shared.state import read_state
 from shared.table import (
     ADDRESSES,
     EVENTS_PK,
+    FILE_SK,
     IMPORT_SK,
     MESSAGES,
     PROGRAMMES,
@@ -79,6 +80,7 @@ def forget_everybody(table: Table, event: Event, may_go_on: Callable[[], bool]) 
         (pk, REGISTRATIONS),
         (pk, ADDRESSES),
         (pk, IMPORT_SK),
+        (pk, FILE_SK),
         (pk, MESSAGES),
     ]
     for partition, prefix in leftovers:

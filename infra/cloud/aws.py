@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from infra.cloud.build import BUILD, ROOT, TEMPLATE, load_template
 from infra.cloud.localisation import compile_catalogues
 from infra.cloud.stack import StackError, outputs_of
-from shared.event_file import EventFileError, load_event
+from shared.event_file import EventFileError, load_event, load_text
 from shared.events import put_event
 from shared.i18n import told
 from shared.table import Table
@@ -89,7 +89,7 @@ def run_deploy(options: argparse.Namespace) -> int:
         outputs = outputs_of(session.client("cloudformation"), options.stack)
         if event:
             table = Table(session.client("dynamodb"), outputs["TableName"])
-            put_event(table, event, actor="terminal: deploy", now=datetime.now(UTC))
+            put_event(table, event, actor="terminal: deploy", now=datetime.now(UTC), text=load_text(options.event))
         print("\n".join(advice(outputs, sandboxed=in_sandbox(session))))
     except (DeploymentError, StackError, BotoCoreError, ClientError) as error:
         print(error, file=sys.stderr)

@@ -22,7 +22,7 @@ from infra.demo.local_stack import LocalDeployment, closing, local_deployment, s
 from infra.demo.organiser import RefusedError, publish_draft, sign_in
 from infra.demo.outcome import Outcome, read_outcome, write_files
 from infra.demo.rerun import run_reallocation
-from shared.event_file import EventFileError, load_event
+from shared.event_file import EventFileError, load_event, load_text
 from shared.i18n import told
 from shared.models import Event, RegistrationState, RunState
 from shared.registrations import registrations_of
@@ -121,7 +121,7 @@ class Clock:
 
 def _day(deployment: LocalDeployment, event: Event, options: argparse.Namespace, clock: Clock) -> int:
     event = soon(event, datetime.now(UTC))
-    deployment.put(event)
+    deployment.put(event, load_text(options.event))
     clock.lap("start")
     addresses = _addresses(deployment, event)
     _write_json(options.out, addresses)
@@ -162,7 +162,7 @@ def _register(deployment: LocalDeployment, event: Event, options: argparse.Names
     clock.lap("confirming")
     clock.say(f"{len(deployment.mailbox.mails)} mails arrived")
     event = closing(event, datetime.now(UTC))
-    deployment.put(event)
+    deployment.put(event, load_text(options.event))
     clock.say("Registration is closed; the schedule allocates within a minute …")
     return event
 

@@ -32,9 +32,9 @@ class LocalDeployment:
     table: Table
     http: HttpClient
 
-    def put(self, event: Event) -> None:
-        """Store an event, as `parcours event put` does."""
-        put_event(self.table, event, actor=ACTOR, now=datetime.now(UTC))
+    def put(self, event: Event, text: str = "") -> None:
+        """Store an event and the text of its file, as `parcours event put` does."""
+        put_event(self.table, event, actor=ACTOR, now=datetime.now(UTC), text=text)
 
     def mails(self, event: str, kind: str = "") -> list[Mail]:
         """The mail rows of an event, of one kind or all."""

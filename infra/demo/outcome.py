@@ -17,7 +17,8 @@ from infra.files.people_csv import read_people
 from infra.verify.checks import verify as checks_of
 from shared.allocations import allocation_document
 from shared.attendees import attendees
-from shared.event_file import event_yaml
+from shared.event_text import as_written
+from shared.events import read_text
 from shared.models import Event, Programme, Registration, RegistrationState
 from shared.people_csv import people_csv
 from shared.registrations import registrations_of
@@ -137,10 +138,15 @@ def verify(event: Event, people: Iterable[Registration], allocation: Allocation)
     return all(check.passed for check in checks), "".join(f"{check}\n" for check in checks)
 
 
-def write_case(folder: Path, event: Event, people: Iterable[Registration], allocation: Allocation) -> tuple[Path, Path]:
-    """Write the event, the people, and what `parcours allocate` writes; return the first two."""
+def write_case(
+    folder: Path, event: Event, people: Iterable[Registration], allocation: Allocation, text: str = ""
+) -> tuple[Path, Path]:
+    """Write the event (like a text of its file), the people, and what `parcours allocate` writes.
+
+    Returns the paths of the event and of the people.
+    """
     event_file, people_file = folder / "event.yaml", folder / "people.csv"
-    event_file.write_text(event_yaml(event), encoding="utf-8")
+    event_file.write_text(as_written(text, event), encoding="utf-8")
     with people_file.open("w", encoding="utf-8", newline="") as file:
         file.write(people_csv([theme.id for theme in event.themes], attendees(list(people))))
     outputs.write_files(folder, event, read_people(people_file, event).attendees, allocation)
@@ -151,7 +157,8 @@ def write_files(deployment: LocalDeployment, event: Event, out: Path) -> None:
     """Write the case as the published run leaves it, and every mail as it was sent."""
     number = read_state(deployment.table, event.id).published_run
     people = [one for one in registrations_of(deployment.table, event.id) if one.state is RegistrationState.CONFIRMED]
-    write_case(out, event, people, read_allocation(deployment, event, number))
+    text = read_text(deployment.table, event.id)
+    write_case(out, event, people, read_allocation(deployment, event, number), text)
     mails = out / "mail"
     mails.mkdir(exist_ok=True)
     for stale in mails.glob("*.eml"):

@@ -50,6 +50,43 @@ def event_data(**changes: Any) -> dict[str, Any]:
     }
 
 
+def full_event_data(**changes: Any) -> dict[str, Any]:
+    """An event file with every key that a page has a field for."""
+    data = event_data(
+        **{"held_in": "English", "labels": {"partner_type": "Class", "organisation": "School", "partners": "classes"}},
+        **{"mail_texts": {"confirmation": "Boots.", "programme": "Lunch.\n\nBread.", "reminder": "Back door."}},
+        **{"ranking": {"least": 2, "most": 3}, "reminder_days": [7, 1], "retention_days": 30},
+        feedback={"url": "https://example.org/form", "send": "2026-04-17T10:00:00"},
+        registration={
+            **{"opens": "2026-03-01 09:00", "closes": "2026-04-01 12:00", "changes_until": "2026-04-10 12:00"},
+            **{"capacity": 30, "per_source_hour": 400, "confirm_after_hours": 12, "confirm_within_hours": 36},
+            **{"organisation": "not_asked", "groups": True},
+        },
+        allocation={
+            **{"at": "2026-04-01 12:00", "rank_costs": [0, 1, 4, 9], "change_cost": 5, "publish": "after_review"},
+            **{"balance": {"weight": 3, "tolerance": 0.5}, "most_gap": 0.1, "seed": "a seed"},
+        },
+        door_emails=["door@example.org"],
+        questions=[
+            {"id": "bus", "kind": "choice", "label": "Bus?", "purpose": "Seats.", "options": ["yes", "no"]},
+            {"id": "diet", "kind": "text", "label": "Diet", "required": True, "sensitive": True},
+        ],
+        **changes,
+    )
+    data["venue"]["map"] = "https://example.org/map"
+    data["agenda"][0]["speaker"] = "Toon"
+    data["themes"][0] |= {
+        "minimum": {"first": 4, "second": 2},
+        "leaders": [
+            {"name": "Lea Peeters", "email": "lea@example.org"},
+            {"name": "Peeters, Jan (Dr.)", "email": "jan@example.org", "rounds": ["second", "first"]},
+        ],
+    }
+    data["themes"][1] |= {"minimum": 3, "for": ["ngo", "research"], "rooms": ["Attic", "Cellar"]}
+    data["capacities"] = {"wildlife": {"first": 0}}
+    return data
+
+
 def make_event(**changes: Any) -> Event:
     """A valid event; `changes` replace top-level keys of the file."""
     return check_event(event_data(**changes))

@@ -97,7 +97,7 @@ def show_event(event_id: str) -> Answer:
 def show_file(event_id: str) -> Answer:
     """The event file, to read and change."""
     here = visit(event_id)
-    facts = {"text": exports.event_yaml(here.event), "seen": event_files.version(here.event)}
+    facts = {"text": exports.event_yaml(here.table, here.event), "seen": event_files.version(here.event)}
     return here.reply(facts, "event_file.html", here="file", **facts)
 
 

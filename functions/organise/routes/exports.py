@@ -35,7 +35,8 @@ def download_ranked_people(event_id: str) -> Answer:
 @router.get("/organise/<event_id>/EVENT.yaml")
 def download_event(event_id: str) -> Answer:
     """The event file."""
-    return download(exports.event_yaml(visit(event_id).event).encode(), "application/yaml", "EVENT.yaml")
+    here = visit(event_id)
+    return download(exports.event_yaml(here.table, here.event).encode(), "application/yaml", "EVENT.yaml")
 
 
 @router.get("/organise/<event_id>/<file>")

@@ -12,14 +12,14 @@ import pytest
 from functions.organise import event_form
 from functions.organise.event_form import PAGES
 from infra.files.event_reference import keys
-from shared.event_file import check_event, parse_event
+from shared.event_file import as_data, check_event, parse_event
 from shared.events import put_event, read_event
 from shared.models import Event
 from shared.new_event import example, shifted_copy
 from shared.registrations import register
 from shared.table import Table
 from tests.support.attendee_client import Web
-from tests.support.factories import NOW, event_data, make_event, make_registration
+from tests.support.factories import NOW, event_data, full_event_data, make_event, make_registration
 from tests.support.forms import read_form
 from tests.support.organiser_client import Client, words_of
 
@@ -97,9 +97,9 @@ def test_a_copy_moves_every_date_with_the_day_and_draws_anew(browser: Client, ta
 
 
 def test_a_copy_moves_the_moments_that_few_events_have() -> None:
-    event = check_event(full_data())
+    event = check_event(full_event_data())
     day = event.date + timedelta(days=364)
-    copied = check_event({**shifted_copy(event, event_form.as_file(event), title="", day=day), "id": "copied"})
+    copied = check_event({**shifted_copy(event, as_data(event), title="", day=day), "id": "copied"})
     moments = _moments(event.model_dump())
     assert len(moments) == 5
     assert _moments(copied.model_dump()) == [moment + timedelta(days=364) for moment in moments]
@@ -136,48 +136,11 @@ def test_a_page_that_is_sent_back_as_it_came_changes_nothing(changes: dict[str, 
         assert again == event, page
 
 
-def full_data(**changes: Any) -> dict[str, Any]:
-    """An event file with every key that a page has a field for."""
-    data = event_data(
-        **{"held_in": "English", "labels": {"partner_type": "Class", "organisation": "School", "partners": "classes"}},
-        **{"mail_texts": {"confirmation": "Boots.", "programme": "Lunch.\n\nBread.", "reminder": "Back door."}},
-        **{"ranking": {"least": 2, "most": 3}, "reminder_days": [7, 1], "retention_days": 30},
-        feedback={"url": "https://example.org/form", "send": "2026-04-17T10:00:00"},
-        registration={
-            **{"opens": "2026-03-01 09:00", "closes": "2026-04-01 12:00", "changes_until": "2026-04-10 12:00"},
-            **{"capacity": 30, "per_source_hour": 400, "confirm_after_hours": 12, "confirm_within_hours": 36},
-            **{"organisation": "not_asked", "groups": True},
-        },
-        allocation={
-            **{"at": "2026-04-01 12:00", "rank_costs": [0, 1, 4, 9], "change_cost": 5, "publish": "after_review"},
-            **{"balance": {"weight": 3, "tolerance": 0.5}, "most_gap": 0.1, "seed": "a seed"},
-        },
-        door_emails=["door@example.org"],
-        questions=[
-            {"id": "bus", "kind": "choice", "label": "Bus?", "purpose": "Seats.", "options": ["yes", "no"]},
-            {"id": "diet", "kind": "text", "label": "Diet", "required": True, "sensitive": True},
-        ],
-        **changes,
-    )
-    data["venue"]["map"] = "https://example.org/map"
-    data["agenda"][0]["speaker"] = "Toon"
-    data["themes"][0] |= {
-        "minimum": {"first": 4, "second": 2},
-        "leaders": [
-            {"name": "Lea Peeters", "email": "lea@example.org"},
-            {"name": "Peeters, Jan (Dr.)", "email": "jan@example.org", "rounds": ["second", "first"]},
-        ],
-    }
-    data["themes"][1] |= {"minimum": 3, "for": ["ngo", "research"], "rooms": ["Attic", "Cellar"]}
-    data["capacities"] = {"wildlife": {"first": 0}}
-    return data
-
-
 @pytest.mark.parametrize("languages", [["en"], ["en", "nl", "fr"]])
 def test_each_page_has_a_field_for_every_key_and_sends_it_back_unchanged(
     languages: list[str], browser: Client, table: Table
 ) -> None:
-    event = check_event(full_data(languages=languages))
+    event = check_event(full_event_data(languages=languages))
     put_event(table, event, actor="organiser@example.org", now=NOW)
     for page in PAGES:
         form = read_form(browser.page(f"/organise/nature/setup/{page}").text, f"/setup/{page}")
@@ -320,3 +283,25 @@ def test_the_first_organiser_of_a_deployment_needs_no_shell(
     assert "/organise/first-event/setup" in browser.page("/organise").text
     assert browser.submit("/organise/new", SCHOOL).status == 303
     assert [item["sk"] for item in table.query("EVENTS")] == ["first-event", "project-day-2026"]
+
+
+def test_pages_keep_the_comments_of_the_file_and_a_copy_has_them_too(browser: Client, table: Table) -> None:
+    text = example(NOW.date()).replace("\n", "\r\n")  # as a browser sends it
+    text = text.replace("[spring@example.org]", "[organiser@example.org]")
+    assert browser.submit("/organise/new", {"text": text}).status == 303
+    event = read_event(table, "spring-day")
+    assert event is not None
+    typed = fields(event, "themes", **{"themes[1].title": "Clay", "themes[0].seats.second": "0"})
+    assert browser.submit("/organise/spring-day/setup/themes", typed).status == 303
+
+    file = browser.get("/organise/spring-day/EVENT.yaml").text
+    assert "  - {id: soil, title: Clay, capacity: 20, rooms: Room 2}\n" in file
+    assert "# what people rank; each is one workshop in each round" in file
+    assert parse_event(file) == read_event(table, "spring-day")
+    assert "# what people rank" in browser.page("/organise/spring-day/file").text
+
+    copy = {"act": "copy", "event": "spring-day", "new_day": "2027-04-15", "new_title": "Again"}
+    assert browser.submit("/organise/new", copy).status == 303
+    copied = browser.get("/organise/again-2027/EVENT.yaml").text
+    assert "# a mailbox that is read" in copied
+    assert parse_event(copied) == read_event(table, "again-2027")
