@@ -38,9 +38,11 @@ from shared.models import Event
 from shared.table import Table
 from shared.tokens import Keys
 from tests.support.factories import NOW, make_event
+from tests.support.permissions import JUDGE, enforce_policies
 from tests.support.quick_moto import make_moto_quick
 
 make_moto_quick()
+enforce_policies()
 
 
 def create_table() -> None:
@@ -103,6 +105,14 @@ def browser() -> Iterator[Browser]:
         started = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         yield started
         started.close()
+
+
+@pytest.fixture(autouse=True)
+def every_call_is_permitted() -> Iterator[None]:
+    """P13: no function asked the table for what its policy does not allow, even if it caught the refusal."""
+    JUDGE.refused.clear()
+    yield
+    assert JUDGE.refused == []
 
 
 PERSONAL = re.compile(r"[Pp]erson ?\d+|@example\.org|\.[A-Za-z0-9_-]{43}\b")

@@ -68,11 +68,19 @@ def actions(statement: dict[str, Any]) -> list[str]:
     return statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
 
 
-def is_judged(sid: str, action: str) -> bool:
-    return not {action, f"{sid} {action}"} & NOT_JUDGED.keys()
+def is_judged(role: str, sid: str, action: str) -> bool:
+    """Whether the embedded cloud refuses what needs this action of a statement, once it is taken out.
+
+    It knows no `dynamodb:LeadingKeys`, so that another statement about the same resource allows the action for these
+    rows too; tests/integration/test_permissions.py shows that it is needed.
+    """
+    own = [one for name, one in statements() if name == role]
+    (resource,) = (one["Resource"] for one in own if one["Sid"] == sid)
+    others = [one for one in own if one["Sid"] != sid and one["Resource"] == resource]
+    return not {action, f"{sid} {action}"} & NOT_JUDGED.keys() and not any(action in actions(one) for one in others)
 
 
-WHOLE = [(role, one["Sid"], "") for role, one in statements() if any(is_judged(one["Sid"], a) for a in actions(one))]
+WHOLE = [(role, s["Sid"], "") for role, s in statements() if any(is_judged(role, s["Sid"], a) for a in actions(s))]
 SINGLE = [(role, one["Sid"], action) for role, one in statements() for action in actions(one)]
 
 
@@ -300,7 +308,7 @@ def test_without_one_of_its_actions_it_does_not(bench: Bench, taken: Taken) -> N
     """No action could be left out, but those that the embedded cloud does not judge."""
     give_back = bench.without(taken)
     try:
-        if is_judged(taken[1], taken[2]):
+        if is_judged(*taken):
             assert not works(bench, taken[0])
         else:
             assert works_in_the_end(bench, taken[0])

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from infra.cloud.build import ROOT
+from shared.table import SHAPES
 
 Template = Mapping[str, Any]
 Rule = Callable[[Template], Iterator[str]]
@@ -41,6 +42,12 @@ HEARD_OF = {
     "FeedbackFunction": {"CallsGivenUp"},
 }
 """The alarms that ring, in place of one of its own, when a function fails."""
+
+BY_KEY = {
+    f"dynamodb:{action}"
+    for action in ("GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "ConditionCheckItem", "BatchWriteItem")
+}
+"""Actions that name the partition keys of the rows they are about."""
 
 RULES: list[Rule] = []
 
@@ -227,6 +234,32 @@ def _names_the_sender(statement: Mapping[str, Any]) -> bool:
     """In its sandbox SES judges the recipient's identity too; the sender's address is what limits the statement."""
     sender = {"StringEquals": {"ses:FromAddress": {"Ref": "SenderAddress"}}}
     return statement.get("Sid") == "Send" and statement.get("Condition") == sender
+
+
+ROWS = {re.sub("<.*", "*", shape.pk) for shape in SHAPES}
+"""Patterns of the partition keys of all rows: `EVENT#*`."""
+
+DUE = {"allocate", "upkeep", "offer", "mail#*"}
+"""Patterns of the partition keys of the index `due`."""
+
+
+@rule
+def a_function_reaches_the_rows_it_needs(template: Template) -> Iterator[str]:
+    for name, statement in _statements(template):
+        actions = [action for action in _listed(statement["Action"]) if action.startswith("dynamodb:")]
+        resource = json.dumps(statement["Resource"])
+        if not actions or "StreamArn" in resource or "/stream/" in resource:
+            continue
+        about = f"{name}: {statement.get('Sid')}"
+        if statement.get("Condition", {}).keys() != {"ForAllValues:StringLike"}:
+            yield f"{about} names no partition keys"
+            continue
+        keys = set(_listed(statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]))
+        for key in sorted(keys - (DUE if "/index/" in resource else ROWS)):
+            yield f"{about} names rows unknown to the table: {key}"
+        # ForAllValues holds of a call that names no partition key.
+        for action in sorted(set(actions) - BY_KEY):
+            yield f"{about} may read every row by {action.partition(':')[2]}"
 
 
 @rule

@@ -53,6 +53,7 @@ STREAM = "RelayFunction/Properties/Events/PendingMail/Properties"
 QUEUE = "MailFunction/Properties/Events/Queue/Properties"
 RETRIES = "AllocateFunction/Properties/Events/EveryMinute/Properties/RetryPolicy/MaximumEventAgeInSeconds"
 STATEMENT = "RegisterRole/Properties/Policies/0/PolicyDocument/Statement/1"
+KEYS = "Condition/ForAllValues:StringLike/dynamodb:LeadingKeys"
 
 DEFECTS: list[tuple[Change, str]] = [
     (put("MailQueue/Properties/VisibilityTimeout", 359), "shorter than six function timeouts"),
@@ -89,7 +90,7 @@ DEFECTS: list[tuple[Change, str]] = [
         "its metrics are mixed with those of another stack",
     ),
     (put("Api/Properties/DisableExecuteApiEndpoint", True), "closed without a domain"),
-    (cut("MailRole/Properties/Policies/0/PolicyDocument/Statement/4/Condition"), "Send has a wildcard in a resource"),
+    (cut("MailRole/Properties/Policies/0/PolicyDocument/Statement/5/Condition"), "Send has a wildcard in a resource"),
     (cut("Table/UpdateReplacePolicy"), "deletes every registration"),
     (cut("Table/Properties/PointInTimeRecoverySpecification"), "no point-in-time recovery"),
     (cut("Table/Properties/TimeToLiveSpecification"), "do not expire"),
@@ -100,7 +101,12 @@ DEFECTS: list[tuple[Change, str]] = [
     (put(f"{STATEMENT}/Action", "dynamodb:*"), "is a wildcard"),
     (put(f"{STATEMENT}/Resource", "*"), "names every resource"),
     (put(f"{STATEMENT}/Resource", {"Fn::Sub": "${Table.Arn}/*"}), "has a wildcard in a resource"),
-    (put("MailRole/Properties/Policies/0/PolicyDocument/Statement/4/Resource", "*"), "Send names every resource"),
+    (put("MailRole/Properties/Policies/0/PolicyDocument/Statement/5/Resource", "*"), "Send names every resource"),
+    (cut(f"{STATEMENT}/Condition"), "RegisterRole: ReadEvents names no partition keys"),
+    (put(f"{STATEMENT}/Condition", {"StringLike": {"dynamodb:LeadingKeys": ["EVENTS"]}}), "names no partition keys"),
+    (put(f"{STATEMENT}/{KEYS}", ["EVENTS", "SESSIONS"]), "ReadEvents names rows unknown to the table: SESSIONS"),
+    (put(f"{STATEMENT}/{KEYS}", ["EVENTS", "*"]), "ReadEvents names rows unknown to the table: *"),
+    (put(f"{STATEMENT}/Action", ["dynamodb:GetItem", "dynamodb:Scan"]), "ReadEvents may read every row by Scan"),
     (put("MailRole/Properties/ManagedPolicyArns", ["arn:aws:iam::aws:policy/AmazonSESFullAccess"]), "managed policy"),
     (put("RelayFunction/Properties/Role", {"Fn::GetAtt": ["MailRole", "Arn"]}), "shares its role"),
     (put(f"{STATEMENT}/Action", "lambda:InvokeFunction"), "may start a function"),
