@@ -47,17 +47,18 @@ def may_mail(table: Table, keys: Keys, address: str, *, now: datetime) -> bool:
 
 
 def within_cap(
-    table: Table, keys: Keys, what: str, who: str, most: int, *, now: datetime, span: timedelta = HOUR
+    table: Table, keys: Keys, what: str, who: str, most: int, *, now: datetime, span: timedelta = HOUR, number: int = 1
 ) -> bool:
-    """Count once more and say whether it is still allowed in this span of time.
+    """Count `number` more if that is still allowed in this span of time; what is refused is not counted.
 
-    Spans follow each other without overlap: with `span` an hour, the count begins anew at each full hour (UTC). The
-    subject is kept as a keyed digest, which expires soon after.
+    Spans follow each other without overlap: with `span` an hour, the count begins anew at each full hour (UTC). More
+    than `most` at once is counted as `most`, so that it is allowed in a span that has seen nothing yet. The subject is
+    kept as a keyed digest, which expires soon after.
     """
     start = _start_of(span, now)
     digest = keyed_digest(keys, f"{who} {start:%Y%m%d%H%M}")[:32]
     ends = int((start + span + HOUR).timestamp())
-    return table.count(LIMIT_PK, limit_sk(what, digest, start), expires=ends) <= most
+    return table.count(LIMIT_PK, limit_sk(what, digest, start), min(number, max(most, 1)), most=most, expires=ends)
 
 
 def seconds_left(now: datetime, span: timedelta) -> int:

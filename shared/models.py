@@ -217,9 +217,10 @@ class RegistrationRules(Model):
     """When people may register and how many may come; no capacity means every seat of the busiest round.
 
     `changes_until` is until when rankings may change after closing; left out, they may not.
-    `per_source_hour` is how many forms one network address may send in an hour: a school or an office sits behind
-    one address. Left out, the stage's own number counts. In a nearly full event, the holder of a place that is older
-    than `confirm_after_hours` and whose address nobody confirmed is asked to confirm within `confirm_within_hours`.
+    `per_source_hour` is how many forms one network address may send in an hour, a group counting as many as it has
+    people: a school or an office sits behind one address. Left out, the stage's own number counts. In a nearly full
+    event, the holder of a place that is older than `confirm_after_hours` and whose address nobody confirmed is asked to
+    confirm within `confirm_within_hours`.
     """
 
     opens: LocalMoment

@@ -439,19 +439,19 @@ class Table:
         answer = self._repeated(lambda: self._client.batch_write_item(RequestItems={self._name: batch}))
         return list(answer.get("UnprocessedItems", {}).get(self._name, []))
 
-    def count(self, pk: str, sk: str, *, expires: int) -> int:
-        """Add one to a counter that expires at this Unix time, and return what it then holds."""
-        answer = self._repeated(
-            lambda: self._client.update_item(
-                TableName=self._name,
-                Key={"pk": _serialize(pk), "sk": _serialize(sk)},
-                UpdateExpression="ADD #n :one SET expires = :expires",
-                ExpressionAttributeNames={"#n": "n"},
-                ExpressionAttributeValues={":one": _serialize(1), ":expires": _serialize(expires)},
-                ReturnValues="UPDATED_NEW",
-            )
-        )
-        return int(_deserialize(answer["Attributes"]["n"]))
+    def count(self, pk: str, sk: str, number: int, *, most: int, expires: int) -> bool:
+        """Add to a counter that expires at this Unix time, unless it would then hold more than `most`: False."""
+        if number > most:
+            return False
+        room = {"n": Below(most - number + 1)}
+        counted = update(pk, sk, assign={"expires": expires}, add={"n": number}, expect=room)
+        try:
+            self._repeated(lambda: self._client.update_item(TableName=self._name, **counted.body))
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+                return False
+            raise
+        return True
 
 
 def _reasons(error: ClientError) -> list[str]:

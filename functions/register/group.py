@@ -67,7 +67,7 @@ def send_group(event_id: str) -> Answer:
         now = web.clock()
         views.require_open(event, now)
         group = read_group(event, sent)
-        web.spend_one_request(event, now)
+        web.spend_a_group(event, group.contact.email, len(group.members), now)
         if not fields.get("remark2"):
             store(event, group, now)
     return done(

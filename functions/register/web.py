@@ -20,7 +20,7 @@ from shared.errors import NotFoundError, TooManyRequestsError
 from shared.events import read_event
 from shared.http import answer, as_json, language_cookies, see_other, source_address, wants_json
 from shared.i18n import N_
-from shared.limits import COSTLY_READS_A_MINUTE, HOUR, MINUTE, network_of, seconds_left, within_cap
+from shared.limits import COSTLY_READS_A_MINUTE, HOUR, MINUTE, mailbox_of, network_of, seconds_left, within_cap
 from shared.models import Event
 from shared.observability import metrics
 from shared.table import Table
@@ -31,6 +31,12 @@ TOO_MANY = N_(
     "Many people in your network have sent this form in the last hour, more than this event accepts from one place. "
     "What you typed is still here: send it again after the full hour, or from another network, such as your phone’s. "
     "Are you registering together, as a school or an office? Write to the organisers, who can raise the limit."
+)
+
+TOO_MANY_IN_GROUPS = N_(
+    "With your group, more people would be registered from your network or under your address than this event accepts "
+    "from one place in an hour. Nobody was registered, and what you typed is still here: send it again after the full "
+    "hour, or register fewer people now. Write to the organisers, who can raise the limit."
 )
 
 TOO_OFTEN = N_("Your network asks for this page very often at this moment. Please try again in a minute.")
@@ -96,11 +102,28 @@ def find_event(event_id: str) -> Event:
 
 def spend_one_request(event: Event, now: datetime) -> None:
     """Count a request that may cause a mail against its source. Raises TooManyRequestsError past the event's cap."""
-    most = event.registration.per_source_hour or cap_an_hour
     who = f"{event.id} {network_of(source_address(request()))}"
-    if not within_cap(table, keys, "register", who, most, now=now):
+    if not within_cap(table, keys, "register", who, requests_an_hour(event), now=now):
         count("RequestsCapped")
         raise TooManyRequestsError(TOO_MANY, retry_after=seconds_left(now, HOUR))
+
+
+def spend_a_group(event: Event, address: str, people: int, now: datetime) -> None:
+    """Count a group, person by person, against its source and against the mailbox of the person who registers it.
+
+    Raises TooManyRequestsError past the event's cap. Of a mailbox the refusal tells no more than that hundreds of
+    people were registered under it within the hour.
+    """
+    source = f"{event.id} {network_of(source_address(request()))}"
+    for what, who in (("register", source), ("group", f"{event.id} {mailbox_of(address)}")):
+        if not within_cap(table, keys, what, who, requests_an_hour(event), now=now, number=people):
+            count("RequestsCapped")
+            raise TooManyRequestsError(TOO_MANY_IN_GROUPS, retry_after=seconds_left(now, HOUR))
+
+
+def requests_an_hour(event: Event) -> int:
+    """How many people one source may register, or links it may ask for, within an hour."""
+    return event.registration.per_source_hour or cap_an_hour
 
 
 def spend_one_read(now: datetime) -> None:

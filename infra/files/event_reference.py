@@ -128,8 +128,9 @@ KEYS: dict[str, tuple[str, str]] = {
         "true",
     ),
     "registration.per_source_hour": (
-        "Forms that one network address may send in an hour. A school or an office sits behind one address: raise it "
-        "when people register together. Left out, the number of the deployment counts, 300 unless it was changed.",
+        "Forms that one network address may send in an hour; a group counts as many as it has people. A school or an "
+        "office sits behind one address: raise it when people register together. Left out, the number of the "
+        "deployment counts, 300 unless it was changed.",
         "600",
     ),
     "registration.confirm_after_hours": (

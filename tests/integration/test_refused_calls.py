@@ -67,7 +67,7 @@ def allocate(table: Table, event: Event) -> None:
     )
     digest = input_now(event, read_state(table, event.id), run, everybody, {})
     draft = finish_run(table, event, run, {"input_digest": digest}, now=NOW)
-    published = publish(table, event, draft, everybody, actor="o", now=NOW)
+    published = publish(table, event, draft, everybody, actor="o", now=NOW, afterwards="keep")
     write_programme_mails(table, event, published, everybody, now=NOW)
 
 

@@ -71,9 +71,10 @@ class Rows:
         return {"UnprocessedItems": {}}
 
     def update_item(self, **arguments: Any) -> Any:
+        if not self._is_as_expected(arguments):
+            raise refusal("ConditionalCheckFailedException", "UpdateItem")
         self._apply("Update", arguments)
-        pk, sk = key_of(arguments)
-        return {"Attributes": dict(self._items[pk][sk])}
+        return {}
 
     def transact_write_items(self, **arguments: Any) -> Any:
         writes = [(action, body) for write in arguments["TransactItems"] for action, body in write.items()]

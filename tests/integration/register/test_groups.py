@@ -192,6 +192,47 @@ def test_the_places_of_a_group_whose_delegate_never_confirmed_go_to_people_who_w
     assert kinds.count("group") == 1 + len(gone)
 
 
+def some(people: int, request: str, **changes: str) -> dict[str, str]:
+    """The form for a group of so many."""
+    lines = range(1, people + 1)
+    named = {f"name_{line}": f"{request} {line}" for line in lines} | {f"type_{line}": "ngo" for line in lines}
+    ranked = {key: value for key, value in FORM.items() if key.startswith("choice_") and key.count("_") == 1}
+    return {"name": "Tess", "email": f"{request}@example.org", "request": request, **ranked, **named, **changes}
+
+
+def test_a_group_counts_as_many_as_it_has_people_against_its_network(web: Web, table: Table) -> None:
+    """Past the cap nobody is stored, what was typed stays, and smaller groups and the next hour are open."""
+    opened(table, per_source_hour=7)
+
+    sent = [web.submit(GROUP, some(people, f"g{people}")) for people in (5, 3, 2, 1)]
+
+    assert [answer.status for answer in sent] == [303, 429, 303, 429]
+    assert 0 < int(sent[1].headers["retry-after"]) <= 3600
+    assert "register fewer people now" in sent[1].text
+    assert 'value="g3 2"' in sent[1].text
+    assert sum(one.startswith(("g5", "g2")) for one in states(table)) == len(states(table)) - 1 == 7
+    assert web.submit("/events/nature/links", {"email": "x@example.org"}).status == 429  # the same count
+
+
+def test_a_group_that_is_larger_than_the_cap_is_taken_in_an_hour_that_has_seen_nothing(web: Web, table: Table) -> None:
+    """Else it could never come."""
+    opened(table, per_source_hour=2)
+
+    assert [web.submit(GROUP, some(4, name)).status for name in ("one", "two")] == [303, 429]
+    assert len(states(table)) == 5
+
+
+def test_groups_under_one_mailbox_are_counted_whatever_network_they_come_from(web: Web, table: Table) -> None:
+    opened(table, per_source_hour=5)
+    mailboxes = ("tess@example.org", "tess+2@example.org", "other@example.org")
+    sent = [
+        web.submit(GROUP, some(3, f"g{number}", email=email), source=f"192.0.2.{number}").status
+        for number, email in enumerate(mailboxes)
+    ]
+
+    assert sent == [303, 429, 303]
+
+
 def test_a_change_of_a_member_confirms_the_address_of_the_delegate(web: Web, table: Table, keys: Keys) -> None:
     assert web.post(GROUP, FORM).status == 202
     delegate = find_by_address(table, "nature", "tess@example.org")
