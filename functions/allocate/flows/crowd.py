@@ -16,6 +16,12 @@ BLUR = 8
 BLOCK = 1 << 15
 """People looked at together: few enough for the processor's cache."""
 
+FEW = 2_000
+"""People up to whom sorting all themes of each is quicker than passing the lowest from row to row."""
+
+FAR_IN_32_BITS = 1 << 28
+"""Below it sums of costs and prices fit 32 bits, which are counted and sorted twice as fast."""
+
 Costs = NDArray[np.int64] | NDArray[np.int32]
 
 
@@ -56,8 +62,12 @@ class Crowd:
 
     def blurred(self) -> Crowd:
         """The same at `BLUR` times the cost and a little more, by chance: hardly anything is tied any more."""
-        chance = np.random.default_rng(0).integers(0, BLUR, size=self.cost.shape)
-        return replace(self, far=self.far * BLUR, cost=self.cost.astype(np.int64) * BLUR + chance)
+        chance = np.random.default_rng(0).integers(0, BLUR, size=self.cost.shape, dtype=np.int8)
+        far = self.far * BLUR
+        cost: Costs = self.cost.astype(np.int32) if far < FAR_IN_32_BITS else self.cost.astype(np.int64)
+        cost *= BLUR
+        cost += chance
+        return replace(self, far=far, cost=cost)
 
     def blocks(self) -> Iterator[tuple[int, int, int]]:
         """Yield (type, begin, end) of people to look at together."""
@@ -74,14 +84,7 @@ class Crowd:
     def margins(self, reduced: Costs, begin: int, end: int) -> tuple[Costs, Costs, int]:
         """The dearest wanted and the cheapest unwanted reduced cost of each, and what all that is wanted costs."""
         top = np.iinfo(reduced.dtype).max
-        lowest = np.full((self.most_units + 1, end - begin), top, dtype=reduced.dtype)
-        higher, spare = np.empty_like(reduced[0]), np.empty_like(reduced[0])
-        for row in reduced:
-            carry: Costs = row
-            for level in lowest:
-                np.maximum(level, carry, out=higher)
-                np.minimum(level, carry, out=level)
-                carry, higher, spare = higher, spare, higher
+        lowest = _lowest_of_each(reduced, self.most_units + 1)
         wanted_levels = lowest[:-1]
         if self.alike and self.most_units:
             return lowest[-2], lowest[-1], int(wanted_levels.sum(dtype=np.int64))
@@ -93,13 +96,30 @@ class Crowd:
         return wanted, unwanted, int(wanted_levels.sum(where=wants, dtype=np.int64))
 
 
+def _lowest_of_each(reduced: Costs, count: int) -> Costs:
+    """The lowest costs of each person, a row for each place; the largest number where there are no more themes."""
+    lowest = np.full((count, reduced.shape[1]), np.iinfo(reduced.dtype).max, dtype=reduced.dtype)
+    if reduced.shape[1] <= FEW:
+        some = np.sort(reduced, axis=0)[:count]
+        lowest[: len(some)] = some
+        return lowest
+    higher, spare = np.empty_like(lowest[0]), np.empty_like(lowest[0])
+    for row in reduced:
+        carry: Costs = row
+        for level in lowest:
+            np.maximum(level, carry, out=higher)
+            np.minimum(level, carry, out=level)
+            carry, higher, spare = higher, spare, higher
+    return lowest
+
+
 def make_crowd(cost: Costs, allowed: Bools | None, units: Ints, partner_type: Ints, types: int, weight: int) -> Crowd:
     """Put people in columns. `cost` and `allowed` by theme and person; without `allowed` all is allowed."""
     order = np.argsort(partner_type, kind="stable")
     nodes = len(cost) * (types + 1) + 2
     far = 4 * nodes * (int(cost.max(initial=0)) + 2 * weight + 1)
     ordered = cost[:, order]
-    columns: Costs = ordered.astype(np.int32) if far < 1 << 28 else ordered.astype(np.int64)
+    columns: Costs = ordered.astype(np.int32) if far < FAR_IN_32_BITS else ordered.astype(np.int64)
     if allowed is not None:
         columns[~allowed[:, order]] = far
     most = int(units.max(initial=0))

@@ -19,6 +19,9 @@ SAMPLE = 2_000
 SWEEPS = 100
 """Times that the first guess goes through all themes, at most; it stops when nothing moves."""
 
+CLOSE = BLUR // 4
+"""The move of a price below which it counts as found; what is left the flow settles."""
+
 PACE = 4
 """Steps after which prices are tried further along the way they have come; steps often repeat in turn."""
 
@@ -36,15 +39,19 @@ def sample(crowd: Crowd, supply: ThemeSupply) -> tuple[Crowd, ThemeSupply]:
 def first_guess(crowd: Crowd, supply: ThemeSupply) -> Market:
     """A market at prices near those that clear it: every theme's at which its seats suffice, beside the others' last.
 
-    Prices begin at 0 and rise; where two themes outbid each other, the way they have come shows how far.
+    Prices begin at 0, or at those of a sample, and rise; where two themes outbid each other, the way they have come
+    shows how far.
     """
     themes, types = supply.lower.shape
-    nothing = Prices(np.zeros((themes, types), np.int64), np.zeros(themes, np.int64))
-    market = Market(crowd.blurred(), replace(supply, weight=supply.weight * BLUR), nothing)
+    begin = Prices(np.zeros((themes, types), np.int64), np.zeros(themes, np.int64))
+    if len(crowd) >= 2 * SAMPLE:
+        found = first_guess(*sample(crowd, supply)).prices
+        begin = Prices(found.heads * BLUR, found.seats * BLUR)
+    market = Market(crowd.blurred(), replace(supply, weight=supply.weight * BLUR), begin)
     best = mark = market
     for count in range(1, SWEEPS):
         prices = _clearing_prices(market)
-        if (np.abs(prices.seats - market.prices.seats) <= 1).all():
+        if (np.abs(prices.seats - market.prices.seats) <= CLOSE).all():
             break
         market = Market(market.crowd, market.supply, prices)
         if count % PACE == 0:
@@ -62,35 +69,59 @@ def _clearing_prices(market: Market) -> Prices:
     to the weight less. Ties at the price do not count as demand.
     """
     crowd, supply, weight = market.crowd, market.supply, market.supply.weight
-    ends, blocks = crowd.ends, []
-    for g in range(crowd.types):
-        begin, end = int(ends[g]), int(ends[g + 1])
-        reduced = crowd.reduced(market.prices.heads, g, begin, end)
-        wanted, unwanted, _ = crowd.margins(reduced, begin, end)
-        # At this price or less they take the theme: it is then cheaper than the next best.
-        blocks.append(np.where(reduced <= wanted, unwanted, wanted) - crowd.cost[:, begin:end])
-
-    everyone: Ints = np.concatenate(blocks, axis=1)
-
-    def heads_at(price: Ints) -> Ints:
-        return np.stack([np.count_nonzero(b > price[:, g, None], axis=1) for g, b in enumerate(blocks)], axis=1)
+    takers = _Takers(market)
 
     def seated(price: Ints) -> Bools:
         base = price[:, None]
-        here, least, most = (heads_at(base + step + np.zeros_like(supply.lower)) for step in (0, weight, -weight))
+        here, least, most = (takers.at(base + step) for step in (0, weight, -weight))
         heads = np.clip(here, np.minimum(supply.lower, most), np.maximum(supply.upper, least))
         suffice: Bools = heads.sum(axis=1) <= supply.most
         return suffice
 
-    dearest = max(int(block.max(initial=0)) for block in blocks)
-    top = np.full(len(supply.most), min(dearest, crowd.far))
+    top = np.full(len(supply.most), min(takers.dearest, crowd.far))
     # Without bands first, which is quicker: types pay the weight more or less at most, so the price is not further off.
-    rough = _lowest(lambda p: (everyone > p[:, None]).sum(axis=1) <= supply.most, np.zeros_like(top), top)
+    rough = _lowest(lambda p: takers.at(p[:, None]).sum(axis=1) <= supply.most, np.zeros_like(top), top)
     seats = _lowest(seated, np.maximum(rough - weight, 0), rough + weight)
     base: Ints = np.repeat(seats[:, None], crowd.types, axis=1)
-    dearer = _lowest(lambda p: heads_at(p) <= supply.upper, base, base + weight)
-    cheaper = -_lowest(lambda p: heads_at(-p) >= supply.lower, -base, weight - base)
+    dearer = _lowest(lambda p: takers.at(p) <= supply.upper, base, base + weight)
+    cheaper = -_lowest(lambda p: takers.at(-p) >= supply.lower, -base, weight - base)
     return Prices(np.where(dearer > base, dearer, cheaper), seats)
+
+
+class _Takers:
+    """How many people take a theme at a price of it, all other prices as they are, by theme and type.
+
+    A person takes it at less than the difference to the next best theme. These limits are sorted, so that a count is a
+    search: all themes and types are searched at once, each in a range of numbers of its own.
+    """
+
+    def __init__(self, market: Market) -> None:
+        crowd = market.crowd
+        self.last = np.outer(np.ones(len(crowd.cost), np.int64), crowd.ends[1:]) + _row_starts(crowd)
+        limits = np.empty_like(crowd.cost)
+        for g in range(crowd.types):
+            begin, end = int(crowd.ends[g]), int(crowd.ends[g + 1])
+            reduced = crowd.reduced(market.prices.heads, g, begin, end)
+            wanted, unwanted, _ = crowd.margins(reduced, begin, end)
+            mine = np.where(reduced <= wanted, unwanted, wanted)
+            mine -= crowd.cost[:, begin:end]
+            mine.sort(axis=1)
+            limits[:, begin:end] = mine
+        self.cheapest, self.dearest = int(limits.min(initial=0)), int(limits.max(initial=0))
+        self.offset = np.arange(self.last.size).reshape(self.last.shape) * (self.dearest - self.cheapest + 2)
+        of_type = np.repeat(np.arange(crowd.types), np.diff(crowd.ends))
+        self.ordered: Ints = (limits + self.offset[:, of_type]).ravel()
+
+    def at(self, price: Ints) -> Ints:
+        """By theme and type, at a price by theme (and type)."""
+        within = np.clip(price, self.cheapest - 1, self.dearest)
+        return np.asarray(self.last - np.searchsorted(self.ordered, self.offset + within, side="right"))
+
+
+def _row_starts(crowd: Crowd) -> Ints:
+    """Where the people of each theme begin if all themes follow one another, as a column."""
+    starts: Ints = np.arange(len(crowd.cost))[:, None] * len(crowd)
+    return starts
 
 
 def _lowest(enough: Callable[[Ints], Bools], low: Ints, high: Ints) -> Ints:
