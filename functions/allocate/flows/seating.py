@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
-
 import networkx as nx  # type: ignore[import-untyped]  # its stubs are a package of their own
 import numpy as np
 
-from functions.allocate.flows.market import Market
+from functions.allocate.flows.market import ENDLESS, Market
 from functions.allocate.model.problem import Bools, Ints
 
 FEW = 4
@@ -21,6 +19,9 @@ class Seating:
     which takes all. Edges: group → (theme, type), at most one a person; (theme, type) → theme and theme → sink within
     what is best at the prices. What an edge must carry is moved to its ends: a node that has too much takes it from
     `surplus`, one that lacks sends it to `deficit`.
+
+    Most of the flow goes straight on and is simply let in (`_Straight`); NetworkX gets the residual network and finds
+    who must give way for the rest.
     """
 
     def __init__(self, market: Market) -> None:
@@ -35,9 +36,11 @@ class Seating:
             self._flow()
 
     def _flow(self) -> None:
-        network, total = self._network()
-        self.residual = nx.algorithms.flow.preflow_push(network, "surplus", "deficit", value_only=True)
-        self.complete = bool(total == self.residual.graph["flow_value"])
+        self.straight = _Straight(self)
+        self.residual = self.straight.residual_network()
+        surplus = sum(edge["capacity"] for edge in self.residual["surplus"].values())
+        nx.algorithms.flow.boykov_kolmogorov(self.residual, "surplus", "deficit", residual=self.residual)
+        self.complete = bool(surplus == self.residual.graph["flow_value"])
         """Whether all contested seats are settled."""
         self.cut_off = set() if self.complete else self._cut_off()
 
@@ -52,40 +55,12 @@ class Seating:
         themes, types = self.market.sure.shape
         return np.array([[("theme of type", t, g) in self.cut_off for g in range(types)] for t in range(themes)])
 
-    def _network(self) -> tuple[nx.DiGraph, int]:
-        market, supply = self.market, self.market.supply
-        seats = market.prices.seats
-        least, most = np.where(seats > 0, supply.most, supply.least), np.where(seats < 0, supply.least, supply.most)
-        excess_heads = market.sure - market.low
-        excess_themes = market.low.sum(axis=1) - least
-        rest = int(least.sum() - market.sure.sum() - (self.groups.size * self.open).sum())
-        network = nx.DiGraph()
-        network.add_nodes_from(["surplus", "deficit"])
-        for k, (size, open_, g) in enumerate(
-            zip(self.groups.size.tolist(), self.open.tolist(), self.partner_type.tolist(), strict=True)
-        ):
-            network.add_edge("surplus", ("attendee group", k), capacity=size * open_)
-            for t in np.flatnonzero(self.edges[k]).tolist():
-                network.add_edge(("attendee group", k), ("theme of type", t, g), capacity=size)
-        themes, types = market.sure.shape
-        for t, g in itertools.product(range(themes), range(types)):
-            _shift_excess(network, ("theme of type", t, g), int(excess_heads[t, g]))
-            width = int(market.high[t, g] - market.low[t, g])
-            if width:
-                network.add_edge(("theme of type", t, g), ("theme", t), capacity=width)
-        for t in range(len(least)):
-            _shift_excess(network, ("theme", t), int(excess_themes[t]))
-            if most[t] > least[t]:
-                network.add_edge(("theme", t), ("sink",), capacity=int(most[t] - least[t]))
-        _shift_excess(network, ("sink",), rest)
-        return network, int(sum(edge["capacity"] for edge in network["surplus"].values()))
-
     @property
     def given(self) -> Ints:
         """How many of each group get each theme."""
-        given = np.zeros(self.ties.shape, dtype=np.int64)
+        given = self.straight.given.copy()
         for k, t in zip(*np.nonzero(self.edges), strict=True):
-            given[k, t] = self.residual["attendee group", k]["theme of type", t, int(self.partner_type[k])]["flow"]
+            given[k, t] += self.residual["attendee group", k]["theme of type", t, int(self.partner_type[k])]["flow"]
         return given
 
     def direction(self) -> Ints:
@@ -119,10 +94,102 @@ def _some_of_each(wanted: Bools, have: Bools) -> Bools:
     return some
 
 
-def _shift_excess(network: nx.DiGraph, node: tuple[object, ...], excess: int) -> None:
-    """Let a node send what it has too much, or take what it lacks."""
-    network.add_node(node)
-    if excess > 0:
-        network.add_edge("surplus", node, capacity=excess)
-    elif excess < 0:
-        network.add_edge(node, "deficit", capacity=-excess)
+class _Straight:
+    """The network of a seating, and the flow through it that nobody has to give way for.
+
+    `excess` is what a node has too much, below 0 what it lacks; `width` is the capacity of the edge that leaves it.
+    Both by (theme, type), by theme, and for the sink, with what went through so far already taken off.
+    """
+
+    def __init__(self, seating: Seating) -> None:
+        market, supply, groups = seating.market, seating.market.supply, seating.groups
+        seats = market.prices.seats
+        least, most = np.where(seats > 0, supply.most, supply.least), np.where(seats < 0, supply.least, supply.most)
+        self.size, self.kind, self.edges = groups.size.tolist(), seating.partner_type.tolist(), seating.edges
+        self.waiting: list[int] = (groups.size * seating.open).tolist()
+        self.seated = [0] * len(self.waiting)
+        self.given = np.zeros(seating.ties.shape, dtype=np.int64)
+        self.excess: list[list[int]] = (market.sure - market.low).tolist()
+        self.width: list[list[int]] = (market.high - market.low).tolist()
+        self.theme_excess: list[int] = (market.low.sum(axis=1) - least).tolist()
+        self.theme_width: list[int] = (most - least).tolist()
+        self.sink_excess = int(least.sum() - market.sure.sum()) - sum(self.waiting)
+        self.through = [[0] * len(row) for row in self.width]
+        self.theme_through = [0] * len(self.theme_width)
+        for t, row in enumerate(self.excess):
+            self.theme_excess[t] -= self._from_theme(t, self.theme_excess[t])
+            for g, excess in enumerate(row):
+                row[g] -= self._from_head(t, g, excess)
+        for k in np.argsort(seating.edges.sum(axis=1), kind="stable").tolist():
+            self._seat(k)
+
+    def _seat(self, k: int) -> None:
+        """Let the people of a group in, where most room is first."""
+        g = self.kind[k]
+        wanted = np.flatnonzero(self.edges[k]).tolist()
+        for t in sorted(wanted, key=lambda t: self._room(t, g), reverse=True):
+            count = min(self._room(t, g), self.size[k], self.waiting[k])  # room in the sink is shared by all themes
+            if count <= 0:
+                return
+            here = min(count, max(-self.excess[t][g], 0))
+            self.excess[t][g] += here
+            self._from_head(t, g, count - here)
+            self.given[k, t] = count
+            self.seated[k] += count
+            self.waiting[k] -= count
+
+    def _room(self, t: int, g: int) -> int:
+        return max(-self.excess[t][g], 0) + min(self.width[t][g], self._theme_room(t))
+
+    def _theme_room(self, t: int) -> int:
+        onward: int = min(self.theme_width[t], max(-self.sink_excess, 0))
+        return max(-self.theme_excess[t], 0) + onward
+
+    def _from_head(self, t: int, g: int, count: int) -> int:
+        """Let heads on to their theme, as far as there is room. Returns how many."""
+        count = max(min(count, self.width[t][g], self._theme_room(t)), 0)
+        self.width[t][g] -= count
+        self.through[t][g] += count
+        here = min(count, max(-self.theme_excess[t], 0))
+        self.theme_excess[t] += here
+        self._from_theme(t, count - here)
+        return count
+
+    def _from_theme(self, t: int, count: int) -> int:
+        """Let heads on to the sink, as far as there is room. Returns how many."""
+        count = max(min(count, self.theme_width[t], -self.sink_excess), 0)
+        self.theme_width[t] -= count
+        self.theme_through[t] += count
+        self.sink_excess += count
+        return count
+
+    def residual_network(self) -> nx.DiGraph:
+        """What is left of the network, as NetworkX's flows take it: each edge with its reverse, which can be undone."""
+        network = nx.DiGraph(inf=ENDLESS)  # no capacity is as large
+        network.__networkx_cache__ = None  # the capacities change under the flow
+        network.add_nodes_from(["surplus", "deficit"])
+
+        def add(tail: object, head: object, left: int, through: int) -> None:
+            if left or through:
+                network.add_edge(tail, head, capacity=left)
+                network.add_edge(head, tail, capacity=through)
+
+        def balance(node: tuple[object, ...], excess: int) -> None:
+            network.add_node(node)
+            add("surplus", node, max(excess, 0), 0)
+            add(node, "deficit", max(-excess, 0), 0)
+
+        for k, (size, g) in enumerate(zip(self.size, self.kind, strict=True)):
+            group = ("attendee group", k)
+            add("surplus", group, self.waiting[k], self.seated[k])
+            for t in np.flatnonzero(self.edges[k]).tolist():
+                count = int(self.given[k, t])
+                add(group, ("theme of type", t, g), size - count, count)
+        for t, row in enumerate(self.excess):
+            for g, excess in enumerate(row):
+                balance(("theme of type", t, g), excess)
+                add(("theme of type", t, g), ("theme", t), self.width[t][g], self.through[t][g])
+            balance(("theme", t), self.theme_excess[t])
+            add(("theme", t), ("sink",), self.theme_width[t], self.theme_through[t])
+        balance(("sink",), self.sink_excess)
+        return network
