@@ -218,12 +218,14 @@ class _Draw:
         """Lead heads from where they are too many to where they are too few; else the cut in the way, and how many."""
         network = self.network
         while network.unsettled():
-            path = network.path()
-            if path is None:
+            paths = network.paths()
+            if not paths:
                 return network.reached(), network.unsettled()
-            count = network.bottleneck(path)
-            for g, give, take in network.follow(path, count):
-                self._exchange(g, give, take, count)
+            for path in paths:
+                count = network.bottleneck(path)
+                if count > 0:  # those before may have used it up
+                    for g, give, take in network.follow(path, count):
+                        self._exchange(g, give, take, count)
         return None
 
     def _exchange(self, g: int, give: int, take: int, count: int) -> None:
@@ -235,8 +237,7 @@ class _Draw:
         after = before.copy()
         after[give], after[take] = False, True
         holds[:, who] = after
-        change = _swaps(open_here, after) - _swaps(open_here, before)
-        self.network.let_swap(g, self.network.swaps[g] + change)
+        self.network.change_swaps(g, _swaps(open_here, after) - _swaps(open_here, before))
 
 
 def _swaps(open_: Bools, holds: Bools) -> Ints:
@@ -254,6 +255,10 @@ def _bits(rows: Bools) -> NDArray[np.uint64]:
     wide = np.zeros((len(packed), -(-packed.shape[1] // 8) * 8), dtype=np.uint8)
     wide[:, : packed.shape[1]] = packed
     return wide.view(np.uint64)
+
+
+def _as_bits(packed: NDArray[np.uint8]) -> int:
+    return int.from_bytes(packed.tobytes(), "little")
 
 
 Node = tuple[int, int]
@@ -279,43 +284,62 @@ class _Condensed:
         total = heads.sum(axis=1)
         self.free = (leeway.most - total).tolist()
         self.spare = (total - leeway.least).tolist()
-        self.surplus: list[list[int]] = np.zeros_like(heads).tolist()
+        self.surplus: dict[Node, int] = {}
         self.before: dict[Node, Node | None] = {}
 
     def let_swap(self, g: int, counts: Ints) -> None:
         """Set how many people of a type may change, from theme to theme."""
         self.swaps[g] = counts
-        self.onward[g] = [int.from_bytes(row.tobytes(), "little") for row in np.packbits(counts > 0, 1, "little")]
+        self.onward[g] = [_as_bits(row) for row in np.packbits(counts > 0, 1, "little")]
+
+    def change_swaps(self, g: int, change: Ints) -> None:
+        """Add to how many people of a type may change, from theme to theme."""
+        rows = np.flatnonzero(change.any(axis=1))
+        counts = self.swaps[g]
+        counts[rows] += change[rows]
+        for t, bits in zip(rows.tolist(), np.packbits(counts[rows] > 0, 1, "little"), strict=True):
+            self.onward[g][t] = _as_bits(bits)
 
     def shift(self, loss: Ints, gain: Ints, partner_type: Ints) -> None:
         """Note that a person of each of these types went from one theme to another."""
         change = np.zeros((self.themes, self.types), dtype=np.int64)
         np.add.at(change, (gain, partner_type), 1)
         np.subtract.at(change, (loss, partner_type), 1)
-        self.surplus = (np.array(self.surplus, dtype=np.int64) + change).tolist()
+        for t, g in np.argwhere(change).tolist():
+            self._add_surplus((t, g), int(change[t, g]))
+
+    def _add_surplus(self, head: Node, count: int) -> None:
+        after = self.surplus.pop(head, 0) + count
+        if after:
+            self.surplus[head] = after
 
     def unsettled(self) -> int:
         """Heads that are too many somewhere."""
-        return sum(count for row in self.surplus for count in row if count > 0)
+        return sum(count for count in self.surplus.values() if count > 0)
 
-    def path(self) -> list[Node] | None:
-        """The shortest way from any surplus to where heads are lacking; None if there is none."""
-        self.before = {(t, g): None for t, row in enumerate(self.surplus) for g, count in enumerate(row) if count > 0}
+    def paths(self) -> list[list[Node]]:
+        """Shortest ways from any surplus to everywhere that heads are lacking, by one search; none if there are none.
+
+        They share steps, so that a way may be used up before its turn.
+        """
+        self.before = {head: None for head, count in sorted(self.surplus.items()) if count > 0}
+        lacking = len(self.surplus) - len(self.before)
+        found: list[Node] = []
         ahead = deque(self.before)
         closed = [0] * self.types
         for t, g in self.before:
             closed[g] |= 1 << t
-        while ahead:
+        while ahead and len(found) < lacking:
             node = ahead.popleft()
             for after in self._next(node, closed):
                 if after not in self.before:
                     self.before[after] = node
                     if after[1] >= 0:
                         closed[after[1]] |= 1 << after[0]
-                        if self.surplus[after[0]][after[1]] < 0:
-                            return self._way_to(after)
+                        if after in self.surplus:
+                            found.append(after)
                     ahead.append(after)
-        return None
+        return [self._way_to(head) for head in found]
 
     def _next(self, node: Node, closed: list[int]) -> Iterator[Node]:
         t, g = node
@@ -365,8 +389,8 @@ class _Condensed:
 
     def bottleneck(self, path: list[Node]) -> int:
         """How many heads can be led along a way."""
-        (first, g), (last, h) = path[0], path[-1]
-        return min(self.surplus[first][g], -self.surplus[last][h], *(self._capacity(*edge) for edge in pairwise(path)))
+        ends = self.surplus.get(path[0], 0), -self.surplus.get(path[-1], 0)
+        return min(*ends, *(self._capacity(*edge) for edge in pairwise(path)))
 
     def _capacity(self, tail: Node, head: Node) -> int:
         (t, g), (u, h) = tail, head
@@ -380,9 +404,8 @@ class _Condensed:
 
     def follow(self, path: list[Node], count: int) -> Iterator[tuple[int, int, int]]:
         """Lead so many heads along a way; yield (type, from theme, to theme) wherever people must change for it."""
-        (first, g), (last, h) = path[0], path[-1]
-        self.surplus[first][g] -= count
-        self.surplus[last][h] += count
+        self._add_surplus(path[0], -count)
+        self._add_surplus(path[-1], count)
         for tail, head in pairwise(path):
             (t, g), (u, h) = tail, head
             if tail == ROOM:
