@@ -49,6 +49,7 @@ class Act(StrEnum):
     PUT_EVENT = "put-event", told("put the event file"), "EventFilesPut"
     RETIRE_EVENT = "retire-event", told("retired the event"), "EventsRetired"
     CANCEL_EVENT = "cancel-event", told("cancelled the day"), "DaysCancelled"
+    UNDO_CANCELLATION = "undo-cancellation", told("undid the cancellation of the day"), "CancellationsUndone"
     REQUEST_ALLOCATION = "request-allocation", told("asked for an allocation"), "AllocationsRequested"
     DELETE_DRAFT = "delete-draft", told("deleted the draft"), "DraftsDeleted"
     PUBLISH = "publish", told("published"), "AllocationsPublished"

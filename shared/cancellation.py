@@ -1,18 +1,25 @@
 """The day is cancelled: one write marks the event, closes everything that is still to come, and owes the mails.
 
-Upkeep writes the mails (the task `cancellation`), to everybody who is confirmed, offered a place or waiting.
+Upkeep writes the mails (the task `cancellation`), to everybody who is confirmed, offered a place or waiting. Until the
+day is over a cancellation can be undone: another write brings back what was to come, and upkeep (the task
+`restoration`) takes back the mails that did not leave and tells the people to whom one was sent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from shared.acts import Act
 from shared.errors import ConflictError, StaleError
-from shared.events import audit
-from shared.i18n import told
-from shared.models import Event, Registration, RegistrationState, utc
+from shared.events import audit, due_tasks
+from shared.i18n import told, told_many
+from shared.mails import mails_of
+from shared.models import Event, EventState, MailState, Registration, RegistrationState, RunState, utc
+from shared.registrations import registrations_of
+from shared.runs import read_run
+from shared.state import read_state
 from shared.table import (
     EVENTS_PK,
     STATE_SK,
@@ -28,10 +35,17 @@ from shared.table import (
     task_sk,
     update,
 )
-from shared.tasks import UPKEEP_DUE, task
+from shared.tasks import ALLOCATE_DUE, UPKEEP_DUE, place_late, task
 
 CANCELLATION = "cancellation"
 """The task of upkeep to write the mails."""
+
+RESTORATION = "restoration"
+"""The task of upkeep to tell that the day takes place after all; `since` is when it had been cancelled."""
+
+IS_CANCELLED = "the day is cancelled"
+TAKES_PLACE = "the day takes place after all"
+"""Why a mail was not sent."""
 
 REACHED = (
     RegistrationState.CONFIRMED,
@@ -89,3 +103,103 @@ def cancel_day(table: Table, event: Event, *, actor: str, now: datetime) -> None
         )
     except ConditionFailedError:
         raise StaleError(told("The event was changed at this moment. Reload the page and confirm again.")) from None
+
+
+class Standing(NamedTuple):
+    """How far the mails of a cancellation are: the people who were told, and how many mails leave or are held."""
+
+    people: set[str]
+    leaving: int
+    held: int
+
+
+def standing(table: Table, event: Event) -> Standing:
+    """How far the mails of the cancellation that stands are."""
+    stored = table.get(EVENTS_PK, event.id) or {}
+    return _standing(table, event, str(stored.get("cancelled_at", "")))
+
+
+def _standing(table: Table, event: Event, since: str) -> Standing:
+    mails = [mail for mail in mails_of(table, event.id, "day-cancelled#") if mail.created_at >= since]
+    here = {person.id for person in reached(registrations_of(table, event.id))}
+    people = {mail.registration for mail in mails if mail.state is MailState.SENT} & here
+    leaving = sum(mail.state in (MailState.PENDING, MailState.SENDING) for mail in mails)
+    return Standing(people, leaving, sum(mail.state is MailState.HELD for mail in mails))
+
+
+def undo_cancellation(table: Table, event: Event, expected: int, *, actor: str, now: datetime) -> None:
+    """Let a cancelled day take place, if that writes exactly the mails that the organiser agreed to.
+
+    Registration is open again if its closing lies ahead, and what was to happen by itself is to happen again.
+
+    Parameters
+    ----------
+    expected
+        The number of people who were told of the cancellation; they are told that the day takes place.
+
+    Raises
+    ------
+    ConflictError
+        The day is not cancelled or is over, or mails that say so are on their way.
+    StaleError
+        Another number of people was told by now, or the event was changed at this moment.
+    """
+    stored = table.get(EVENTS_PK, event.id) or {}
+    since = str(stored.get("cancelled_at", ""))
+    if not since:
+        raise ConflictError(told("This day is not cancelled."))
+    if now >= event.ends_at:
+        raise ConflictError(told("The day is over; nothing can be taken back any more."))
+    mails = _standing(table, event, since)
+    if mails.leaving:
+        raise ConflictError(
+            told_many(
+                "%(num)s mail that says so is on its way. Put mail on hold, or wait until it has left.",
+                "%(num)s mails that say so are on their way. Put mail on hold, or wait until they have left.",
+                mails.leaving,
+            )
+        )
+    if expected != len(mails.people):
+        raise StaleError(
+            told_many(
+                "This would write %(num)s mail, not %(expected)s. Read this page again and confirm.",
+                "This would write %(num)s mails, not %(expected)s. Read this page again and confirm.",
+                len(mails.people),
+                expected=expected,
+            )
+        )
+    pk, state = event_pk(event.id), read_state(table, event.id)
+    event = event.marked(cancelled=False)
+    try:
+        table.write(
+            update(
+                EVENTS_PK,
+                event.id,
+                assign={"updated_at": utc(now)},
+                remove=("cancelled_at",),
+                expect={"updated_at": stored["updated_at"], "cancelled_at": since},
+            ),
+            update(
+                pk,
+                STATE_SK,
+                assign={"publishing_run": state.published_run, "restored": state.restored + 1},
+                expect={"published_run": state.published_run, "mail_held": state.mail_held},
+            ),
+            delete(pk, task_sk(CANCELLATION)),
+            task(event.id, RESTORATION, UPKEEP_DUE, now, since=since),
+            *due_tasks(event, state, now),
+            *_allocator_tasks(table, event, state, now),
+            audit(event.id, actor, Act.UNDO_CANCELLATION, now=now),
+        )
+    except ConditionFailedError:
+        raise StaleError(told("The event was changed at this moment. Reload the page and confirm again.")) from None
+
+
+def _allocator_tasks(table: Table, event: Event, state: EventState, now: datetime) -> Iterator[Write]:
+    """What the allocator was at when the day was cancelled: mails of a publication, a draft to publish, late people."""
+    if state.published_run:
+        yield task(event.id, "publication", ALLOCATE_DUE, now, run=state.published_run)
+        yield from place_late(event, state, now)
+    newest = read_run(table, event.id, state.runs)
+    if newest and newest.state is RunState.DRAFT and newest.automatic and not newest.waits_for:
+        yield task(event.id, "publish", ALLOCATE_DUE, now, run=newest.number)

@@ -91,15 +91,17 @@ def differing(facts: Facts, workshops: Mapping[str, str], language: str = "") ->
             yield before, after
 
 
-def sequence_of(person: Registration, run: int, *, more: bool = False) -> int:
+def sequence_of(person: Registration, run: int, *, restored: int = 0, more: bool = False) -> int:
     """The SEQUENCE of a person's entry: it grows with each publication and each seat that the person gave up.
 
     Parameters
     ----------
     run
         The run whose programme the entry has, 0 before any.
+    restored
+        How often a cancellation of the day was undone: each one follows an entry that was cancelled.
     more
         Whether the entry says more than that run told: it is cancelled, or rooms and hours are others by now. The
         publication that tells it has at least this number, and a later DTSTAMP (RFC 5546, 2.1.5).
     """
-    return run + person.seat_changes + more
+    return run + person.seat_changes + 2 * restored + more

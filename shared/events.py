@@ -124,7 +124,7 @@ def put_event(
                 expect={"published_run": state.published_run},
             ),
             *_text(event, text, made_from),
-            *_tasks(event, state.model_copy(update={"afterwards": afterwards}), now),
+            *due_tasks(event, state.model_copy(update={"afterwards": afterwards}), now),
             audit(event.id, actor, Act.PUT_EVENT, now=now, what=what_changed(before, event)),
         )
     except ConditionFailedError:
@@ -278,7 +278,8 @@ def languages_of_organisers(table: Table, event: Event) -> dict[str, str]:
     return found
 
 
-def _tasks(event: Event, state: EventState, now: datetime) -> Iterator[Write]:
+def due_tasks(event: Event, state: EventState, now: datetime) -> Iterator[Write]:
+    """The writes of what is to be done for an event by itself, and when."""
     if event.draft:
         return
     yield task(event.id, "sensitive", UPKEEP_DUE, min(event.ends_at + SENSITIVE_KEPT, event.retained_until))

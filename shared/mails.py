@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -17,6 +17,7 @@ from shared.models import Event, Mail, MailKind, MailState, utc
 from shared.table import (
     LIMIT_PK,
     MAIL_RATE_SK,
+    MOST_WRITES,
     Absent,
     ConditionFailedError,
     Item,
@@ -42,6 +43,22 @@ Longer than any function may run, so that a sender that woke up late has been ki
 
 DONE_WITH = ("due", "due_at", "to", "facts")
 """What a row loses when nothing is left to do: its place in the index, and everything personal it carried."""
+
+
+HELD_BACK: tuple[MailKind, ...] = (
+    "programme",
+    "programme-changed",
+    "group",
+    "day-cancelled",
+    "day-restored",
+    "message",
+    "feedback",
+    "leader-list",
+)
+"""Mail kinds that a hold stops, and those that are written on hold while it lasts.
+
+People wait for a confirmation or a sign-in link, so these always go; so does the mail of a group without a programme,
+which is its confirmation."""
 
 
 class SesWait(StrEnum):
@@ -204,6 +221,43 @@ def give_up(table: Table, mail: Mail, state: MailState, why: str, *, now: dateti
         expect={"state": mail.state.value, "attempt": mail.attempt},
         remove=("due", "due_at") if state is MailState.FAILED and can_go_again(mail) else DONE_WITH,
     )
+
+
+def can_be_held(mail: Mail) -> bool:
+    """Whether a hold stops this mail."""
+    return mail.kind in HELD_BACK and (mail.kind != "group" or bool(mail.run))
+
+
+def let_go(mail: Mail, now: datetime, *, held: bool = False) -> Write:
+    """The write that lets a mail which was stopped, failed or given up wait to be sent again; on hold if it is."""
+    waits = {"state": MailState.HELD.value} if held else {"due": due_part(mail.id), "due_at": utc(now)}
+    return update(
+        mails_pk(mail.event),
+        mail.id,
+        assign={"state": MailState.PENDING.value, "error": "", "updated_at": utc(now), **waits},
+        expect={"state": mail.state.value},
+    )
+
+
+def move(table: Table, writes: Sequence[Write]) -> int:
+    """Make these writes, a hundred in a transaction; a mail whose state changed meanwhile is left as it is."""
+    moved = 0
+    for start in range(0, len(writes), MOST_WRITES):
+        group = writes[start : start + MOST_WRITES]
+        try:
+            table.write(*group)
+            moved += len(group)
+        except ConditionFailedError:
+            moved += sum(_alone(table, write) for write in group)
+    return moved
+
+
+def _alone(table: Table, write: Write) -> bool:
+    try:
+        table.write(write)
+    except ConditionFailedError:
+        return False
+    return True
 
 
 def can_go_again(mail: Mail) -> bool:

@@ -600,7 +600,7 @@ class Registration(Model):
 MailKind = Literal[
     "confirmation", "already-registered", "waiting-list", "place-offered", "programme", "programme-changed",
     "reminder", "withdrawn", "erased", "sign-in", "address-check", "address-changed",
-    "confirm-place", "place-released", "allocation-failed", "draft-ready", "day-cancelled", "message",
+    "confirm-place", "place-released", "allocation-failed", "draft-ready", "day-cancelled", "day-restored", "message",
     "feedback", "leader-list", "group",
 ]  # fmt: skip
 
@@ -805,6 +805,7 @@ class EventState(Model):
     counters, as of the last full hour (see `waiting_list.count_hourly`); `unconfirmed_at` is the hour in which
     unconfirmed places were last looked through. `placed` counts the people who were given seats at the door, outside a
     run; each such write expects the number that it read. `afterwards` is the answer that the last publication stored.
+    `restored` counts how often a cancellation of the day was undone.
     """
 
     event: str
@@ -813,6 +814,7 @@ class EventState(Model):
     published_run: int = 0
     publishing_run: int = 0
     afterwards: Afterwards = ""
+    restored: int = 0
     allocated_for: str = ""
     seed: str = ""
     confirmed: int = 0

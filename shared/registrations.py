@@ -74,6 +74,7 @@ OWN_MAILS: tuple[MailKind, ...] = (
     "feedback",
     "group",
     "day-cancelled",
+    "day-restored",
     "message",
     "withdrawn",
     "address-changed",

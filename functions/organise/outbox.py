@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,14 +11,12 @@ from shared.acts import Act
 from shared.errors import ConflictError
 from shared.events import audit
 from shared.i18n import Told, told, told_many
-from shared.mails import MailStatus, SesWait, can_go_again, due_part, mails_of
-from shared.models import Event, Mail, MailKind, MailState, utc
+from shared.mails import HELD_BACK, MailStatus, SesWait, can_be_held, can_go_again, let_go, mails_of, move
+from shared.models import Event, Mail, MailState, utc
 from shared.table import (
     LIMIT_PK,
     MAIL_RATE_SK,
-    MOST_WRITES,
     STATE_SK,
-    ConditionFailedError,
     Table,
     Write,
     event_pk,
@@ -42,11 +40,6 @@ LACKING: Mapping[SesWait, Told] = {
 }
 """What is said of mails that wait for SES."""
 
-HELD_BACK: tuple[MailKind, ...] = ("programme", "programme-changed", "day-cancelled", "message")
-"""Mail kinds that a hold stops, and those that are written on hold while it lasts.
-
-People wait for a confirmation or a sign-in link, so these always go."""
-
 
 def hold(table: Table, event: Event, *, actor: str, now: datetime) -> int:
     """Hold mails of the kinds `HELD_BACK`, those to come and those not yet on their way; the number of mails stopped.
@@ -54,19 +47,19 @@ def hold(table: Table, event: Event, *, actor: str, now: datetime) -> int:
     The function is idempotent: calling it again finishes what a crash left undone.
     """
     _flag(table, event, Act.HOLD_MAIL, actor=actor, now=now)
-    return _move(table, [_stop(mail, now) for mail in _can_be_held(table, event, MailState.PENDING)])
+    return move(table, [_stop(mail, now) for mail in _can_be_held(table, event, MailState.PENDING)])
 
 
 def release(table: Table, event: Event, *, actor: str, now: datetime) -> int:
     """Release every held mail and hold no more; the number of mails released. The function is idempotent."""
     _flag(table, event, Act.RELEASE_MAIL, actor=actor, now=now)
-    return _move(table, [_let_go(mail, now) for mail in _can_be_held(table, event, MailState.HELD)])
+    return move(table, [let_go(mail, now) for mail in _can_be_held(table, event, MailState.HELD)])
 
 
 def _can_be_held(table: Table, event: Event, state: MailState) -> list[Mail]:
     """The mails in a state whose kind a hold stops."""
     mails = (mail for kind in HELD_BACK for mail in mails_of(table, event.id, f"{kind}#"))
-    return [mail for mail in mails if mail.state is state]
+    return [mail for mail in mails if mail.state is state and can_be_held(mail)]
 
 
 def _flag(table: Table, event: Event, act: Act, *, actor: str, now: datetime) -> None:
@@ -83,39 +76,6 @@ def _stop(mail: Mail, now: datetime) -> Write:
         remove=["due", "due_at"],
         expect={"state": MailState.PENDING.value},
     )
-
-
-def _let_go(mail: Mail, now: datetime) -> Write:
-    return update(
-        mails_pk(mail.event),
-        mail.id,
-        assign={
-            **{"state": MailState.PENDING.value, "error": "", "updated_at": utc(now)},
-            **{"due": due_part(mail.id), "due_at": utc(now)},
-        },
-        expect={"state": mail.state.value},
-    )
-
-
-def _move(table: Table, writes: Sequence[Write]) -> int:
-    """Make these writes, a hundred in a transaction; a mail whose state changed meanwhile is left as it is."""
-    moved = 0
-    for start in range(0, len(writes), MOST_WRITES):
-        group = writes[start : start + MOST_WRITES]
-        try:
-            table.write(*group)
-            moved += len(group)
-        except ConditionFailedError:
-            moved += sum(_alone(table, write) for write in group)
-    return moved
-
-
-def _alone(table: Table, write: Write) -> bool:
-    try:
-        table.write(write)
-    except ConditionFailedError:
-        return False
-    return True
 
 
 def newest_first(mails: Iterable[Mail], state: str) -> list[Mail]:
@@ -184,7 +144,7 @@ def send_again(table: Table, event: Event, expected: str | int, *, actor: str, n
         return 0
     table.write(audit(event.id, actor, Act.SEND_FAILED_AGAIN, now=now))
     Act.SEND_FAILED_AGAIN.counted()
-    return _move(table, [_let_go(mail, now) for mail in failed])
+    return move(table, [let_go(mail, now) for mail in failed])
 
 
 def as_shown(mails: Iterable[Mail]) -> Iterator[dict[str, Any]]:

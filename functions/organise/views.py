@@ -96,6 +96,11 @@ NOTICES: dict[str, Told] = {
         "The day is cancelled: %(num)s mails to write, within two minutes.",
         0,
     ),
+    "day-restored": told_many(
+        "The day takes place: %(num)s mail to write, within two minutes.",
+        "The day takes place: %(num)s mails to write, within two minutes.",
+        0,
+    ),
     "published": told_many("Published: %(num)s mail to write.", "Published: %(num)s mails to write.", 0),
     "mail-held": told_many("Mail is on hold; %(num)s mail stopped.", "Mail is on hold; %(num)s mails stopped.", 0),
     "mail-sent-again": told_many("%(num)s mail on its way again.", "%(num)s mails on their way again.", 0),

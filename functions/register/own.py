@@ -256,13 +256,14 @@ def show_feed(token: str) -> Answer:
 
 def _sequence(event: Event, registration: Registration, programme: Programme | None) -> int:
     """The SEQUENCE of one's calendar entry: higher as soon as it shows what no publication told yet."""
-    run = read_state(web.table, event.id).published_run
+    state = read_state(web.table, event.id)
+    run = state.published_run
     more = event.cancelled or registration.state is RegistrationState.WITHDRAWN
     if programme is not None and not more:
         more = told_otherwise(
             facts_since(read_run(web.table, event.id, run), event), programme.workshops, registration.language
         )
-    return sequence_of(registration, run, more=more)
+    return sequence_of(registration, run, restored=state.restored, more=more)
 
 
 @router.get("/r/<token>/attendance")

@@ -19,20 +19,33 @@ from botocore.config import Config
 
 from functions.upkeep.retention import forget_addresses, forget_everybody, forget_sensitive_answers
 from shared import settings
-from shared.cancellation import reached, still_reached
+from shared.cancellation import IS_CANCELLED, TAKES_PLACE, reached, still_reached
 from shared.confirmation import ask_and_release
 from shared.errors import StaleError, UnreadableEventError
 from shared.events import as_event, read_event
 from shared.leaders import all_led
-from shared.mails import as_mail, busy_since, mail_id, mails_due, mails_of, nudge, put_back, send
-from shared.messages import read_message, still_written_to
-from shared.models import Event, MailState, RegistrationState, moment, utc
+from shared.mails import (
+    as_mail,
+    busy_since,
+    can_be_held,
+    can_go_again,
+    let_go,
+    mail_id,
+    mails_due,
+    mails_of,
+    move,
+    nudge,
+    put_back,
+    send,
+)
+from shared.messages import messages_of, read_message, still_written_to
+from shared.models import Event, Mail, MailState, RegistrationState, moment, utc
 from shared.observability import fault, logger, metrics
 from shared.publication import PEOPLE_A_WRITE
 from shared.registrations import OFFER_DUE, as_registration, registrations_of, still_holds_a_place
 from shared.state import read_state
-from shared.table import EVENTS_PK, ConditionFailedError, Item, Table, Write
-from shared.tasks import ALLOCATE_DUE, UPKEEP_DUE, strike_off
+from shared.table import EVENTS_PK, ConditionFailedError, Item, Table, Write, mails_pk, update
+from shared.tasks import ALLOCATE_DUE, UPKEEP_DUE, strike_off, task
 from shared.waiting_list import count_hourly, expire_offer, offer_places
 
 _Person = TypeVar("_Person")
@@ -256,6 +269,8 @@ def _do(item: Item, now: datetime, may_go_on: Callable[[], bool]) -> bool:
             return ask_for_feedback(event, now, may_go_on)
         case "cancellation":
             return tell_of_cancellation(event, now, may_go_on)
+        case "restoration":
+            return tell_of_restoration(event, item["since"], now, may_go_on)
         case "message":
             return tell_message(event, item["task"].partition("#")[2], now, may_go_on)
         case "sensitive":
@@ -353,17 +368,71 @@ def ask_for_feedback(event: Event, now: datetime, may_go_on: Callable[[], bool])
 
 def tell_of_cancellation(event: Event, now: datetime, may_go_on: Callable[[], bool]) -> bool:
     """Write the mails that a cancelled day owes, each once; whether all are written."""
-    told = {mail.registration for mail in mails_of(table, event.id, "day-cancelled#")}
-    people = [one for one in reached(registrations_of(table, event.id)) if one.id not in told]
+    if not event.cancelled:
+        return True  # undone
+    restored = read_state(table, event.id).restored
+    occasion = str(restored) if restored else ""
+    told = {mail.id for mail in mails_of(table, event.id, "day-cancelled#")}
+    everybody = reached(registrations_of(table, event.id))
+    people = [one for one in everybody if mail_id("day-cancelled", one.id, occasion=occasion) not in told]
     return _write_each(
         event,
         people,
         lambda one, held: (
             still_reached(one.event, one.id),
-            send("day-cancelled", one.event, one.id, now=now, held=held),
+            send("day-cancelled", one.event, one.id, occasion=occasion, now=now, held=held),
         ),
         may_go_on,
     )
+
+
+def tell_of_restoration(event: Event, since: str, now: datetime, may_go_on: Callable[[], bool]) -> bool:
+    """Undo what a cancellation did with mails: whether all is done.
+
+    Mails that say so and did not leave are given up; people to whom one was sent are told that the day takes place;
+    mails that were given up as the day was cancelled wait again, and texts are written to those who had none.
+
+    Parameters
+    ----------
+    since
+        When the day had been cancelled.
+    """
+    if event.cancelled:
+        return True  # cancelled anew
+    state = read_state(table, event.id)
+    cancelling = [mail for mail in mails_of(table, event.id, "day-cancelled#") if mail.created_at >= since]
+    move(table, [_not_sent(mail, now) for mail in cancelling if mail.state is MailState.HELD])
+    given_up = [
+        mail
+        for mail in mails_of(table, event.id)
+        if mail.state is MailState.CANCELLED and mail.error == IS_CANCELLED and mail.updated_at >= since
+    ]
+    move(table, [let_go(one, now, held=state.mail_held and can_be_held(one)) for one in given_up if can_go_again(one)])
+    table.delete_all([{"pk": mails_pk(event.id), "sk": mail.id} for mail in given_up if mail.kind == "leader-list"])
+    for message in messages_of(table, event.id):
+        if not message.cancelled:
+            table.write(task(event.id, f"message#{message.id}", UPKEEP_DUE, now))
+    occasion = str(state.restored)
+    told = {mail.registration for mail in cancelling if mail.state is MailState.SENT}
+    done = {mail.id for mail in mails_of(table, event.id, "day-restored#")}
+    people = [one for one in sorted(told) if mail_id("day-restored", one, occasion=occasion) not in done]
+    written = _write_each(
+        event,
+        people,
+        lambda one, held: (
+            still_reached(event.id, one),
+            send("day-restored", event.id, one, occasion=occasion, now=now, held=held),
+        ),
+        may_go_on,
+    )
+    unknown = any(mail.state is MailState.SENDING for mail in cancelling)  # it may turn out to be sent
+    return written and not unknown
+
+
+def _not_sent(mail: Mail, now: datetime) -> Write:
+    """The write that gives a held mail up, as the day takes place."""
+    given_up = {"state": MailState.CANCELLED.value, "error": TAKES_PLACE, "updated_at": utc(now)}
+    return update(mails_pk(mail.event), mail.id, assign=given_up, expect={"state": MailState.HELD.value})
 
 
 def tell_message(event: Event, number: str, now: datetime, may_go_on: Callable[[], bool]) -> bool:

@@ -128,6 +128,7 @@ def bodies() -> dict[tuple[str, str], type[BaseModel] | Mapping[str, Any] | None
         f"{event}/opening": None,
         f"{event}/retirement": None,
         f"{event}/cancellation": Publication,
+        f"{event}/cancellation/undo": Publication,
         f"{event}/allocations": NewDraft,
         f"{event}/commitment": {"seed": TEXT},
         f"{run}/publication": RunPublication,

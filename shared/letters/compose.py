@@ -26,6 +26,7 @@ from jinja2 import Environment
 from shared import settings
 from shared.address_change import Step, sign_change
 from shared.calendar import calendar_file
+from shared.cancellation import IS_CANCELLED, TAKES_PLACE
 from shared.commitment import commitment
 from shared.edition import Facts, facts_since, sequence_of
 from shared.events import read_event
@@ -97,6 +98,7 @@ SUBJECTS: Mapping[str, str] = {
     "allocation-failed": N_("The allocation failed: {title}"),
     "draft-ready": N_("An allocation waits for you: {title}"),
     "day-cancelled": N_("Cancelled: {title}, {day}"),
+    "day-restored": N_("It takes place after all: {title}, {day}"),
     "feedback": N_("How was it? {title}"),
     "group": N_("Your group: {title}"),
     "leader-list": N_("The people in your workshops: {title}"),
@@ -105,10 +107,18 @@ SUBJECTS: Mapping[str, str] = {
 
 PROGRAMMES: tuple[MailKind, ...] = ("programme", "programme-changed")
 
-WITH_CALENDAR = ("confirmation", "withdrawn", "place-released", "reminder", "day-cancelled", *PROGRAMMES)
+WITH_CALENDAR = (
+    "confirmation",
+    "withdrawn",
+    "place-released",
+    "reminder",
+    "day-cancelled",
+    "day-restored",
+    *PROGRAMMES,
+)
 """Mails that carry the calendar entry, so that it follows what they say."""
 
-BY_NAME = ("place-offered", "reminder", "day-cancelled", "feedback", *PROGRAMMES)
+BY_NAME = ("place-offered", "reminder", "day-cancelled", "day-restored", "feedback", *PROGRAMMES)
 """Mails that no stranger's form can trigger; the others greet nobody by the name that was typed."""
 
 ABOUT_A_RUN: Mapping[str, RunState] = {"allocation-failed": RunState.FAILED, "draft-ready": RunState.DRAFT}
@@ -119,6 +129,7 @@ POINTLESS_ONCE_CANCELLED = (
     "waiting-list",
     "place-offered",
     "confirm-place",
+    "day-restored",
     "reminder",
     "feedback",
     "leader-list",
@@ -197,8 +208,10 @@ def _refuse_if_too_late(event: Event, mail: Mail, now: datetime) -> None:
 def _refuse_if_pointless(event: Event, mail: Mail, person: Registration | None, now: datetime) -> None:
     """Raise NothingToTellError when the moment of this mail has passed."""
     _refuse_if_too_late(event, mail, now)
+    if mail.kind == "day-cancelled" and not event.cancelled:
+        raise NothingToTellError(TAKES_PLACE)
     if event.cancelled and mail.kind in POINTLESS_ONCE_CANCELLED:
-        raise NothingToTellError("the day is cancelled")
+        raise NothingToTellError(IS_CANCELLED)
     if mail.kind in ALWAYS_TOLD:
         return
     if person is None:
@@ -210,7 +223,7 @@ def _refuse_if_pointless(event: Event, mail: Mail, person: Registration | None, 
     if mail.kind == "address-check" and person.new_email != mail.to:
         raise NothingToTellError("another address, or none, is asked for by now")
     _refuse_other_states(mail, person)
-    if mail.kind in (*PROGRAMMES, "reminder", "day-cancelled") and now >= event.ends_at:
+    if mail.kind in (*PROGRAMMES, "reminder", "day-cancelled", "day-restored") and now >= event.ends_at:
         raise NothingToTellError("the day is over")
     if mail.kind == "feedback" and event.feedback is None:
         raise NothingToTellError("nobody is asked about the day any more")
@@ -322,7 +335,7 @@ def _message(table: Table, event: Event, mail: Mail) -> dict[str, Any]:
     if found is None and not mail.facts:
         raise NothingToTellError("the text is gone")
     if found and event.cancelled and not found.cancelled:
-        raise NothingToTellError("the day is cancelled")
+        raise NothingToTellError(IS_CANCELLED)
     subject, body = (found.subject, found.body) if found else (mail.facts["subject"], mail.facts["body"])
     return {
         "subject": subject,
@@ -381,10 +394,13 @@ def _kind(kind: MailKind, person: Registration | None) -> str:
 
 def _programme_facts(table: Table, event: Event, mail: Mail, person: Registration) -> dict[str, Any]:
     """The programme a mail tells of, and what differs from the one that was told before."""
-    published = read_state(table, event.id).published_run
+    state = read_state(table, event.id)
+    published = state.published_run
     run = (mail.run or published) if mail.kind in PROGRAMMES else published
     programme = programme_of(table, event.id, run, person.id)
-    facts: dict[str, Any] = {"published_run": published, "run": run, "programme": programme}
+    facts: dict[str, Any] = {
+        **{"published_run": published, "run": run, "restored": state.restored, "programme": programme},
+    }
     if mail.kind in PROGRAMMES:
         _refuse_if_overtaken(table, event, mail, programme, published)
         facts |= _what_changed(table, event, mail, programme)
@@ -481,7 +497,8 @@ def _is_a_name(name: str) -> bool:
 def _calendar(event: Event, person: Registration, facts: Mapping[str, Any], now: datetime) -> bytes:
     """The one entry of this person's calendar, as of this mail."""
     gone = event.cancelled or person.state is RegistrationState.WITHDRAWN
-    sequence = sequence_of(person, facts["published_run"] if gone else facts["run"], more=gone)
+    run = facts["published_run"] if gone else facts["run"]
+    sequence = sequence_of(person, run, restored=facts["restored"], more=gone)
     url = settings.public_url()
     return calendar_file(event, person, facts["programme"], sequence=sequence, public_url=url, now=now)
 

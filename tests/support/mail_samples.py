@@ -205,6 +205,9 @@ def every_kind(table: Table, keys: Keys, event: Event, language: str) -> dict[st
     table.put_all([{**row, "cancelled_at": "2026-03-02"}])
     mails["day-cancelled"] = post.tell("day-cancelled", person.id)
     table.put_all([row])
+    table.write(update(event_pk(event.id), STATE_SK, assign={"restored": 1}))
+    mails["day-restored"] = post.tell("day-restored", person.id)
+    table.write(update(event_pk(event.id), STATE_SK, assign={"restored": 0}))
 
     delegate = make_registration(number=1, id="d" * 20, state=RegistrationState.DELEGATE, choices=[], language=language)
     pupil = make_registration(number=3, id="e" * 20, email="", delegate=delegate.id)

@@ -25,6 +25,8 @@ from functions.organise.web import (
     signed_in,
     visit,
 )
+from shared import cancellation
+from shared.acts import Act
 from shared.cancellation import REACHED, reached
 from shared.errors import ParcoursError
 from shared.http import read_fields, see_other, shown_again, wants_json
@@ -129,7 +131,10 @@ def show_cancellation(event_id: str) -> Answer:
     """What cancelling the day does, how many mails it writes, and what they say."""
     here = visit(event_id)
     facts = _cancellation(here)
-    return here.reply({"cancelled": here.event.cancelled, "mails": facts["mails"]}, "cancellation.html", **facts)
+    data = {"cancelled": here.event.cancelled, "mails": facts["mails"]}
+    if sent := facts["sent"]:
+        data["undo"] = {"mails": len(sent.people), "on_their_way": sent.leaving, "held": sent.held}
+    return here.reply(data, "cancellation.html", **facts)
 
 
 @router.post("/organise/<event_id>/cancellation")
@@ -144,11 +149,25 @@ def cancel(event_id: str) -> Answer:
     return here.done("", "day-cancelled", number=expected)
 
 
+@router.post("/organise/<event_id>/cancellation/undo")
+def undo_cancellation(event_id: str) -> Answer:
+    """Let the day take place after all, if that writes exactly the mails that were agreed to."""
+    here = visit(event_id)
+    fields = read_fields(request())
+
+    with shown_again(lambda error: here.page("cancellation.html", error=error, **_cancellation(here))):
+        expected = read_publication(fields)
+        cancellation.undo_cancellation(here.table, here.event, expected, **here.by)
+        Act.UNDO_CANCELLATION.counted()
+    return here.done("", "day-restored", number=expected)
+
+
 def _cancellation(here: Visit) -> dict[str, Any]:
     """What the page of the cancellation shows: the people who are told, by their state."""
     counts = Counter(person.state for person in reached(registrations_of(here.table, here.event.id)))
     told = [(state.value, counts[state]) for state in REACHED if counts[state]]
-    return {"here": "setup", "mails": counts.total(), "told": told, "linked": False}
+    sent = cancellation.standing(here.table, here.event) if here.event.cancelled else None
+    return {"here": "setup", "mails": counts.total(), "told": told, "sent": sent, "linked": False}
 
 
 @router.get("/organise/<event_id>/audit")

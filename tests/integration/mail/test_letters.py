@@ -41,6 +41,7 @@ WITH_ENTRY = {
     "withdrawn",
     "place-released",
     "day-cancelled",
+    "day-restored",
 }
 LONGEST_LINE = 78
 
@@ -229,6 +230,7 @@ def test_one_entry_follows_a_person_through_every_mail(mails: Mails) -> None:
         "withdrawn": 4,
         "place-released": 4,
         "day-cancelled": 4,
+        "day-restored": 5,
     }
     gone = {"withdrawn", "place-released", "day-cancelled"}
     assert {name for name, (calendar, _) in entries.items() if calendar["METHOD"] == "CANCEL"} == gone

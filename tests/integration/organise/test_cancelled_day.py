@@ -59,7 +59,11 @@ def test_the_day_is_cancelled_with_the_number_of_mails_that_the_page_shows(brows
 
     answer = browser.submit(f"{HOME}/cancellation", {"expected_mails": "4"})
     assert "The day is cancelled: 4 mails to write" in browser.page(answer.headers["location"]).text
-    assert organiser.get(f"{HOME}/cancellation").json == {"cancelled": True, "mails": 4}
+    assert organiser.get(f"{HOME}/cancellation").json == {
+        "cancelled": True,
+        "mails": 4,
+        "undo": {"mails": 0, "on_their_way": 0, "held": 0},
+    }
     assert organiser.post(f"{HOME}/cancellation", {"expected_mails": 4}).status == 409
     assert len(organiser.get(f"{HOME}/people").json["people"]) == len(STATES)
 

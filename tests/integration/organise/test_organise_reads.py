@@ -207,6 +207,7 @@ def test_every_act_is_in_the_audit_list(app: ModuleType, table: Table, keys: Key
         ("walk-in", "POST", f"{HOME}/walk-ins", {"name": "Q", "partner_type": "ngo"}),
         ("free-seats", "POST", f"{HOME}/no-shows", {"expected": 4}),
         ("cancel-event", "POST", f"{HOME}/cancellation", {"expected_mails": 4}),
+        ("undo-cancellation", "POST", f"{HOME}/cancellation/undo", {"expected_mails": 0}),
         ("sign-out", "POST", "/organise/sign-out", {}),
     ]
     for act, method, path, body in acts:

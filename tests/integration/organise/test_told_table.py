@@ -17,7 +17,7 @@ from icalendar import Calendar
 
 from functions.register import app as register_app
 from functions.register import web
-from shared.cancellation import cancel_day
+from shared.cancellation import cancel_day, undo_cancellation
 from shared.edition import day_facts, facts_since
 from shared.errors import ConflictError
 from shared.events import put_event, read_event
@@ -188,6 +188,19 @@ def the_day_is_cancelled(world: World) -> list[Mail]:
     return world.new()
 
 
+def a_cancellation_is_undone(world: World) -> list[Mail]:
+    """Ann was told of it, the others were not yet."""
+    the_day_is_cancelled(world)
+    for mail in mails_of(world.table, "nature", "day-cancelled#"):
+        state = "sent" if mail.registration == "a1" else "held"
+        world.table.write(update("MAIL#nature", mail.id, assign={"state": state}, remove=["due", "due_at"]))
+    cancelled = read_event(world.table, "nature")
+    assert cancelled
+    undo_cancellation(world.table, cancelled, 1, actor="o", now=NOW + timedelta(minutes=2))
+    world.road.upkeep.work_through(NOW + timedelta(minutes=3), lambda: True)
+    return [mail for mail in world.new() if mail.kind != "day-cancelled"]
+
+
 def an_organiser_writes(world: World) -> list[Mail]:
     text = Message(
         event="nature", id="0" * 32, group="", subject="S", body="B", people=["a1", "a2"], created_at=utc(NOW)
@@ -227,6 +240,7 @@ CHANGES: dict[str, Callable[[World], list[Mail]]] = {
     "Ann gives up her second round": one_gives_up_a_round,
     "Ann withdraws": one_withdraws,
     "the day is cancelled": the_day_is_cancelled,
+    "the day was cancelled, which only Ann was told, and that is undone": a_cancellation_is_undone,
     "an organiser writes to Governance": an_organiser_writes,
     "a round leaves the event file": refused(rounds=ROUNDS[:1], agenda=[]),
     "a theme that is in programmes leaves the event file": refused(
