@@ -30,6 +30,22 @@ class ParcoursError(Exception):
         self.fields = dict(fields or {})
 
 
+class LanguageSwitchedError(ParcoursError):
+    """Nothing went wrong: the language was switched by a form, which is shown again with what was typed.
+
+    It counts as false, so that a page that asks whether there is an error shows none.
+    """
+
+    code = "language"
+    status = 200
+
+    def __init__(self) -> None:
+        super().__init__("")
+
+    def __bool__(self) -> bool:
+        return False
+
+
 class UnreadableError(ParcoursError):
     """The body or a header cannot be read at all."""
 

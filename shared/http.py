@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -23,6 +24,7 @@ from shared import settings
 from shared.errors import (
     ForbiddenError,
     InvalidError,
+    LanguageSwitchedError,
     NotFoundError,
     ParcoursError,
     TooLargeError,
@@ -178,6 +180,23 @@ def read_cookie(request: APIGatewayProxyEventV2, name: str) -> str:
     return next((value for key, _, value in pairs if key == name), "")
 
 
+_switched: ContextVar[bool] = ContextVar("switched", default=False)
+
+
+def switches_language() -> bool:
+    """Whether the request being answered is a form that is sent for another language only, and changes nothing."""
+    return _switched.get()
+
+
+def note_switch(app: APIGatewayHttpResolver, route: NextMiddleware) -> Response[Any]:
+    """The middleware that recognises a form which the buttons of the languages sent (`switch=form` in its address)."""
+    request = app.current_event
+    asked = (request.query_string_parameters or {}).get("switch") == "form"
+    _switched.set(asked and request.http_method == "POST" and bool(wished_language(request)))
+    answered: Response[Any] = route(app)
+    return answered
+
+
 LANGUAGE_COOKIE = "lang"
 """Holds the language that a visitor switched to, on attendees' and organisers' pages alike."""
 
@@ -309,11 +328,15 @@ class RefusedFormError(Exception):
 def shown_again(show: Callable[[ParcoursError], Response[Any]]) -> Iterator[None]:
     """Answer a browser with its form again when the body of the `with` is refused; a program gets the error as JSON.
 
+    A form that is sent to switch the language is shown again too, and the body is not carried out.
+
     Parameters
     ----------
     show
         Makes the page from the error; it is called only for a browser, and answers with the error's status.
     """
+    if switches_language():
+        raise RefusedFormError(LanguageSwitchedError(), show)
     try:
         yield
     except ParcoursError as error:
@@ -332,7 +355,7 @@ def make_app(render_error: RenderError) -> APIGatewayHttpResolver:
         Makes the page of an error.
     """
     app = APIGatewayHttpResolver()
-    app.use([compress, refuse_posts_of_other_sites])
+    app.use([compress, refuse_posts_of_other_sites, note_switch])
 
     @app.exception_handler(ParcoursError)  # type: ignore[untyped-decorator]
     def refuse(error: ParcoursError) -> Response[str]:
@@ -342,7 +365,8 @@ def make_app(render_error: RenderError) -> APIGatewayHttpResolver:
     def show_form(refused: RefusedFormError) -> Response[Any]:
         if wants_json(app.current_event):
             return error_answer(app.current_event, refused.error, render_error)
-        log_refusal(refused.error)
+        if refused.error:
+            log_refusal(refused.error)
         try:
             shown = refused.show(refused.error)
             shown.headers.update(retry_header(refused.error))

@@ -28,7 +28,16 @@ from shared.errors import (
 )
 from shared.events import read_event
 from shared.given_up import give_up, may_give_up, take_back
-from shared.http import Fields, answer, as_json, read_fields, refuse_other_sites, shown_again, wants_json
+from shared.http import (
+    Fields,
+    answer,
+    as_json,
+    read_fields,
+    refuse_other_sites,
+    shown_again,
+    switches_language,
+    wants_json,
+)
 from shared.i18n import N_
 from shared.limits import DAY, may_mail, seconds_left, within_cap
 from shared.models import Event, Programme, Registration, RegistrationState
@@ -81,7 +90,7 @@ def replace_own(token: str) -> Answer:
 def change_own(token: str) -> Answer:
     """Change details and ranking, by form or JSON."""
     refuse_other_sites(request())
-    event, registration = find_own_acting(token)
+    event, registration = find_own(token) if switches_language() else find_own_acting(token)
     sent = read_sent(event, request())
 
     def show_again(error: ParcoursError) -> Answer:

@@ -301,24 +301,35 @@ def test_the_way_back_finds_the_form_as_it_was_and_ready(site: str, open_page: O
     assert (ranking(page), chosen(page)) == (order, order)
 
 
-def test_what_is_typed_goes_along_to_another_language(site: str, open_page: Open) -> None:
-    page = open_page(f"{site}/events/nature")
+@pytest.mark.parametrize("scripts", [True, False])
+def test_what_is_typed_goes_along_to_another_language(scripts: bool, site: str, table: Table, open_page: Open) -> None:
+    page = open_page(f"{site}/events/nature", java_script_enabled=scripts)
     page.get_by_label("Full name").fill("Person 1")
     page.get_by_label("Ngo").check()
-    page.get_by_role("button", name="Keep this order").click()
-    order = page.locator("[data-ranking] h3").all_text_contents()
-    page.get_by_role("link", name="Nederlands").click()
+    if scripts:
+        page.get_by_role("button", name="Keep this order").click()
+        order = page.locator("[data-ranking] h3").all_text_contents()
+    else:
+        page.get_by_label("Choice 2").select_option("wildlife")
+    page.get_by_role("button", name="Nederlands").click()
 
     expect(page.get_by_label("Volledige naam")).to_have_value("Person 1")
     expect(page.get_by_label("Ngo")).to_be_checked()
-    assert page.locator("[data-ranking] h3").all_text_contents() == order
+    if scripts:
+        assert page.locator("[data-ranking] h3").all_text_contents() == order
+    else:
+        expect(page.locator("select").nth(1)).to_have_value("wildlife")
+    expect(page.locator("#problem")).to_have_count(0)
+    assert list(registrations_of(table, "nature")) == []
+    page.get_by_label("Volledige naam").press("Enter")  # sends the form, in this language
+    expect(page.get_by_role("heading", name="Er is een probleem")).to_be_visible()
     page.goto(f"{site}/events/nature")
     expect(page.get_by_label("Volledige naam")).to_have_value("")
 
 
 def test_the_language_is_switched_and_stays(site: str, table: Table, open_page: Open) -> None:
     page = open_page(f"{site}/events/nature")
-    page.get_by_role("link", name="Nederlands").click()
+    page.get_by_role("button", name="Nederlands").click()
     expect(page.get_by_role("button", name="Inschrijven")).to_be_visible()
     page.goto(f"{site}/events/nature")
     assert page.locator("html").get_attribute("lang") == "nl"

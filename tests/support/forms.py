@@ -14,6 +14,7 @@ class PageForm:
     """
 
     action: str
+    id: str = ""
     fields: dict[str, str] = field(default_factory=dict)
     options: dict[str, list[str]] = field(default_factory=dict)
     repeated: dict[str, list[str]] = field(default_factory=dict)
@@ -39,7 +40,7 @@ class _Reader(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         about = {name: value or "" for name, value in attrs}
         if tag == "form":
-            self.forms.append(PageForm(about["action"]))
+            self.forms.append(PageForm(about["action"], about.get("id", "")))
             return
         if not self.forms:
             return
@@ -71,7 +72,12 @@ class _Reader(HTMLParser):
 
 def read_form(page: str, ends: str) -> PageForm:
     """The one form of a page whose address ends so; a page that has none, or several, is a fault."""
+    [form] = [one for one in read_forms(page) if one.action.split("?")[0].endswith(ends)]
+    return form
+
+
+def read_forms(page: str) -> list[PageForm]:
+    """Every form of a page."""
     reader = _Reader()
     reader.feed(page)
-    [form] = [one for one in reader.forms if one.action.split("?")[0].endswith(ends)]
-    return form
+    return reader.forms

@@ -54,12 +54,18 @@ try {
   // No storage, or another page's: the form stays as the server sent it.
 }
 
-for (const link of document.querySelectorAll(".switch a")) {
-  link.addEventListener("click", () => {
+// A button of a language sends one form, which the server shows again; here every form goes along, and the page stays.
+for (const link of document.querySelectorAll(".switch a, .switch button[data-href^='?'], .switch button[data-href^='/']")) {
+  const there = new URL(link.href ?? link.dataset.href, location.href);
+  link.addEventListener("click", (event) => {
     try {
-      sessionStorage.setItem(KEPT, JSON.stringify({ path: link.pathname, forms: typedIn() }));
+      sessionStorage.setItem(KEPT, JSON.stringify({ path: there.pathname, forms: typedIn() }));
     } catch {
-      // As without scripts.
+      return; // As without scripts.
+    }
+    if (link.dataset.href) {
+      event.preventDefault();
+      location.assign(there);
     }
   });
 }
