@@ -26,6 +26,7 @@ from shared.table import (
     Write,
     mails_pk,
     put,
+    recipient_digest,
     update,
 )
 
@@ -167,9 +168,21 @@ def mail_item(mail: Mail, *, due_at: str) -> dict[str, Any]:
     return item
 
 
-def claim(table: Table, mail: Mail, *, now: datetime) -> Mail | None:
-    """Take a pending mail up for one attempt to send it; None when another invocation did, or it waits no longer."""
-    fields = {"state": MailState.SENDING, "attempt": mail.attempt + 1, "updated_at": utc(now)}
+def claim(table: Table, mail: Mail, *, now: datetime, to: str = "") -> Mail | None:
+    """Take a pending mail up for one attempt to send it; None when another invocation did, or it waits no longer.
+
+    Parameters
+    ----------
+    to
+        The address that this attempt goes to; of that of a registration the row keeps a digest.
+    """
+    sent_to = recipient_digest(mail.registration, to) if mail.registration and to else ""
+    fields = {
+        "state": MailState.SENDING,
+        "attempt": mail.attempt + 1,
+        "updated_at": utc(now),
+        **({"sent_to": sent_to} if sent_to else {}),
+    }
     taken = _moved(
         table,
         mail,

@@ -631,7 +631,8 @@ class Mail(Model):
     """A row that, once written, is a mail that will be sent.
 
     No address stands here but where the registration cannot tell it (`to`): the address is read when the mail is
-    composed and `to` is removed once it is sent.
+    composed and `to` is removed once it is sent. `sent_to` is the digest of the address that the last attempt went to
+    (`table.recipient_digest`): a mail that comes back says nothing of an address that was corrected since.
     """
 
     event: str
@@ -644,6 +645,7 @@ class Mail(Model):
     language: str = ""
     facts: dict[str, str] = {}
     attempt: int = 0
+    sent_to: str = ""
     message_id: str = ""
     bounced: bool = False
     error: str = ""

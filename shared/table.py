@@ -147,6 +147,14 @@ def erased_sk(event: str, registration: str) -> str:
     return hmac.new(registration.encode(), event.encode(), hashlib.sha256).hexdigest()
 
 
+def recipient_digest(registration: str, email: str) -> str:
+    """What a mail row keeps of the address that a mail to a registration went to.
+
+    Keyed with the registration's id, so that it tells nothing of any other registration with the same address.
+    """
+    return hmac.new(registration.encode(), address_key(email).encode(), hashlib.sha256).hexdigest()
+
+
 def run_sk(number: int) -> str:
     """Sort key of a run."""
     return f"{RUNS}{number:06d}"

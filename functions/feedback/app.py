@@ -1,13 +1,14 @@
 """SES events → mail rows: settles what SES answered late or not at all, and notes mail that comes back.
 
-An event carries the mail's id as a tag. Whatever SES did with a mail, it first took it: so every kind of event but
-those in `NOT_SENT` settles a row that is still `sending`. Events come late, twice and in any order.
+The rule in infra/template.yaml passes on ids alone, so that no parked event holds an address: SES's name of the message
+and, from its tags, ours of the mail. Whatever SES did with a mail, it first took it: so every kind of event but those
+in `NOT_SENT` settles a row that is still `sending`. Events come late, twice and in any order.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
 import boto3
 from aws_lambda_powertools.metrics import MetricUnit
@@ -18,12 +19,11 @@ from pydantic import BaseModel, Field, ValidationError
 from shared import settings
 from shared.errors import StaleError
 from shared.mails import UNSETTLED, give_up, mark_bounced, mark_sent, read_mail, tagged_mail
-from shared.models import Mail, MailState
+from shared.models import Mail, MailState, Registration
 from shared.observability import count_under, logger, metrics
 from shared.registrations import mark_bounced as mark_person_bounced
 from shared.registrations import read_registration, withdraw
-from shared.table import Table
-from shared.text import address_key
+from shared.table import Table, recipient_digest
 
 PASSING = {"General", ""}
 """Subtypes of a transient bounce that say nothing of the address: mostly absence notes."""
@@ -40,31 +40,24 @@ table = Table(
 )
 
 
-class Bounce(BaseModel):
-    """What SES says of a mail that came back."""
-
-    type: str = Field(default="", alias="bounceType")
-    subtype: str = Field(default="", alias="bounceSubType")
-
-
-class SesMail(BaseModel):
-    """The mail an event is about."""
-
-    message_id: str = Field(alias="messageId")
-    destination: list[str] = []
-    tags: dict[str, list[str]] = {}
-
-
 class SesEvent(BaseModel):
-    """The part of an SES event that matters here; SES adds fields as it likes."""
+    """An event of SES as the rule passes it on.
 
-    kind: str = Field(alias="eventType")
-    mail: SesMail
-    bounce: Bounce = Bounce()
+    `message` is SES's id of the message; `event`, `mail` and `attempt` are the tags that the mail was sent with; a mail
+    that came back has the `type` and `subtype` of its bounce.
+    """
+
+    kind: Annotated[str, Field(min_length=1)]
+    message: Annotated[str, Field(min_length=1)]
+    event: str
+    mail: str
+    attempt: str = ""
+    type: str = ""
+    subtype: str = ""
 
 
 class UnreadableEventError(Exception):
-    """What EventBridge delivered is no event of SES. Its words, an address perhaps, stay out of the log."""
+    """What EventBridge delivered is no event of SES. Its words stay out of the log."""
 
 
 @logger.inject_lambda_context
@@ -72,7 +65,7 @@ class UnreadableEventError(Exception):
 def handler(payload: dict[str, Any], context: LambdaContext) -> None:  # noqa: ARG001
     """Write down one event."""
     try:
-        event = SesEvent.model_validate(payload.get("detail"))
+        event = SesEvent.model_validate(payload)
     except ValidationError:
         raise UnreadableEventError from None
     settle(event)
@@ -90,7 +83,7 @@ def settle(event: SesEvent) -> None:
         return  # erased since, or not a mail of ours
     about = {"event_id": mail.event, "mail": mail.id, "kind": event.kind}
     if event.kind in NOT_SENT:
-        if mail.message_id not in {"", event.mail.message_id}:
+        if mail.message_id not in {"", event.message}:
             return  # a second attempt, which went to nobody
         give_up(table, mail, MailState.FAILED, "rejected", now=clock())
         count_under("mail", "MailsFailed")
@@ -103,12 +96,11 @@ def settle(event: SesEvent) -> None:
         logger.warning("complaint", extra=about)
     if event.kind == "Bounce":
         _bounce(mail, event)
-        logger.warning("bounced", extra={**about, "type": event.bounce.type, "subtype": event.bounce.subtype})
+        logger.warning("bounced", extra={**about, "type": event.type, "subtype": event.subtype})
 
 
 def _tagged(event: SesEvent) -> Mail | None:
-    names, ids = event.mail.tags.get("event"), event.mail.tags.get("mail")
-    return read_mail(table, names[0], tagged_mail(ids[0])) if names and ids else None
+    return read_mail(table, event.event, tagged_mail(event.mail)) if event.event and event.mail else None
 
 
 def _settle_sent(mail: Mail, event: SesEvent) -> None:
@@ -117,27 +109,25 @@ def _settle_sent(mail: Mail, event: SesEvent) -> None:
     Any kind of event shows that: the bus may lose the event `Send` of a message and bring its `Delivery`.
     """
     if mail.state in UNSETTLED:
-        if mark_sent(table, mail, event.mail.message_id, now=clock()):
+        if mark_sent(table, mail, event.message, now=clock()):
             metrics.add_metric("MailsSettled", MetricUnit.Count, 1)
-    elif mail.message_id not in {"", event.mail.message_id}:
+    elif mail.message_id not in {"", event.message}:
         metrics.add_metric("MailsSentTwice", MetricUnit.Count, 1)
         logger.error("sent twice", extra={"event_id": mail.event, "mail": mail.id})
 
 
 def _bounce(mail: Mail, event: SesEvent) -> None:
     """Note that an address cannot be reached; one that nobody ever confirmed gives its place back at once."""
-    kind = event.bounce
-    mark_bounced(table, mail, f"bounce: {kind.type} {kind.subtype}".strip(), now=clock())
+    mark_bounced(table, mail, f"bounce: {event.type} {event.subtype}".strip(), now=clock())
     metrics.add_metric("MailsBounced", MetricUnit.Count, 1)
-    if kind.type == "Transient" and kind.subtype in PASSING:
+    if event.type == "Transient" and event.subtype in PASSING:
         return
     for attempt in range(TRIES):
         person = read_registration(table, mail.event, mail.registration) if mail.registration else None
-        # The address may have been corrected since: then the bounce is old news.
-        if person is None or address_key(person.email) not in map(address_key, event.mail.destination):
+        if person is None or not _went_to(person, mail, event):
             return
         try:
-            if kind.type == "Permanent" and person.awaits_confirmation:
+            if event.type == "Permanent" and person.awaits_confirmation:
                 withdraw(table, person, now=clock(), mail=None, note={"bounced": True})
                 metrics.add_metric("PlacesFreedByBounces", MetricUnit.Count, 1)
             else:
@@ -147,3 +137,14 @@ def _bounce(mail: Mail, event: SesEvent) -> None:
                 raise
         else:
             return
+
+
+def _went_to(person: Registration, mail: Mail, event: SesEvent) -> bool:
+    """Whether the mail went to the address that the person has now; a row of before `sent_to` was kept cannot tell.
+
+    The row knows the address of the last attempt. An earlier attempt that went out after all may have gone to another.
+    """
+    if not mail.sent_to:
+        return True
+    last = event.attempt in {"", str(mail.attempt)}
+    return last and mail.sent_to == recipient_digest(person.id, person.email)

@@ -119,7 +119,7 @@ def send_once(wanted: MailRequested, *, patience: float) -> None:
         _close(mail, MailState.FAILED, "bad address")
         return
     pacer.wait(patience)
-    claimed = claim(table, mail, now=clock())
+    claimed = claim(table, mail, now=clock(), to=letter.to)
     if claimed is not None:
         _send(claimed, letter)
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from infra.cloud import build
 from infra.cloud.deploy import Stack, deploy, public_url
 from infra.cloud.embedded import EmbeddedCloud, client
+from infra.cloud.event_rules import transformed
 from infra.demo.http_client import HttpClient
 from infra.demo.mailbox import Mailbox
 from shared.events import put_event
@@ -71,13 +72,22 @@ def local_deployment(port: int = 0, parameters: Mapping[str, str] | None = None)
         url = public_url(cloud.port)
         stack = deploy(cloud.endpoint_url, {**_local_parameters(url), **(parameters or {})})
         functions = client("lambda", cloud.endpoint_url)
-        feedback = stack.outputs["FeedbackFunction"]
-        mailbox.tell = lambda event: functions.invoke(FunctionName=feedback, Payload=json.dumps(event).encode())
+        feedback, transformer = stack.outputs["FeedbackFunction"], _transformer(cloud.endpoint_url, stack)
+        mailbox.tell = lambda event: functions.invoke(
+            FunctionName=feedback, Payload=transformed(transformer, event).encode()
+        )
         table = Table(client("dynamodb", cloud.endpoint_url), stack.table)
         try:
             yield LocalDeployment(cloud, mailbox, stack, table, HttpClient(url))
         finally:
             mailbox.tell = lambda _event: None  # nobody is left to hear of the last mails
+
+
+def _transformer(endpoint_url: str, stack: Stack) -> dict[str, Any]:
+    """What the deployed rule passes on of an event of SES."""
+    rules = client("events", endpoint_url)
+    (target,) = rules.list_targets_by_rule(Rule=stack.outputs["MailEventRule"])["Targets"]
+    return dict(target["InputTransformer"])
 
 
 def _local_parameters(url: str) -> dict[str, str]:

@@ -24,7 +24,9 @@ from moto.core.models import botocore_stubber
 from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.dynamo_type import DynamoType
 
+from infra.cloud.event_rules import transformed
 from shared.table import mails_pk
+from tests.support.template import resources
 
 CONTEXT: Any = SimpleNamespace(
     function_name="mail",
@@ -209,6 +211,17 @@ def stream_event(*items: dict[str, Any], name: str = "INSERT") -> dict[str, Any]
 
 def ses_event(kind: str, sent: Sent, **details: Any) -> dict[str, Any]:
     """What EventBridge delivers of a mail; its kind is `Send`, `Delivery`, `Bounce`, `Complaint` or `Reject`."""
+    return delivered(whole_ses_event(kind, sent, **details))
+
+
+def delivered(event: dict[str, Any]) -> dict[str, Any]:
+    """What the rule of the template makes of an event of SES."""
+    (target,) = resources()["MailEventRule"]["Properties"]["Targets"]
+    return dict(json.loads(transformed(target["InputTransformer"], event)))
+
+
+def whole_ses_event(kind: str, sent: Sent, **details: Any) -> dict[str, Any]:
+    """An event as SES tells the bus: it has the address and, where a mail came back, what was answered to it."""
     names = {"Send": "Email Sent", "Delivery": "Email Delivered", "Bounce": "Email Bounced"}
     tags = {**sent.tags, "ses:configuration-set": "parcours", "ses:source-ip": "192.0.2.1"}
     return {
@@ -221,9 +234,10 @@ def ses_event(kind: str, sent: Sent, **details: Any) -> dict[str, Any]:
             "mail": {
                 "messageId": sent.message_id,
                 "destination": [sent.to],
+                "commonHeaders": {"to": [sent.to]},
                 "tags": {name: [value] for name, value in tags.items()},
             },
-            kind.lower(): details,
+            kind.lower(): {"bouncedRecipients": [{"emailAddress": sent.to}], **details},
         },
     }
 

@@ -22,14 +22,13 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import botocore.client
-import yaml  # type: ignore[import-untyped]
 from botocore.exceptions import ClientError
 
-from infra.cloud.build import ROOT, TEMPLATE
+from infra.cloud.build import ROOT
+from tests.support.template import resources
 
 WRITES = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem"}
 LEADING_KEYS = {"ForAllValues:StringLike": "dynamodb:LeadingKeys"}
@@ -69,29 +68,11 @@ def is_like(key: str, pattern: str) -> bool:
     return re.fullmatch("".join(parts.get(letter, re.escape(letter)) for letter in pattern), key) is not None
 
 
-class _Template(yaml.SafeLoader):  # type: ignore[misc]
-    """Reads the template's short tags as plain data: `!Ref x` as {"Ref": x}."""
-
-
-def _tagged(loader: yaml.SafeLoader, tag: str, node: yaml.Node) -> dict[str, Any]:
-    match node:
-        case yaml.ScalarNode():
-            return {tag: loader.construct_scalar(node)}
-        case yaml.SequenceNode():
-            return {tag: loader.construct_sequence(node, deep=True)}
-    assert isinstance(node, yaml.MappingNode)
-    return {tag: loader.construct_mapping(node, deep=True)}
-
-
-_Template.add_multi_constructor("!", _tagged)
-
-
 @cache
-def policies(path: Path = TEMPLATE) -> dict[str, tuple[Statement, ...]]:
+def policies() -> dict[str, tuple[Statement, ...]]:
     """What each function may do with rows, by its name. Fails on a condition that it does not know."""
-    resources = yaml.load(path.read_text(encoding="utf-8"), _Template)["Resources"]
     found = {}
-    for name, resource in resources.items():
+    for name, resource in resources().items():
         if resource["Type"] == "AWS::IAM::Role":
             (policy,) = resource["Properties"]["Policies"]
             statements = policy["PolicyDocument"]["Statement"]

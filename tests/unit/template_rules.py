@@ -39,7 +39,7 @@ HEARD_OF = {
     "AllocateFunction": {"AllocationLate", "AllocationFailed", "CallsGivenUp"},
     "RelayFunction": {"CallsGivenUp", "MailLate"},
     "MailFunction": {"MailsGivenUp", "MailLate"},
-    "FeedbackFunction": {"CallsGivenUp"},
+    "FeedbackFunction": {"CallsGivenUp", "MailEventsLost"},
 }
 """The alarms that ring, in place of one of its own, when a function fails."""
 
@@ -48,6 +48,15 @@ BY_KEY = {
     for action in ("GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "ConditionCheckItem", "BatchWriteItem")
 }
 """Actions that name the partition keys of the rows they are about."""
+
+IDS_OF_MAILS = {
+    "$.detail.eventType",
+    "$.detail.mail.messageId",
+    "$.detail.bounce.bounceType",
+    "$.detail.bounce.bounceSubType",
+    *(f"$.detail.mail.tags.{tag}[0]" for tag in ("event", "mail", "attempt")),
+}
+"""Parts of an event of SES that name no person."""
 
 RULES: list[Rule] = []
 
@@ -430,10 +439,21 @@ def a_call_nobody_waits_for_ends_somewhere(template: Template) -> Iterator[str]:
         config = configured.get(name, {})
         if "MaximumRetryAttempts" not in config or "OnFailure" not in config.get("DestinationConfig", {}):
             yield f"{name}: an asynchronous call that fails is lost"
+    lost = {of for _, metric, of, _ in _watched(template) if metric == "FailedInvocations"}
     for name, rule in _of_type(template, "AWS::Events::Rule"):
         for target in rule["Targets"]:
-            if "DeadLetterConfig" not in target or "RetryPolicy" not in target:
-                yield f"{name}: an event that cannot be delivered is lost"
+            if name not in lost or target.get("RetryPolicy", {}).get("MaximumEventAgeInSeconds") != 86400:
+                yield f"{name}: an event that cannot be delivered is lost without a word"
+
+
+@rule
+def no_address_is_parked(template: Template) -> Iterator[str]:
+    for name, rule in _of_type(template, "AWS::Events::Rule"):
+        for target in rule["Targets"]:
+            if not set(target.get("InputTransformer", {}).get("InputPathsMap", {"": ""}).values()) <= IDS_OF_MAILS:
+                yield f"{name}: the target gets an address, and parks it when it fails"
+            if "DeadLetterConfig" in target:
+                yield f"{name}: EventBridge parks events as they came, with the address"
 
 
 @rule

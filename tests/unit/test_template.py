@@ -51,6 +51,7 @@ def cut(path: str) -> Change:
 
 STREAM = "RelayFunction/Properties/Events/PendingMail/Properties"
 QUEUE = "MailFunction/Properties/Events/Queue/Properties"
+EVENTS = "MailEventRule/Properties/Targets/0"
 RETRIES = "AllocateFunction/Properties/Events/EveryMinute/Properties/RetryPolicy/MaximumEventAgeInSeconds"
 STATEMENT = "RegisterRole/Properties/Policies/0/PolicyDocument/Statement/1"
 KEYS = "Condition/ForAllValues:StringLike/dynamodb:LeadingKeys"
@@ -122,7 +123,11 @@ DEFECTS: list[tuple[Change, str]] = [
     (put("RegisterIntegration/Properties/PayloadFormatVersion", "1.0"), "not payload format 2.0"),
     (put("RegisterFunction/Properties/Timeout", 15), "gives up before the function does"),
     (cut("AllocateFunction/Properties/EventInvokeConfig"), "that fails is lost"),
-    (cut("MailEventRule/Properties/Targets/0/DeadLetterConfig"), "cannot be delivered is lost"),
+    (cut("MailEventsLost"), "cannot be delivered is lost without a word"),
+    (put(f"{EVENTS}/RetryPolicy/MaximumEventAgeInSeconds", 3600), "cannot be delivered is lost without a word"),
+    (put(f"{EVENTS}/DeadLetterConfig", {"Arn": "x"}), "EventBridge parks events as they came"),
+    (cut(f"{EVENTS}/InputTransformer"), "the target gets an address"),
+    (put(f"{EVENTS}/InputTransformer/InputPathsMap/to", "$.detail.mail.destination[0]"), "the target gets an address"),
     (cut("AllocateFunction/Properties/Events"), "every minute means"),
     (
         put("UpkeepFunction/Properties/Events/EveryMinute/Properties/ScheduleExpression", "rate(1 hour)"),
