@@ -15,6 +15,7 @@ from shared.cancellation import REACHED
 from shared.events import audit
 from shared.models import Event, Message
 from shared.table import (
+    MESSAGE_PEOPLE,
     MESSAGES,
     Absent,
     ConditionFailedError,
@@ -24,22 +25,33 @@ from shared.table import (
     Write,
     check,
     event_pk,
+    message_people_sk,
     message_sk,
     put,
     registration_sk,
 )
 from shared.tasks import UPKEEP_DUE, task
 
-MOST_PEOPLE = 10_000
-"""People to whom one text goes: their ids stand in one row, of at most 400 KB."""
+PEOPLE_A_ROW = 10_000
+"""People whose ids stand in one row, of at most 400 KB."""
+
+MOST_PEOPLE = 100_000
+"""People to whom one text goes: the rows with their ids are written in one transaction, of at most 4 MB."""
 
 
 def store_message(table: Table, event: Event, message: Message, *, actor: str, now: datetime) -> bool:
     """Store a text and owe its mails; False, with nothing written, when the same text was stored before."""
-    item = {"pk": event_pk(event.id), "sk": message_sk(message.id), "type": "message", **message.model_dump()}
+    pk, ids = event_pk(event.id), message.people
+    first = {**message.model_dump(), "people": ids[:PEOPLE_A_ROW], "number": len(ids)}
+    item = {"pk": pk, "sk": message_sk(message.id), "type": "message", **first}
+    further = [
+        {"pk": pk, "sk": message_people_sk(message.id, part), "type": "message", "people": ids[at : at + PEOPLE_A_ROW]}
+        for part, at in enumerate(range(PEOPLE_A_ROW, len(ids), PEOPLE_A_ROW), start=1)
+    ]
     with suppress(ConditionFailedError):
         table.write(
             put(item, expect={"pk": Absent()}),
+            *map(put, further),
             task(event.id, f"message#{message.id}", UPKEEP_DUE, now),
             audit(event.id, actor, Act.WRITE_TO_PEOPLE, now=now, what=f"{message.group}: {len(message.people)}"),
         )
@@ -48,19 +60,26 @@ def store_message(table: Table, event: Event, message: Message, *, actor: str, n
 
 
 def read_message(table: Table, event: str, number: str) -> Message | None:
-    """A text by its id, or None."""
+    """A text by its id, or None; with the first people it is for (see `people_of`)."""
     found = table.get(event_pk(event), message_sk(number))
     return _as_message(found) if found else None
 
 
+def people_of(table: Table, message: Message) -> list[str]:
+    """The ids of everybody whom a text is for."""
+    parts = table.query(event_pk(message.event), f"{MESSAGE_PEOPLE}{message.id}#")
+    return [*message.people, *(one for part in parts for one in part["people"])]
+
+
 def messages_of(table: Table, event: str) -> Iterator[Message]:
-    """Every text that organisers of an event wrote, the newest first."""
+    """Every text that organisers of an event wrote, the newest first, with the first people it is for."""
     rows = sorted(table.query(event_pk(event), MESSAGES), key=lambda row: str(row["created_at"]), reverse=True)
     return map(_as_message, rows)
 
 
 def _as_message(item: Item) -> Message:
-    return Message.model_validate({key: item[key] for key in Message.model_fields if key in item})
+    fields = {key: item[key] for key in Message.model_fields if key in item}
+    return Message.model_validate({"number": len(item["people"]), **fields})
 
 
 def still_written_to(event: str, registration: str) -> Write:

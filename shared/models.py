@@ -656,7 +656,9 @@ class Mail(Model):
 class Message(Model):
     """A text that an organiser wrote to a group (in words), and the ids of the people in it when it was confirmed.
 
+    `subject` and `body` are in the event's own language, `in_other` the same (`subject`, `body`) in other languages.
     `cancelled` says that the day was cancelled already: a text that was written before it is not sent any more.
+    `number` is how many people it is for: their ids may be left out where only that is asked.
     """
 
     event: str
@@ -664,7 +666,9 @@ class Message(Model):
     group: str
     subject: str
     body: str
+    in_other: dict[str, dict[str, str]] = {}
     people: list[str]
+    number: int = 0
     cancelled: bool = False
     created_at: str
 

@@ -81,6 +81,7 @@ RUNS = "RUN#"
 AUDIT = "AUDIT#"
 PROGRAMMES = "PROGRAMME#"
 MESSAGES = "MESSAGE#"
+MESSAGE_PEOPLE = "MESSAGEPEOPLE#"
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +164,11 @@ def run_sk(number: int) -> str:
 def task_sk(name: str) -> str:
     """Sort key of a task."""
     return f"TASK#{name}"
+
+
+def message_people_sk(number: str, part: int) -> str:
+    """Sort key of the further ids of the people whom a text is for."""
+    return f"{MESSAGE_PEOPLE}{number}#{part:03}"
 
 
 def message_sk(number: str) -> str:

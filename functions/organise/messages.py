@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +24,9 @@ from shared.text import TextError, clean_text
 LONGEST_SUBJECT = 150
 LONGEST_BODY = 5_000
 
+BOXES = (("subject", LONGEST_SUBJECT, False), ("body", LONGEST_BODY, True))
+"""The boxes of a text: name, longest length, whether it may have lines."""
+
 _KEY = re.compile(r"[0-9a-f]{32}")
 
 
@@ -38,12 +41,20 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A form as it was sent, clean: the group's key, subject and body, and the key that names this form."""
+    """A form as it was sent, clean: the group's key, subject and body, and the key that names this form.
+
+    `in_other` has subject and body in other languages of the event, where they were written.
+    """
 
     group: str
     subject: str
     body: str
     key: str
+    in_other: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def text_for(self, language: str) -> dict[str, str]:
+        """Subject and body as a reader of a language gets them."""
+        return self.in_other.get(language, {"subject": self.subject, "body": self.body})
 
 
 def groups(table: Table, event: Event) -> list[Group]:
@@ -88,11 +99,24 @@ def _every_group(
             )
 
 
-def read_form(fields: Fields) -> Written:
-    """What was written. Raises InvalidError with every mistake by its field."""
+def other_languages(event: Event) -> list[str]:
+    """The languages of the event beside its own, in which a text may be written too."""
+    return [language for language in event.spoken if language != event.language]
+
+
+def read_form(event: Event, fields: Fields) -> Written:
+    """What was written: in the event's own language, and in others where a box is filled (`subject_nl`, `body_nl`).
+
+    Raises InvalidError with every mistake by its field.
+    """
     faults: dict[str, str] = {}
     subject = _read(fields, "subject", LONGEST_SUBJECT, faults, lines=False)
     body = _read(fields, "body", LONGEST_BODY, faults, lines=True)
+    in_other = {
+        language: {name: _read(fields, f"{name}_{language}", most, faults, lines=lines) for name, most, lines in BOXES}
+        for language in other_languages(event)
+        if any(str(fields.get(f"{name}_{language}") or "").strip() for name, *_ in BOXES)
+    }
     group = fields.get("group")
     if not isinstance(group, str) or not group:
         faults["group"] = told("Choose to whom you write")
@@ -100,7 +124,7 @@ def read_form(fields: Fields) -> Written:
     if faults:
         raise InvalidError(told("Some fields need another look. Nothing was sent."), faults)
     named = key if isinstance(key, str) and _KEY.fullmatch(key) else secrets.token_hex(16)
-    return Written(str(group), subject, body, named)
+    return Written(str(group), subject, body, named, in_other)
 
 
 def _read(fields: Fields, name: str, longest: int, faults: dict[str, str], *, lines: bool) -> str:
@@ -156,13 +180,24 @@ def send(table: Table, event: Event, written: Written, expected: int, *, actor: 
         group=str(group.words),
         subject=written.subject,
         body=written.body,
+        in_other=written.in_other,
         people=[person.id for person in group.people],
+        number=len(group.people),
         cancelled=event.cancelled,
         created_at=utc(now),
     )
     if store_message(table, event, message, actor=actor, now=now):
         Act.WRITE_TO_PEOPLE.counted()
     return message
+
+
+def samples(event: Event, group: Group) -> list[tuple[str, int, Registration]]:
+    """For each language in which people of a group read, the event's own first: how many they are, and the first."""
+    readers: dict[str, list[Registration]] = {}
+    for person in group.people:
+        readers.setdefault(event.language_for(person.language), []).append(person)
+    known = sorted(readers, key=lambda language: (language != event.language, language))
+    return [(language, len(readers[language]), readers[language][0]) for language in known]
 
 
 def sample(event: Event, written: Written, person: Registration, now: datetime) -> Mail:
@@ -172,7 +207,7 @@ def sample(event: Event, written: Written, person: Registration, now: datetime) 
         id=f"message#{person.id}#{written.key}",
         kind="message",
         registration=person.id,
-        facts={"subject": written.subject, "body": written.body},
+        facts=written.text_for(event.language_for(person.language)),
         created_at=utc(now),
         updated_at=utc(now),
     )
@@ -180,7 +215,9 @@ def sample(event: Event, written: Written, person: Registration, now: datetime) 
 
 def as_shown(messages: Iterable[Message]) -> list[dict[str, Any]]:
     """Texts as programs read them."""
-    return [{**message.model_dump(exclude={"event", "people"}), "mails": len(message.people)} for message in messages]
+    return [
+        {**message.model_dump(exclude={"event", "people", "number"}), "mails": message.number} for message in messages
+    ]
 
 
 def earlier(table: Table, event: Event) -> list[Message]:

@@ -38,7 +38,7 @@ from shared.mails import (
     put_back,
     send,
 )
-from shared.messages import messages_of, read_message, still_written_to
+from shared.messages import messages_of, people_of, read_message, still_written_to
 from shared.models import Event, Mail, MailState, RegistrationState, moment, utc
 from shared.observability import fault, logger, metrics
 from shared.publication import PEOPLE_A_WRITE
@@ -441,7 +441,7 @@ def tell_message(event: Event, number: str, now: datetime, may_go_on: Callable[[
     if message is None:
         return True  # its event's data was deleted
     told = {mail.registration for mail in mails_of(table, event.id, "message#") if mail.id.endswith(f"#{number}")}
-    people = [one for one in message.people if one not in told]
+    people = [one for one in people_of(table, message) if one not in told]
     return _write_each(
         event,
         people,

@@ -21,6 +21,7 @@ from shared.table import (
     EVENTS_PK,
     FILE_SK,
     IMPORT_SK,
+    MESSAGE_PEOPLE,
     MESSAGES,
     PROGRAMMES,
     REGISTRATIONS,
@@ -82,6 +83,7 @@ def forget_everybody(table: Table, event: Event, may_go_on: Callable[[], bool]) 
         (pk, IMPORT_SK),
         (pk, FILE_SK),
         (pk, MESSAGES),
+        (pk, MESSAGE_PEOPLE),
     ]
     for partition, prefix in leftovers:
         for group in _groups(table.query(partition, prefix)):

@@ -17,6 +17,8 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from shared.i18n import LANGUAGES
+
 PAGE = Path(__file__).resolve().parents[2] / "shared" / "pages" / "openapi.json"
 
 PLACEHOLDERS = (
@@ -137,7 +139,11 @@ def bodies() -> dict[tuple[str, str], type[BaseModel] | Mapping[str, Any] | None
         f"{event}/mails/again": expected,
         f"{event}/mails/hold": None,
         f"{event}/mails/release": None,
-        f"{event}/messages": {"group": TEXT, "subject": TEXT, "body": TEXT, "expected_mails": NUMBER},
+        f"{event}/messages": {
+            **dict.fromkeys(("group", "subject", "body", "key"), TEXT),
+            **{f"{box}_{language}": TEXT for language in LANGUAGES for box in ("subject", "body")},
+            "expected_mails": NUMBER,
+        },
         f"{event}/no-shows": expected,
         f"{event}/walk-ins": NewPerson,
         f"{event}/people": NewPerson,

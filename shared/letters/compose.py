@@ -288,7 +288,7 @@ def _facts(
     if mail.kind == "address-changed" and person.previous_email == mail.to:
         facts["address_url"] = _address_url(keys, person, "undo", mail)
     if mail.kind == "message":
-        facts |= _message(table, event, mail)
+        facts |= _message(table, event, mail, language)
     facts["own_url"] = f"{url}/r/{sign_link(keys, event.id, person.id, person.link_version)}"
     facts["ranking"] = [theme.title for choice in person.choices for theme in event.themes if theme.id == choice]
     if facts["kind"] in BY_NAME:
@@ -325,18 +325,20 @@ def _leader(keys: Keys, event: Event, mail: Mail) -> dict[str, Any]:
     }
 
 
-def _message(table: Table, event: Event, mail: Mail) -> dict[str, Any]:
+def _message(table: Table, event: Event, mail: Mail, language: str) -> dict[str, Any]:
     """What an organiser wrote: `subject`, `body`, and the body's `paragraphs` as lists of lines.
 
-    A mail that is not stored yet carries both itself. Raises NothingToTellError when the text is gone, or
-    was written before the day was cancelled.
+    In the reader's language if it was written in it, else in the event's own. A mail that is not stored yet carries
+    both itself. Raises NothingToTellError when the text is gone, or was written before the day was cancelled.
     """
     found = read_message(table, mail.event, mail.id.rpartition("#")[2]) if not mail.facts else None
     if found is None and not mail.facts:
         raise NothingToTellError("the text is gone")
     if found and event.cancelled and not found.cancelled:
         raise NothingToTellError(IS_CANCELLED)
-    subject, body = (found.subject, found.body) if found else (mail.facts["subject"], mail.facts["body"])
+    own = {"subject": found.subject, "body": found.body} if found else dict(mail.facts)
+    text = found.in_other.get(language, own) if found else own
+    subject, body = text["subject"], text["body"]
     return {
         "subject": subject,
         "body": body,

@@ -104,6 +104,8 @@ def _message_form(here: Visit, typed: Fields, error: ParcoursError | None = None
         error=error,
         here="mails",
         typed={"key": secrets.token_hex(16), **typed},
+        others=messages.other_languages(here.event),
+        own_language=here.event.language,
         groups=messages.groups(here.table, here.event),
         earlier=messages.earlier(here.table, here.event),
     )
@@ -117,24 +119,32 @@ def write_message(event_id: str) -> Answer:
     if fields.get("act") == "edit":
         return _message_form(here, fields)
     with shown_again(lambda error: _message_form(here, fields, error)):
-        written = messages.read_form(fields)
+        written = messages.read_form(here.event, fields)
         if "expected_mails" not in fields:
             return _message_preview(here, written)
         message = messages.send(
             here.table, here.event, written, read_publication({"expected_mails": fields["expected_mails"]}), **here.by
         )
-    sent = len(message.people)
+    sent = message.number
     return created(202, {"message": message.id, "mails": sent}, f"{here.home}/messages", "message-written", number=sent)
 
 
 def _message_preview(here: Visit, written: messages.Written) -> Answer:
-    """The text as the first person of its group would get it, and everybody else who gets it."""
+    """The text as the first reader of each language would get it, and everybody else who gets it."""
     group = messages.find_group(here.table, here.event, written.group)
-    sample = messages.sample(here.event, written, group.people[0], here.now)
-    letter = letters.read_letter(here.table, sample, now=here.now)
+    shown_to = [
+        (
+            language,
+            number,
+            letters.read_letter(here.table, messages.sample(here.event, written, person, here.now), now=here.now),
+        )
+        for language, number, person in messages.samples(here.event, group)
+    ]
     if wants_json(request()):
         people = [{"id": person.id, "name": person.name} for person in group.people]
-        return as_json(200, {"mails": len(people), "group": group.words, "people": people, "letter": asdict(letter)})
-    shown = here.page("message_preview.html", here="mails", written=written, group=group, letter=letter)
+        by_language = {language: {"mails": number, **asdict(letter)} for language, number, letter in shown_to}
+        data = {"mails": len(people), "group": group.words, "people": people, "letter": asdict(shown_to[0][2])}
+        return as_json(200, {**data, "letters": by_language})
+    shown = here.page("message_preview.html", here="mails", written=written, group=group, letters=shown_to)
     shown.headers.update(letters.SHOWS_A_MAIL)
     return shown

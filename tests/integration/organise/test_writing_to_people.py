@@ -10,6 +10,7 @@ from types import ModuleType
 
 import pytest
 
+from functions.upkeep.retention import forget_everybody
 from shared.events import put_event
 from shared.mails import mails_of
 from shared.models import Event, MailState, RegistrationState
@@ -82,7 +83,8 @@ def test_a_text_is_read_as_it_is_sent_and_goes_out_in_exactly_the_number_that_wa
     preview = browser.submit(f"{HOME}/messages", typed)
     assert "This writes 4 mails to: Everybody" in words_of(preview.text)
     assert "'unsafe-inline'" in preview.headers["content-security-policy"]
-    [shown] = re.findall(r'srcdoc="([^"]*)"', preview.text)
+    shown, dutch = re.findall(r'srcdoc="([^"]*)"', preview.text)
+    assert "bring boots." in dutch
     own_links = re.findall(r"/r/([\w.-]+)", html.unescape(shown))
     assert own_links
     assert not any(verify_link(keys, link) for link in own_links)
@@ -200,3 +202,52 @@ def test_the_organisers_own_sentences_stand_in_their_mails_in_the_readers_langua
     assert "<p>De lunch is om twaalf uur.</p>" in html_of(programme)
     assert "The entrance is &lt;at&gt; the back." in html_of(reminder)
     assert "noon" not in text_of(reminder) + text_of(letters.tell("already-registered", "a1"))
+
+
+@pytest.mark.usefixtures("people")
+def test_each_person_gets_a_text_in_their_own_language_or_in_that_of_the_event(
+    browser: Client, organiser: Client, table: Table, keys: Keys, road: Road
+) -> None:
+    """One box for each language of the event; a language that is left empty falls back to the event's own."""
+    event = make_event(languages=["en", "nl", "fr"])
+    put_event(table, event, actor="o", now=NOW)
+    dutch = {"subject_nl": "Laarzen", "body_nl": "Breng laarzen mee."}
+    typed = {**TEXT, **dutch, "group": "all", "key": "e" * 32}
+    form = browser.page(f"{HOME}/messages").text
+    assert [f'name="body_{one}"' in form for one in ("en", "nl", "fr")] == [False, True, True]
+    half = organiser.post(f"{HOME}/messages", {**typed, "body_nl": ""})
+    assert (half.status, half.json["fields"]) == (422, {"body_nl": "Write it first"})
+
+    preview = organiser.post(f"{HOME}/messages", typed).json
+    assert {language: (one["mails"], one["subject"]) for language, one in preview["letters"].items()} == {
+        "en": (3, TEXT["subject"]),
+        "nl": (1, "Laarzen"),
+    }
+    page = browser.submit(f"{HOME}/messages", typed).text
+    assert "1 mail in Nederlands" in words_of(page)
+    assert 'name="subject_nl" value="Laarzen"' in page
+    assert 'value="Laarzen"' in browser.submit(f"{HOME}/messages", {**typed, "act": "edit"}).text
+    assert organiser.post(f"{HOME}/messages", {**typed, "expected_mails": 4}).status == 202
+    road.upkeep.work_through(LATER, lambda: True)
+
+    letters = Letters(table, keys, event, now=LATER)
+    sent = {one: letters.write(f"message#{one}#{'e' * 32}") for one in ("a1", "a2")}
+    assert [str(letter["Subject"]) for letter in sent.values()] == [TEXT["subject"], "Laarzen"]
+    assert "Breng laarzen mee." in text_of(sent["a2"])
+    assert "bring boots." not in text_of(sent["a2"])
+
+
+@pytest.mark.usefixtures("people")
+def test_a_text_reaches_more_people_than_one_row_holds(
+    organiser: Client, table: Table, road: Road, event: Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.messages.PEOPLE_A_ROW", 2)
+    assert organiser.post(f"{HOME}/messages", {**TEXT, "group": "all", "expected_mails": 4}).status == 202
+    assert len(list(table.query("EVENT#nature", "MESSAGEPEOPLE#"))) == 1
+
+    road.upkeep.work_through(LATER, lambda: True)
+
+    assert texts(table) == ["a1", "a2", "a3", "a4"]
+    assert [one["mails"] for one in organiser.get(f"{HOME}/messages").json["messages"]] == [4]
+    forget_everybody(table, event, lambda: True)
+    assert list(table.query("EVENT#nature", "MESSAGE")) == []
