@@ -6,10 +6,8 @@ integers are used, and a price beyond what any proof needs is refused before any
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import permutations
-from math import ceil, perm
+from math import ceil, isfinite
 from typing import Any
 
 import highspy
@@ -145,90 +143,117 @@ def _supply_value(case: Case, scale: int) -> int:
 
 
 def exact_bound(case: Case) -> int | None:
-    """The least total by an integer programme over whole programmes; None if it is too large or takes too long.
+    """The least total that an integer programme proves; None if it is too large.
 
     When changes are decisive, it first proves how few there can be, then the rest with no more than these: big and
     small numbers in one objective would drown in floating point.
     """
-    first, of = case.alike
-    size = np.bincount(of, minlength=len(first))
-    free = (case.present[first] & (case.pinned[first] == NONE)).sum(axis=1)
-    open_themes = case.possible[first].sum(axis=1)
-    if sum(perm(int(themes), int(rounds)) for themes, rounds in zip(open_themes, free, strict=True)) > MOST_COLUMNS:
+    model = _Counts(case)
+    if len(model.group) > MOST_COLUMNS:
         return None
-    model = _Programmes(case, [int(a) for a in first], [int(count) for count in size])
     if case.change_cost < case.decisive or not case.previous:
-        return model.minimise(change=case.change_cost, other=1)
-    fewest = model.minimise(change=1, other=0)
-    if fewest is None:
-        return None
-    rest = model.minimise(change=0, other=1, most_changes=fewest)
-    return None if rest is None else rest + case.change_cost * fewest
+        return model.proven(change=case.change_cost, other=1, target=case.allocation.bound)
+    fewest = model.proven(change=1, other=0)
+    rest = model.proven(change=0, other=1, most_changes=fewest)
+    return rest + case.change_cost * fewest
 
 
-class _Programmes:
-    """Every programme that each group of equals could have."""
+class _Counts:
+    """How many of each group of equals are in each workshop.
 
-    def __init__(self, case: Case, rows: Sequence[int], sizes: Sequence[int]) -> None:
-        self.case, self.rows, self.sizes = case, rows, sizes
-        self.options = [list(self._of(a)) for a in rows]
+    Every allocation gives such counts, so none costs less than the least of them; that each is an allocation too
+    (Kőnig's edge colouring theorem) is not needed for a bound. A column for each whole programme proves no more and has
+    taken minutes where this takes a second.
+    """
 
-    def _of(self, a: int) -> Iterator[dict[int, int]]:
-        """Programmes of an attendee, round to theme."""
-        case = self.case
-        pins = {r: int(t) for r, t in enumerate(case.pinned[a]) if t != NONE}
-        free = [r for r in range(len(case.rounds)) if case.present[a, r] and r not in pins]
-        themes = [int(t) for t in np.flatnonzero(case.possible[a]) if t not in pins.values()]
-        for chosen in permutations(themes, len(free)):
-            if all(case.seats[t, r] > 0 for t, r in zip(chosen, free, strict=True)):
-                yield {**pins, **dict(zip(free, chosen, strict=True))}
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        self.first, of = case.alike
+        self.size = np.bincount(of, minlength=len(self.first))
+        pins = case.pinned[self.first]
+        free = case.present[self.first] & (pins == NONE)
+        may = case.possible[self.first].copy()
+        for pin in pins.T:
+            may[np.flatnonzero(pin != NONE), pin[pin != NONE]] = False
+        places = may[:, :, None] & free[:, None, :] & (case.seats > 0)[None]
+        self.group, self.theme, self.round = np.nonzero(places)
+        held = case.held[self.first][self.group, self.round]
+        self.changes = ((held != NONE) & (held != self.theme)).astype(np.int64)
+        self.ranks = case.cost[self.first[self.group], self.theme]
+        self.free = free
+        who, slot = np.nonzero(case.pinned != NONE)
+        pin = case.pinned[who, slot].astype(np.int64)
+        self.pinned_heads = np.zeros_like(case.heads)
+        np.add.at(self.pinned_heads, (pin, slot, case.type_of[who]), 1)
+        self.pinned_ranks = int(case.cost[who, pin].sum())
+        before = case.held[who, slot]
+        self.pinned_changes = int(((before != NONE) & (before != pin)).sum())
 
-    def minimise(self, *, change: int, other: int, most_changes: int | None = None) -> int | None:
-        """The proven bound of Σ programmes, heads outside at their price; rows are built one by one."""
-        case = self.case
+    def proven(self, *, change: int, other: int, most_changes: int | None = None, target: int | None = None) -> int:
+        """The bound proven in the time there is, of `change` a change and `other` a unit of rank and balance.
+
+        Parameters
+        ----------
+        target
+            A bound that is claimed. The search ends when it finds counts that cost less.
+        """
+        case, columns = self.case, len(self.group)
+        fixed = other * self.pinned_ranks + change * self.pinned_changes
         solver = highspy.Highs()  # type: ignore[no-untyped-call]
-        solver.setOptionValue("output_flag", False)
-        for option, setting in {"mip_rel_gap": 0.0, "mip_abs_gap": 0.5, "time_limit": case.time_limit}.items():
+        settings = {"output_flag": False, "mip_rel_gap": 0.0, "mip_abs_gap": 0.5, "time_limit": case.time_limit}
+        if target is not None:
+            settings["objective_target"] = target - fixed - 0.5
+        for option, setting in settings.items():
             solver.setOptionValue(option, setting)
-        members: dict[tuple[int, int, int], list[int]] = defaultdict(list)
-        changing: list[tuple[int, int]] = []
-        column = 0
-        for a, size, programmes in zip(self.rows, self.sizes, self.options, strict=True):
-            begin, g = column, int(case.type_of[a])
-            for programme in programmes:
-                changes = sum(case.held[a, r] not in (NONE, t) for r, t in programme.items())
-                ranks = sum(int(case.cost[a, t]) for t in programme.values())
-                solver.addCol(float(other * ranks + change * changes), 0.0, float(size), 0, [], [])
-                solver.changeColIntegrality(column, highspy.HighsVarType.kInteger)
-                for r, t in programme.items():
-                    members[t, r, g].append(column)
-                if changes:
-                    changing.append((column, changes))
-                column += 1
-            _row(solver, size, size, [(index, 1) for index in range(begin, column)])
+        cost = (other * self.ranks + change * self.changes).astype(float)
+        most = self.size[self.group].astype(float)
+        empty = np.zeros(columns, dtype=np.int32)
+        solver.addCols(columns, cost, np.zeros(columns), most, 0, empty, empty[:0], np.zeros(0))
+        for column in range(columns):
+            solver.changeColIntegrality(column, highspy.HighsVarType.kInteger)
+        rounds, themes = len(case.rounds), len(case.themes)
+        for (k, _), inside in _together(self.group * rounds + self.round, rounds):
+            _row(solver, int(self.size[k]), int(self.size[k]), [(index, 1) for index in inside])
+        for (k, _), inside in _together(self.group * themes + self.theme, themes):
+            if len(inside) > 1:
+                _row(solver, 0, int(self.size[k]), [(index, 1) for index in inside])
         if most_changes is not None:
-            _row(solver, -highspy.kHighsInf, most_changes, changing)
-        self._add_workshops(solver, members, column, float(other * case.allocation.weight))
+            changing = [(int(index), 1) for index in np.flatnonzero(self.changes)]
+            _row(solver, -highspy.kHighsInf, most_changes - self.pinned_changes, changing)
+        self._add_workshops(solver, float(other * case.allocation.weight))
         solver.run()
-        if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-            return None
-        return ceil(solver.getInfo().mip_dual_bound - 1e-6)
+        if solver.getModelStatus() == highspy.HighsModelStatus.kInfeasible:
+            raise ValueError("no counts fit the seats and the minima")
+        bound = solver.getInfo().mip_dual_bound
+        return fixed + ceil(bound - 1e-6) if isfinite(bound) else 0
 
-    def _add_workshops(
-        self, solver: highspy.Highs, members: Mapping[tuple[int, int, int], list[int]], column: int, price: float
-    ) -> None:
-        case = self.case
+    def _add_workshops(self, solver: highspy.Highs, price: float) -> None:
+        case, types = self.case, len(self.case.types)
         lower, upper = case.band
+        place = self.theme * len(case.rounds) + self.round
+        by_type = dict(_together(place * types + case.type_of[self.first[self.group]], types))
+        column = len(self.group)
         for t, r in np.ndindex(len(case.themes), len(case.rounds)):
-            inside = [(index, 1) for g in range(len(case.types)) for index in members[t, r, g]]
-            _row(solver, int(case.minimum[t, r]), int(case.seats[t, r]), inside)
-            for g in range(len(case.types)):
+            known = t * len(case.rounds) + r
+            mine = [by_type.get((known, g), []) for g in range(types)]
+            heads = self.pinned_heads[t, r]
+            taken = int(heads.sum())
+            inside = [(index, 1) for some in mine for index in some]
+            _row(solver, int(case.minimum[t, r]) - taken, int(case.seats[t, r]) - taken, inside)
+            for g, some in enumerate(mine):
+                low, high = (int(edge[t, r, g] - heads[g]) for edge in (lower, upper))
                 solver.addCol(price, 0.0, highspy.kHighsInf, 0, [], [])
                 solver.addCol(price, 0.0, highspy.kHighsInf, 0, [], [])
-                mine = [(index, 1) for index in members[t, r, g]]
-                low, high = int(lower[t, r, g]), int(upper[t, r, g])
-                _row(solver, low, high, [*mine, (column, 1), (column + 1, -1)])
+                _row(solver, low, high, [*((index, 1) for index in some), (column, 1), (column + 1, -1)])
                 column += 2
+
+
+def _together(keys: Numbers, width: int) -> Iterator[tuple[tuple[int, int], list[int]]]:
+    """The places of equal keys, and each key as a pair of numbers, the second below `width`."""
+    order = np.argsort(keys, kind="stable")
+    begins = np.flatnonzero(np.diff(keys[order], prepend=-1))
+    for part in np.split(order, begins[1:]) if len(order) else ():
+        yield divmod(int(keys[part[0]]), width), part.tolist()
 
 
 def _row(solver: highspy.Highs, low: float, high: float, entries: Sequence[tuple[int, int]]) -> None:

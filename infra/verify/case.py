@@ -38,7 +38,7 @@ class Case:
         attendees: Sequence[Attendee],
         allocation: Allocation,
         previous: Mapping[str, Mapping[str, str]] | None = None,
-        time_limit: float = 120.0,
+        time_limit: float = 30.0,
     ) -> None:
         self.event, self.allocation, self.time_limit = event, allocation, time_limit
         self.attendees = sorted(attendees, key=lambda attendee: attendee.id)

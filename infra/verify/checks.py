@@ -75,7 +75,7 @@ def verify(
     allocation: Allocation,
     *,
     previous: Mapping[str, Mapping[str, str]] | None = None,
-    time_limit: float = 120.0,
+    time_limit: float = 30.0,
 ) -> list[Check]:
     """Check an allocation; every check is answered, also after one that failed.
 
