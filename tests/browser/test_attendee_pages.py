@@ -12,18 +12,21 @@ from playwright.sync_api import Page, Response
 
 from shared.address_change import ask_move, sign_change
 from shared.events import put_event
-from shared.models import Event, Registration
-from shared.registrations import read_registration, register, withdraw
+from shared.leaders import all_led
+from shared.models import Event, Registration, RegistrationState, utc
+from shared.registrations import read_registration, register, register_group, save, withdraw
 from shared.table import Table, put, update
-from shared.tokens import Keys, sign_link
+from shared.tokens import LEADER_SALT, Keys, sign, sign_link
 from shared.waiting_list import offer_places
 from tests.browser.attending import asking_event
 from tests.browser.conftest import accessibility_faults
-from tests.support.factories import NOW, make_registration
+from tests.support.factories import NOW, event_data, make_registration
 
 pytestmark = pytest.mark.browser
 
 Open = Callable[..., Page]
+
+LEADER = {"name": "Lea Leader", "email": "lea@example.org"}
 
 LARGEST_PAGE = 40 * 1024
 MOST_REQUESTS = 3
@@ -70,6 +73,7 @@ def states(event: Event, table: Table, keys: Keys) -> dict[str, State]:
     publish(table, told)
     own = {one.id: link(keys, one) for one in (mine, leaving, offered, waiting, told)}
     assert read_registration(table, "full", offered.id).state == "offered"  # type: ignore[union-attr]
+    group, leader, attended = together(table, keys)
     wrong = {"#name": "Person 1", "#email": "nobody"}
     return {
         "events": State("/"),
@@ -97,10 +101,37 @@ def states(event: Event, table: Table, keys: Keys) -> dict[str, State]:
         "withdraw?": State(own[mine.id], press="form[action$=withdrawal] .button"),
         "erase?": State(own[mine.id], press="form[action$=erasure] .button"),
         "another address": State(f"/address/{sign_change(keys, moving, 'move', asked_at=NOW)}"),
+        "a group": State("/events/together/group"),
+        "a group with errors": State("/events/together/group", fill={"#name_1": "Ann"}, press="main .button"),
+        "own of a group": State(group),
+        "a leader": State(leader),
+        "a leader's text with errors": State(leader, fill={"#subject": "Boots"}, press="section .button"),
+        "attendance": State(attended, AFTER),
         "erased": State("/events/nature/erased"),
         "dead link": State("/r/none"),
         "no such page": State("/nowhere"),
     }
+
+
+def together(table: Table, keys: Keys) -> tuple[str, str, str]:
+    """Links of a person who registered two others, of a leader whom these are expected by, and of who was there."""
+    themes = [{**one, "leaders": [LEADER] if one["id"] == "governance" else []} for one in event_data()["themes"]]
+    rules = {**event_data()["registration"], "groups": True}
+    event = asking_event(id="together", registration=rules, themes=themes)
+    put_event(table, event, actor="test", now=NOW)
+    delegate = make_registration(number=20, event="together", state=RegistrationState.DELEGATE, choices=[])
+    members = [make_registration(number=n, event="together", email="", delegate=delegate.id) for n in (21, 22)]
+    register_group(table, event, delegate, members, now=NOW, once="")
+    there = register(table, event, make_registration(number=23, event="together"), now=NOW)[0]
+    there = save(table, there, {"checked_in_at": utc(NOW)}, now=NOW)
+    for person in (*members, there):
+        publish(table, person)
+    leads = next(all_led(event))
+    return (
+        link(keys, delegate),
+        f"/leaders/{sign(keys, LEADER_SALT, leads.claim(event))}",
+        f"{link(keys, there)}/attendance",
+    )
 
 
 def link(keys: Keys, person: Registration) -> str:
@@ -109,10 +140,10 @@ def link(keys: Keys, person: Registration) -> str:
 
 def publish(table: Table, person: Registration) -> None:
     workshops = {"first": "governance", "second": "wildlife"}
-    facts = {"event": "nature", "run": 3, "registration": person.id, "workshops": workshops}
+    facts = {"event": person.event, "run": 3, "registration": person.id, "workshops": workshops}
     facts["reason"] = [{"says": "got", "theme": "governance", "rank": 2}]
-    row = {"pk": "RUN#nature#000003", "sk": f"PROGRAMME#{person.id}", **facts}
-    table.write(put(row), update("EVENT#nature", "STATE", assign={"published_run": 3, "runs": 3}))
+    row = {"pk": f"RUN#{person.event}#000003", "sk": f"PROGRAMME#{person.id}", **facts}
+    table.write(put(row), update(f"EVENT#{person.event}", "STATE", assign={"published_run": 3, "runs": 3}))
 
 
 def walk(page: Page, site: str, states: Mapping[str, State], patch: pytest.MonkeyPatch) -> Iterator[str]:
