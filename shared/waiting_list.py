@@ -24,14 +24,15 @@ OFFER_OVER = N_("This offer has run out. You are on the waiting list again if yo
 def offer_places(table: Table, event: Event, *, now: datetime) -> int:
     """Offer every free place to those who have waited longest; how many were offered.
 
-    The place is held while the offer stands. Safe to repeat and to run twice at once.
+    People whom mail does not reach come last: they would hear of the offer on their own page alone. The place is held
+    while the offer stands. Safe to repeat and to run twice at once.
     """
     state = read_state(table, event.id)
     if event.cancelled or not state.waiting or state.confirmed >= event.capacity or now >= event.starts_at:
         return 0
     waiting = sorted(
         (one for one in registrations_of(table, event.id) if one.state is RegistrationState.WAITING),
-        key=lambda one: (one.created_at, one.id),
+        key=lambda one: (one.bounced, one.created_at, one.id),
     )
     offered = 0
     for one in waiting[: event.capacity - state.confirmed]:

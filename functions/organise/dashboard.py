@@ -353,14 +353,25 @@ def attention(
         words = told("%(name)s: %(words)s", name=waits, words=outbox.LACKING[wait])
         yield Attention(words, f"{home}/mails?state=pending")
     if mails["bounced"]:
-        words = told_many("%(num)s mail came back", "%(num)s mails came back", mails["bounced"])
-        yield Attention(words, f"{home}/people?state=bounced")
+        yield Attention(_came_back(people, mails["bounced"]), f"{home}/people?state=bounced")
     if mails["failed"]:
         words = told_many("%(num)s mail could not be sent", "%(num)s mails could not be sent", mails["failed"])
         yield Attention(words, f"{home}/mails?state=failed")
     if mails["held"] or state.mail_held:
         words = told_many("Mail is on hold; %(num)s mail waits", "Mail is on hold; %(num)s mails wait", mails["held"])
         yield Attention(words, f"{home}/mails")
+
+
+def _came_back(people: Iterable[Registration], mails: int) -> Told:
+    """Whom with a place mail does not reach, or how many mails came back when it reaches all of those."""
+    unreached = sum(person.bounced and person.state in HOLDS_A_PLACE for person in people)
+    if not unreached:
+        return told_many("%(num)s mail came back", "%(num)s mails came back", mails)
+    return told_many(
+        "Mail does not reach %(num)s person who has a place: correct the address, or free the place",
+        "Mail does not reach %(num)s people who have a place: correct their addresses, or free their places",
+        unreached,
+    )
 
 
 def _too_many(

@@ -330,7 +330,8 @@ def change_person(
         if before.state is RegistrationState.WITHDRAWN:
             return before
         line = audit(event.id, actor, Act.WITHDRAW, now=now, about=before.id)
-        withdrawn = withdraw(table, before, now=now, extra=[line])
+        # A mail to an address that is known not to be reached would come back, and count against the sender.
+        withdrawn = withdraw(table, before, now=now, mail=None if before.bounced else "withdrawn", extra=[line])
         Act.WITHDRAW.counted()
         return withdrawn
     if wanted.checked_in and before.state is RegistrationState.NO_SHOW:

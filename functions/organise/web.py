@@ -217,7 +217,7 @@ def download(data: bytes | str, media_type: str, name: str) -> Answer:
 
 def _with_notice(location: str, notice: str, number: int = 0) -> str:
     told = {"notice": notice, **({"number": number} if number else {})}
-    return f"{location}?{urlencode(told)}" if notice else location
+    return f"{location}{'&' if '?' in location else '?'}{urlencode(told)}" if notice else location
 
 
 def _notice() -> str:

@@ -172,12 +172,13 @@ def correct_person(event_id: str, person_id: str) -> Answer:
 
 @router.post("/organise/<event_id>/people/<person_id>/withdrawal")
 def withdraw_person(event_id: str, person_id: str) -> Answer:
-    """Withdraw a person at their wish."""
+    """Withdraw a person at their wish, or because mail does not reach them."""
     here = visit(event_id)
     person = people.find_person(here.table, here.event, person_id)
     with shown_again(lambda error: person_page(here, person_id, error)):
         people.change_person(here.table, here.event, person, people.Correction(withdrawn=True), **here.by)
-    return here.done(f"people/{person_id}", "withdrawn")
+    where = "people?state=bounced" if query().get("from") == "bounced" else f"people/{person_id}"
+    return here.done(where, "withdrawn")
 
 
 @router.post("/organise/<event_id>/people/<person_id>/mails")

@@ -17,7 +17,15 @@ from shared.confirmation import ask_and_release, confirm
 from shared.errors import StaleError
 from shared.events import put_event, read_event
 from shared.models import Event, Registration, RegistrationState, utc
-from shared.registrations import find_by_address, read_registration, register, registrations_of, save, withdraw
+from shared.registrations import (
+    find_by_address,
+    mark_bounced,
+    read_registration,
+    register,
+    registrations_of,
+    save,
+    withdraw,
+)
 from shared.runs import programmes_of, read_run
 from shared.state import read_state
 from shared.table import Table
@@ -25,7 +33,7 @@ from shared.tokens import Keys, sign_link
 from shared.waiting_list import offer_places
 from tests.support.attendee_client import Web
 from tests.support.crash_points import Crash, Snapshot
-from tests.support.factories import NOW, make_event, make_registration
+from tests.support.factories import NOW, event_data, make_event, make_registration
 from tests.support.fake_ses import CONTEXT, Clock, naming, queue_event, rows, ses_event
 from tests.support.forms import read_form
 from tests.support.mail_pipeline import Road
@@ -221,6 +229,52 @@ def test_a_place_freed_by_a_bounce_goes_to_the_person_who_waits(road: Road, tabl
     hear(road, **GONE)
 
     assert offer_places(table, small, now=NOW) == 1
+    assert person(table, "p2").state is RegistrationState.OFFERED
+
+
+def test_organisers_see_whom_with_a_place_mail_does_not_reach_and_free_it_by_one_press(
+    table: Table, event: Event, app: ModuleType, keys: Keys
+) -> None:
+    """A confirmed person said that they come: nothing happens by itself, and nobody is mailed in vain."""
+    known = f"{1:020x}"
+    register(table, event, make_registration(number=1, id=known), now=NOW)
+    with Road(table, keys, event.id, Clock(NOW)).open() as road:
+        road.mail.handler(queue_event(*naming("nature", f"confirmation#{known}")), CONTEXT)
+        hear(road, **GONE)
+    browser = Client(app, table, keys).sign_in_browser(event)
+    kept = person(table, known)
+    mails = set(rows("nature"))
+    free = f"/organise/nature/people/{known}/withdrawal?from=bounced"
+
+    overview = browser.page("/organise/nature").text
+    listed = browser.page("/organise/nature/people?state=bounced").text
+    freed = browser.submit(free, {})
+
+    assert (kept.state, kept.takes_part) == (RegistrationState.CONFIRMED, True)
+    assert "Mail does not reach 1 person who has a place" in overview
+    assert f'action="{free}"' in listed
+    assert freed.headers["location"] == "/organise/nature/people?state=bounced&notice=withdrawn"
+    assert person(table, known).state is RegistrationState.WITHDRAWN
+    assert read_state(table, "nature").confirmed == 0
+    assert set(rows("nature")) == mails
+    assert "Mail does not reach" not in browser.page("/organise/nature").text
+
+
+def test_a_place_is_offered_to_people_whom_mail_reaches_before_the_others(table: Table) -> None:
+    """They would hear of it by their own page alone, and the place be held in vain for two days."""
+    event = make_event(registration={**event_data()["registration"], "capacity": 1})
+    put_event(table, event, actor="test", now=NOW)
+    for number in (1, 2, 3):
+        register(table, event, make_registration(number=number, id=f"p{number}"), now=NOW + timedelta(seconds=number))
+    mark_bounced(table, person(table, "p2"), now=NOW)
+
+    withdraw(table, person(table, "p1"), now=NOW)
+    offer_places(table, event, now=NOW)
+    first = person(table, "p2").state, person(table, "p3").state
+    withdraw(table, person(table, "p3"), now=NOW)
+    offer_places(table, event, now=NOW)
+
+    assert first == (RegistrationState.WAITING, RegistrationState.OFFERED)
     assert person(table, "p2").state is RegistrationState.OFFERED
 
 
