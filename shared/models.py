@@ -536,7 +536,7 @@ class Registration(Model):
     """One person for one event. `revision` grows with every write and guards against lost updates.
 
     Without an `email` ("") no mail is written: the programme goes on paper, or to the `delegate`, the registration of
-    the person who registered this one with a group.
+    the person who registered this one with a group; that one has the ids of all `members` it registered.
     `new_email` is an address that its holder asked to move to and has not confirmed; `previous_email` is the address
     before the last move that its holder made, which may undo the move. `confirmed_at` is the moment that showed the
     address to be the attendee's own (see `shared.confirmation`), None while nothing has; rows that were stored before
@@ -552,6 +552,7 @@ class Registration(Model):
     name: str
     email: str = ""
     delegate: str = ""
+    members: list[str] = []
     organisation: str = ""
     partner_type: str
     choices: list[str]

@@ -248,7 +248,8 @@ def register_group(
         fits = state.confirmed + heads <= event.capacity and state.waiting == 0
         room = {"confirmed": Below(event.capacity - heads + 1), "waiting": Below(1)} if fits else {}
         kind = RegistrationState.CONFIRMED if fits else RegistrationState.WAITING
-        everybody = [delegate, *(member.model_copy(update={"state": kind}) for member in members)]
+        whole = delegate.model_copy(update={"members": [member.id for member in members]})
+        everybody = [whole, *(member.model_copy(update={"state": kind}) for member in members)]
         return [
             put(_address_item(delegate), expect={"pk": Absent()}, name="address"),
             *(put(registration_item(one), expect={"pk": Absent()}) for one in everybody),
@@ -265,9 +266,12 @@ def register_group(
 
 
 def members_of(table: Table, delegate: Registration) -> list[Registration]:
-    """The people whom a delegate registered, in the order of their names."""
-    found = table.query(event_pk(delegate.event), REGISTRATIONS, where={"delegate": delegate.id})
-    return sorted(map(as_registration, found), key=lambda one: (one.name.casefold(), one.id))
+    """The people whom a delegate registered, in the order of their names.
+
+    They are read by their ids: neither a page nor a mail of one group reads all registrations of an event.
+    """
+    found = (read_registration(table, delegate.event, one) for one in delegate.members)
+    return sorted((one for one in found if one is not None), key=lambda one: (one.name.casefold(), one.id))
 
 
 def admit(

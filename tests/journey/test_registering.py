@@ -11,6 +11,7 @@ from infra.demo.organiser import own_link
 from shared.registrations import registrations_of
 from shared.state import read_state
 from tests.journey.conftest import Open, close, mails_of_kind, register_crowd, settle
+from tests.support.factories import event_data
 from tests.support.forms import read_form
 
 
@@ -48,6 +49,22 @@ def test_the_form_works_without_a_script(deployment: LocalDeployment, open_event
     assert deployment.http.get(answer.location, accept="text/html").status == 200
     [stored] = registrations_of(deployment.table, event.id)
     assert (stored.email, stored.choices) == ("ann.form@example.org", list(choices.values()))
+
+
+def test_a_delegate_gets_one_mail_for_the_group(deployment: LocalDeployment, open_event: Open) -> None:
+    """The function that writes the mail may read all that stands in it."""
+    event = open_event(registration={**event_data()["registration"], "groups": True})
+    choices = [theme.id for theme in event.themes]
+    members = [{"name": name, "partner_type": "ngo", "choices": choices} for name in ("Ann Pupil", "Bob Pupil")]
+    delegate = {"name": "Tess Teacher", "email": "tess.teacher@example.org", "organisation": "School"}
+    answer = deployment.http.post(f"/events/{event.id}/group", {**delegate, "members": members})
+    assert answer.status == 202, answer.text
+
+    settle(deployment, event, 1)
+    (mail,) = mails_of_kind(deployment, event, "group")
+    assert mail.to == delegate["email"]
+    own = deployment.http.get(own_link(deployment, mail.to)).json
+    assert [member["name"] for member in own["members"]] == ["Ann Pupil", "Bob Pupil"]
 
 
 def test_the_same_address_twice_is_one_registration(deployment: LocalDeployment, open_event: Open) -> None:

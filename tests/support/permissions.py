@@ -11,7 +11,8 @@ transactions"):
 - a call that names no partition key, a Scan, satisfies `ForAllValues`: no policy may name such an action.
 
 The stack tells which function calls: the innermost frame in `functions/<name>/`, as tests let one function call
-another. Calls of tests are not judged.
+another. A test that composes a mail by itself is judged as `mail`, which composes them on the stack; other calls of
+tests are not judged.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from tests.support.template import resources
 WRITES = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem"}
 LEADING_KEYS = {"ForAllValues:StringLike": "dynamodb:LeadingKeys"}
 ROOMS = f"{ROOT / 'functions'}/"
+COMPOSING = str(ROOT / "shared" / "letters" / "compose.py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +127,14 @@ def _key(body: Mapping[str, Any]) -> str:
 
 def calling_function() -> str:
     """The function whose code makes the call that is under way; "" for a test's own."""
-    frame = sys._getframe(1)
+    frame, composing = sys._getframe(1), False
     while frame.f_back is not None:
         frame = frame.f_back
-        if frame.f_code.co_filename.startswith(ROOMS):
-            return frame.f_code.co_filename.removeprefix(ROOMS).partition("/")[0]
-    return ""
+        file = frame.f_code.co_filename
+        if file.startswith(ROOMS):
+            return file.removeprefix(ROOMS).partition("/")[0]
+        composing |= file == COMPOSING
+    return "mail" if composing else ""
 
 
 class Judge:
