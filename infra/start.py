@@ -6,8 +6,10 @@ starts its children with SIGINT ignored, so the handler is installed rather than
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+import threading
 
 INTERRUPTED = 130
 
@@ -18,10 +20,26 @@ def main() -> int:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         from infra.cli import main as run
 
-        return run()
+        code = run()
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
-        return INTERRUPTED
+        code = INTERRUPTED
+    return _ended(code)
+
+
+def _ended(code: int) -> int:
+    """The exit code. Where a solver that ran out of time is still at work, the process ends here.
+
+    Python would go on to take the library of the solver down under its threads, which ends in an abort.
+    """
+    if threading.active_count() > 1:
+        from functions.allocate.exact.milp import SOLVER
+
+        if any(thread.name == SOLVER for thread in threading.enumerate()):
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+    return code
 
 
 if __name__ == "__main__":

@@ -400,7 +400,9 @@ def _draw_curve(event: Event, run: Run, people: Sequence[Registration], time_lef
         elif time_left() < NEEDED_SECONDS:
             drawn = {"curve": [], "no_curve": NO_TIME_FOR_A_CURVE}
         else:
-            drawn = {"curve": balance_curve(event, attendees(people), CURVE_WEIGHTS), "no_curve": ""}
+            seconds = min(time_left() - NEEDED_SECONDS / 2, MOST_BUDGET)
+            curve = balance_curve(event, attendees(people), CURVE_WEIGHTS, time_budget=seconds)
+            drawn = {"curve": curve, "no_curve": ""}
     except Exception as error:
         _not_described(event, run, "curve", error)
         drawn = {"curve": [], "no_curve": CURVE_FAILED}

@@ -15,12 +15,12 @@ from typing import Literal
 
 import numpy as np
 
-from functions.allocate.exact.close_gap import close_gap
+from functions.allocate.exact.close_gap import close_gap, first_places, unproven
 from functions.allocate.exact.infeasible import full_cut, plain_cuts
 from functions.allocate.exact.keep_run import solve_keeping
 from functions.allocate.fairness.reasons import Reason, reasons
 from functions.allocate.fairness.shares import draw, in_order_of_lots, lots, spread_regret
-from functions.allocate.flows.two_flows import draw_again, solve_flow
+from functions.allocate.flows.two_flows import OUT_OF_TIME, draw_again, solve_flow
 from functions.allocate.model.groups import Groups, group_attendees
 from functions.allocate.model.objective import (
     Solution,
@@ -86,14 +86,17 @@ def solve(problem: Problem, *, engine: EngineChoice = "auto", time_budget: float
 
 def _solve_costs(problem: Problem, deadline: float, *, engine: EngineChoice, groups: Groups | None = None) -> Solution:
     """Flows first, then HiGHS if they leave a gap."""
-    groups = groups or group_attendees(problem)
+    groups, begun = groups or group_attendees(problem), time.monotonic()
     try:
+        first = first_places(problem, groups, deadline) if engine != "flow" else None
+        if first is not None and time.monotonic() > deadline - 0.1 * (deadline - begun):
+            return unproven(problem, groups, first)  # the flow's first guess alone might take longer
         flow = solve_flow(problem, groups, (time.monotonic() + deadline) / 2)
         if engine == "flow" and flow.places is None:
             raise EngineCannotError(flow.why)
         if engine == "flow" or (engine == "auto" and flow.optimal):
             return flow
-        return close_gap(problem, groups, flow, deadline)
+        return close_gap(problem, groups, flow, deadline, first)
     except NoAllocationError as fault:
         left = max(deadline - time.monotonic(), LEAST_FOR_CUT)
         raise NoAllocationError(full_cut(problem, min(left / 2, MOST_FOR_CUT)) or str(fault)) from None
@@ -290,16 +293,30 @@ def moved(
 
 
 def balance_curve(
-    event: Event, attendees: Sequence[Attendee], weights: Sequence[int], *, tolerance: Fraction | None = None
+    event: Event,
+    attendees: Sequence[Attendee],
+    weights: Sequence[int],
+    *,
+    tolerance: Fraction | None = None,
+    time_budget: float = 10.0,
 ) -> list[dict[str, float]]:
     """What stricter balance costs: for each weight the mean choice of all seats and the heads outside their bands.
 
     A fresh allocation for each weight; `mean_choice` is 1 when everyone gets first choices only.
+
+    Raises
+    ------
+    EngineCannotError
+        The flow alone finds no allocation for one of the weights, or not all of them in `time_budget` seconds.
+    NoAllocationError
+        None exists.
     """
-    curve = []
+    curve, deadline = [], time.monotonic() + time_budget
     for weight in weights:
+        if time.monotonic() >= deadline:
+            raise EngineCannotError(OUT_OF_TIME)
         problem = build_problem(event, attendees, seed="curve", weight=weight, tolerance=tolerance)
-        solution = solve(problem, engine="flow")
+        solution = solve(problem, engine="flow", time_budget=deadline - time.monotonic())
         curve.append(
             {
                 "weight": weight,

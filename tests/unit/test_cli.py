@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from infra import start
 from infra.cli import main
+from infra.cloud.build import ROOT
 from infra.demo.day import SAMPLE
 from shared.events import put_event, read_event
 from shared.table import Table
@@ -212,3 +214,20 @@ def test_a_command_that_is_none_is_bad_input(arguments: list[str]) -> None:
         main(arguments)
 
     assert ended.value.code == 2
+
+
+def test_a_solver_that_is_still_at_work_does_not_change_how_the_command_ends() -> None:
+    """It was left behind when the time was over; its threads would hold the process up, or end it with an abort."""
+    script = (
+        "import threading, time\n"
+        "from functions.allocate.exact.milp import SOLVER\n"
+        "from infra import cli, start\n"
+        "threading.Thread(target=time.sleep, args=(600,), name=SOLVER).start()\n"
+        "cli.main = lambda: print('said') or 4\n"
+        "raise SystemExit(start.main())\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=300, cwd=ROOT
+    )
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (4, "said\n", "")

@@ -35,6 +35,10 @@ PRICE_SCALE = 60
 """Prices of the relaxation are kept as whole sixtieths: it has vertices at halves, thirds, quarters and fifths."""
 
 
+SOLVER = "HiGHS"
+"""Name of the threads that a solver runs in. The last of them may be at work still when the time is over."""
+
+
 @dataclass(frozen=True)
 class Columns:
     """The variables of the milp: group, theme and round of each, after dropping what no better answer uses."""
@@ -289,7 +293,7 @@ def run_until(solver: highspy.Highs, deadline: float) -> bool:
     HiGHS knows the same limit, but does not look at the clock while it simplifies a model or factors a matrix. Such a
     run is left behind; it ends on its own, and nothing may be asked of this solver any more.
     """
-    thread = threading.Thread(target=solver.run, daemon=True)
+    thread = threading.Thread(target=solver.run, daemon=True, name=SOLVER)
     thread.start()
     thread.join(max(deadline - time.monotonic(), 0.01))
     return not thread.is_alive()

@@ -35,19 +35,30 @@ class Rounds:
         """What a head of each type pays in each workshop, from the flows as they were solved last."""
 
     def start(self) -> Places | None:
-        """An allocation from nothing, None if a person is left with a theme twice.
+        """An allocation from nothing, improved until the deadline; None and errors as `first` has them."""
+        places = self.first()
+        return None if places is None else self.improved(places)
+
+    def first(self, order: Sequence[int] = ()) -> Places | None:
+        """An allocation from nothing, round after round in this order, else the earliest first.
+
+        None if a person is left with a theme twice.
 
         Raises NotFoundInTimeError at the deadline, NoAllocationError when a round has no seats or people enough.
         """
         places = self.problem.pinned.copy()
-        for r in range(places.shape[1]):
-            places[:, r] = self._seated(places, r)
-        for _ in range(places.shape[1]):
-            if not self.repeated(places):
-                return self.improved(places)
-            for r in range(places.shape[1]):
+        for _ in range(places.shape[1] + 1):
+            for r in order or self.problem.rounds_by_time:
                 places[:, r] = self._seated(places, r)
-        return None if self.repeated(places) else self.improved(places)
+            if not self.repeated(places):
+                return places
+        return None
+
+    def tightest_first(self) -> list[int]:
+        """The rounds, those with the fewest seats for each person present first; of equals, the earliest."""
+        problem = self.problem
+        spare = problem.seats.sum(axis=0) * (problem.people + 1) // (problem.present.sum(axis=0) + 1)
+        return sorted(problem.rounds_by_time, key=lambda r: int(spare[r]))
 
     def improved(self, places: Places) -> Places:
         """Solve round after round again until nothing is gained or the deadline has come."""

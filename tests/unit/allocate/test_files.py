@@ -383,7 +383,7 @@ def test_none_found_in_time_is_not_said_to_be_none_at_all(
     """Where the flow's timetable does not fit and the exact engine has no time, nothing is known yet."""
     from functions.allocate import solve
 
-    monkeypatch.setattr(solve, "close_gap", lambda problem, groups, flow, deadline: replace(flow, places=None))
+    monkeypatch.setattr(solve, "close_gap", lambda problem, groups, flow, *_: replace(flow, places=None))
     event_file.write_text(json.dumps(event_data(**ROUNDS_DIFFER)), encoding="utf-8")
 
     code, said = run(HEADER + ANN)

@@ -13,11 +13,14 @@ from itertools import product
 import numpy as np
 import pytest
 
+from functions.allocate import solve as solve_module
 from functions.allocate.exact import close_gap
 from functions.allocate.exact.price_search import PriceTable
 from functions.allocate.flows.rounds import Rounds
+from functions.allocate.flows.two_flows import OUT_OF_TIME
 from functions.allocate.model.bound import lower_bound
-from functions.allocate.model.objective import evaluate, heads_of
+from functions.allocate.model.groups import Groups
+from functions.allocate.model.objective import Solution, evaluate, heads_of
 from functions.allocate.model.problem import (
     NOWHERE,
     EngineCannotError,
@@ -26,9 +29,9 @@ from functions.allocate.model.problem import (
     Places,
     Problem,
 )
-from functions.allocate.solve import solve
+from functions.allocate.solve import balance_curve, solve
 from infra.verify.checks import verify
-from tests.benchmarks.allocation import Case, make_people, problem_of
+from tests.benchmarks.allocation import Case, make_people, problem_of, solve_rounds
 from tests.unit.allocate.instances import allocated, random_instance
 
 SHAPES = {
@@ -158,3 +161,36 @@ def test_the_flow_asked_for_by_name_says_why_it_proves_no_more() -> None:
         assert [str(check) for check in checks if not check.passed] == []
 
     assert min(tried["uneven"], tried["keep"]) > 0
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_short_time_begins_with_flows_round_after_round(shape: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever comes after them ends without a result, as if the time was over.
+
+    OR-Tools round after round costs the same but for ties, which a round decides without a look at the next.
+    """
+    people = make_people(SHAPES[shape][0])
+    problem = problem_of(people)
+
+    def too_late(problem: Problem, groups: Groups, _: float) -> Solution:
+        nothing = np.zeros(problem.shape, dtype=np.int64)
+        bound = lower_bound(problem, nothing, rows=groups.first, size=groups.size)
+        return Solution(None, 0, bound, nothing, 1, "contested-flow", OUT_OF_TIME)
+
+    monkeypatch.setattr(close_gap, "SMALL", 0)
+    monkeypatch.setattr(solve_module, "solve_flow", too_late)
+    monkeypatch.setattr(close_gap, "_by_prices", lambda *_, **__: iter(()))
+    monkeypatch.setattr(close_gap, "_exactly", lambda _problem, _groups, best, _deadline: best)
+
+    solution = solve(problem, engine="auto", time_budget=close_gap.SHORT)
+
+    assert hard_faults(problem, solution.found) == []
+    assert solution.bound < solution.total <= 1.01 * solve_rounds(people).objective
+
+
+def test_the_curve_of_balance_has_a_time_of_its_own() -> None:
+    """It is drawn for a report or a page, and neither waits for it without an end."""
+    instance = random_instance(3, "even")
+
+    with pytest.raises(EngineCannotError, match="the time ended"):
+        balance_curve(instance.event, instance.attendees, (0, 1), time_budget=0.0)
