@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import getpass
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ from infra.words import add_language_option, say, say_help, take_language, tell
 from shared.errors import ConflictError, ParcoursError, UnreadableEventError
 from shared.event_file import EventFileError, load_event, load_text
 from shared.events import put_event, read_event, retire_event
-from shared.i18n import told
+from shared.i18n import told, told_many
 from shared.models import Event
 from shared.new_event import example
 
@@ -30,6 +31,9 @@ DONE, FAILED, BAD_INPUT = 0, 1, 2
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 1 a check failed, 2 bad input, 3 no allocation exists."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that the terminal has no letters for is no reason to stop
+            stream.reconfigure(errors="backslashreplace")
     rest = take_language(sys.argv[1:] if arguments is None else arguments, os.environ)
     options = say_help(build_parser()).parse_args(rest)
     return int(options.run(options))
@@ -106,12 +110,12 @@ def check_event(options: argparse.Namespace) -> int:
         return BAD_INPUT
     tell(
         told(
-            "%(file)s: %(id)s: %(themes)s themes, %(rounds)s rounds, %(capacity)s places",
+            "%(file)s: %(id)s: %(themes)s, %(rounds)s, %(places)s",
             file=options.file,
             id=event.id,
-            themes=len(event.themes),
-            rounds=len(event.rounds),
-            capacity=event.capacity,
+            themes=told_many("%(num)s theme", "%(num)s themes", len(event.themes)),
+            rounds=told_many("%(num)s round", "%(num)s rounds", len(event.rounds)),
+            places=told_many("%(num)s place", "%(num)s places", event.capacity),
         )
     )
     return DONE

@@ -6,6 +6,7 @@ PEOPLE.csv is read whole and every fault is named as `FILE:LINE: message`; nothi
 from __future__ import annotations
 
 import argparse
+import math
 import re
 import sys
 from collections.abc import Callable
@@ -25,7 +26,7 @@ from infra.files.people_csv import FileFaultsError, read_people
 from infra.report.compare import compare
 from infra.verify.case import Case
 from infra.verify.checks import Check, verify_case
-from infra.words import tell
+from infra.words import say, tell
 from shared.attendees import Attendee, question
 from shared.event_file import EventFileError, load_event
 from shared.i18n import Told, told, told_many, told_together
@@ -33,6 +34,10 @@ from shared.models import Event
 
 DONE, CHECK_FAILED, BAD_INPUT, NO_ALLOCATION, NOT_FOUND = 0, 1, 2, 3, 4
 """Exit codes. `NOT_FOUND`: none was found in time, or not by this engine, though none is ruled out."""
+
+
+MOST_SECONDS = 86_400
+"""The longest time budget: a day."""
 
 
 def add_allocation_parsers(subparsers: Any) -> None:
@@ -51,7 +56,7 @@ def add_allocation_parsers(subparsers: Any) -> None:
     )
     one.add_argument("--seed", metavar="TEXT", help=told("of the lottery; left out: the event's, else a secret one"))
     one.add_argument("--engine", choices=("auto", "flow", "exact"), default="auto")
-    one.add_argument("--time-budget", type=float, default=120.0, metavar="SECONDS")
+    one.add_argument("--time-budget", type=_seconds, default=120.0, metavar="SECONDS")
     one.set_defaults(run=run_allocate)
     two = subparsers.add_parser("verify", help=told("recompute an allocation independently"))
     two.add_argument("event", type=Path, metavar="EVENT.yaml")
@@ -67,6 +72,17 @@ def add_allocation_parsers(subparsers: Any) -> None:
         ),
     )
     two.set_defaults(run=run_verify)
+
+
+def _seconds(text: str) -> float:
+    """Seconds that an option asks for. Raises ArgumentTypeError for what no clock can count."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds <= MOST_SECONDS:
+        raise argparse.ArgumentTypeError(say(told("write a number of seconds from 0 to %(most)s", most=MOST_SECONDS)))
+    return seconds
 
 
 def run_allocate(args: argparse.Namespace) -> int:
@@ -129,7 +145,10 @@ def run_allocate(args: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return NOT_FOUND
-    write_files(args.out, event, attendees, allocation, names=people.names)
+    try:
+        write_files(args.out, event, attendees, allocation, names=people.names)
+    except OSError as error:
+        return _refuse(FileFaultsError([f"{error.filename or args.out}: {error.strerror}"]))
     tell(_summary(allocation, args.out))
     if previous is not None:
         tell(
@@ -159,13 +178,18 @@ def run_verify(args: argparse.Namespace) -> int:
         if args.question:
             asked = (allocation.mode, allocation.seed, allocation.weight, Fraction(allocation.tolerance))
             args.question.write_bytes(b"".join(question(event, attendees, *asked, case.previous)))
+    except OSError as error:
+        return _refuse(FileFaultsError([f"{args.question}: {error.strerror}"]))
     except ValidationError as error:
-        faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
+        told_shortly = error.errors(include_url=False, include_context=False, include_input=False)
+        faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in told_shortly]
         checks.append(Check(told("the file has the fields of an allocation"), tuple(faults)))
     for check in checks:
         tell(check.told)
     if case is not None:
         tell(_cost_by_type(case))
+        if case.allocation.gap > 0:
+            tell(told("      not proven optimal: the total is %(gap)s above the bound", gap=case.allocation.gap))
     return DONE if all(check.passed for check in checks) else CHECK_FAILED
 
 
@@ -212,11 +236,11 @@ def _summary(allocation: Allocation, out: Path) -> Told:
     proof = (
         told("proven optimal")
         if allocation.optimal
-        else told("at most %(gap)s above the optimum: %(why)s", gap=allocation.gap, why=allocation.why)
+        else told("at most %(gap)s above the optimum: %(why)s", gap=allocation.gap, why=told(allocation.why))
     )
     return told(
-        "%(people)s programmes, objective %(total)s (%(proof)s), %(engine)s, %(seconds)s s. Written to %(out)s.",
-        people=len(allocation.programmes),
+        "%(programmes)s, objective %(total)s (%(proof)s), %(engine)s, %(seconds)s s. Written to %(out)s.",
+        programmes=told_many("%(num)s programme", "%(num)s programmes", len(allocation.programmes)),
         total=allocation.objective.total,
         proof=proof,
         engine=allocation.engine,

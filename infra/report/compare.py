@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.attendees import Attendee, WishReader
-from shared.i18n import told
+from shared.i18n import told, told_many
 from shared.models import Event
 
 Programmes = Mapping[str, Mapping[str, str]]
@@ -40,8 +40,8 @@ class Comparison:
             if self.moved
             else told("%(moved)s moved", moved=0)
         )
-        others = {"newcomers": len(self.newcomers), "gone": len(self.gone)}
-        return told("%(moved)s, %(newcomers)s newcomers, %(gone)s gone", moved=moved, **others)
+        newcomers = told_many("%(num)s newcomer", "%(num)s newcomers", len(self.newcomers))
+        return told("%(moved)s, %(newcomers)s, %(gone)s gone", moved=moved, newcomers=newcomers, gone=len(self.gone))
 
 
 def compare(before: Programmes, after: Programmes, attendees: Sequence[Attendee], event: Event) -> Comparison:

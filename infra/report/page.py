@@ -21,7 +21,7 @@ from infra.report.charts import LABELS, bars, curve_picture, figure, legend, lin
 from infra.report.facts import Facts, gather
 from infra.words import language, say
 from shared.attendees import Attendee
-from shared.i18n import day, told
+from shared.i18n import day, told, told_many
 from shared.models import Event
 from shared.reasons import in_words, ordinal
 
@@ -267,9 +267,9 @@ def _moved(facts: Facts) -> str:
     places = sum(map(len, run.moved.values()))
     words = (
         told(
-            "%(people)s people change %(places)s workshops against the previous allocation.",
-            people=len(run.moved),
-            places=places,
+            "%(people)s changed against the previous allocation, %(workshops)s in all.",
+            people=told_many("%(num)s person", "%(num)s people", len(run.moved)),
+            workshops=told_many("%(num)s workshop", "%(num)s workshops", places),
         )
         if run.moved
         else told("Everyone who had a place keeps it.")

@@ -21,7 +21,7 @@ from functions.allocate.flows.two_flows import MOST_EDGES
 from functions.allocate.model.result import Allocation
 from infra.verify.bound import exact_bound, price_bound, price_faults
 from infra.verify.case import NONE, Case
-from infra.verify.lots import lot_faults
+from infra.verify.lots import lot_faults, rounds_alike
 from infra.verify.reasons import reason_faults
 from shared.attendees import Attendee, programme_faults
 from shared.i18n import Told, told, told_together
@@ -267,6 +267,8 @@ def _claim(case: Case) -> Iterator[str]:
 def _engine(case: Case) -> Iterator[str]:
     """Whether the engine named could have made this: which one runs follows from the question and the prices."""
     run = case.allocation
+    if run.engine != "flow+exact" and not run.optimal and rounds_alike(case):
+        yield f"where rounds are alike {run.engine!r} proves what it finds, and this is not proven"
     if run.price_scale != 1 and run.engine != "flow+exact":
         yield f"prices in parts of {run.price_scale} come from the exact engine, not from {run.engine!r}"
     if run.mode == "fresh" and run.engine != "flow+exact":

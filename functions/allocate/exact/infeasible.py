@@ -16,11 +16,13 @@ from functions.allocate.model.objective import heads_of
 from functions.allocate.model.problem import FAR, Ints, Problem
 
 
-def _seats(count: int) -> str:
+def seats_of(count: int) -> str:
+    """A number of seats."""
     return f"{count} seat" if count == 1 else f"{count} seats"
 
 
-def _people(count: int) -> str:
+def people_of(count: int) -> str:
+    """A number of people."""
     return f"{count} person" if count == 1 else f"{count} people"
 
 
@@ -43,26 +45,26 @@ def plain_cuts(problem: Problem) -> Iterator[str]:
     for t, r in zip(*np.nonzero(heads > problem.seats), strict=True):
         seats, pinned = int(problem.seats[t, r]), int(heads[t, r])
         yield (
-            f"{workshop_title(problem, t, r)} has {_seats(seats)} for the {_people(pinned)} pinned there: "
-            f"{_missing(pinned - seats, _seats)}."
+            f"{workshop_title(problem, t, r)} has {seats_of(seats)} for the {people_of(pinned)} pinned there: "
+            f"{_missing(pinned - seats, seats_of)}."
         )
     for t, r in zip(*np.nonzero(problem.minimum > problem.seats), strict=True):
         yield (
-            f"{workshop_title(problem, t, r)} has {_seats(int(problem.seats[t, r]))} and needs "
-            f"{_people(int(problem.minimum[t, r]))}."
+            f"{workshop_title(problem, t, r)} has {seats_of(int(problem.seats[t, r]))} and needs "
+            f"{people_of(int(problem.minimum[t, r]))}."
         )
     for r, slot in enumerate(problem.round_titles):
         present, seats = int(problem.present[:, r].sum()), int(problem.seats[:, r].sum())
         if seats < present:
             yield (
-                f"The round at {slot} has {_seats(seats)} for {_people(present)} present: "
-                f"{_missing(present - seats, _seats)}."
+                f"The round at {slot} has {seats_of(seats)} for {people_of(present)} present: "
+                f"{_missing(present - seats, seats_of)}."
             )
         least = int(problem.minimum[:, r].sum())
         if least > present:
             yield (
-                f"The minima of the workshops at {slot} add up to {least}, and {_people(present)} "
-                f"{'is' if present == 1 else 'are'} present: {_missing(least - present, _people)}."
+                f"The minima of the workshops at {slot} add up to {least}, and {people_of(present)} "
+                f"{'is' if present == 1 else 'are'} present: {_missing(least - present, people_of)}."
             )
     yield from _people_without_choice(problem)
 
@@ -136,7 +138,7 @@ class _Shortage:
         extra = np.rint(np.array(found.col_value)[len(self.model.columns) :]).astype(int).reshape(2, -1)
         wanted = [
             f"{count} more {named(count).split(' ', 1)[1]} in {self._name(place)}"
-            for named, counts in ((_seats, extra[0]), (_people, extra[1]))
+            for named, counts in ((seats_of, extra[0]), (people_of, extra[1]))
             for place, count in zip(self.offered.tolist(), counts.tolist(), strict=True)
             if count
         ]
@@ -165,21 +167,21 @@ class _Shortage:
             people = int(groups.size[needs > 0].sum())
             places, seats = int((needs * groups.size).sum()), int(problem.seats[full].sum())
             return (
-                f"{_people(people)} need{'s' if people == 1 else ''} at least {_places(places)} in "
+                f"{people_of(people)} need{'s' if people == 1 else ''} at least {_places(places)} in "
                 f"{self._names(full)}, whatever else they take, and there {'is' if seats == 1 else 'are'} "
-                f"{_seats(seats)}: {_missing(places - seats, _seats)}."
+                f"{seats_of(seats)}: {_missing(places - seats, seats_of)}."
             )
         if thin.any() and not full.any():
             come, least = -int((needs * groups.size).sum()), int(problem.minimum[thin].sum())
             return (
-                f"{self._names(thin)} need{'s' if thin.sum() == 1 else ''} {_people(least)}, and at most {come} can "
-                f"come there: {_missing(least - come, _people)}."
+                f"{self._names(thin)} need{'s' if thin.sum() == 1 else ''} {people_of(least)}, and at most {come} can "
+                f"come there: {_missing(least - come, people_of)}."
             )
         seats, least = int(problem.seats[full].sum()), int(problem.minimum[thin].sum())
         spare = int((needs * groups.size).sum())
         return (
-            f"{self._names(full)} {'has' if full.sum() == 1 else 'have'} {_seats(seats)} and {self._names(thin)} "
-            f"need{'s' if thin.sum() == 1 else ''} {_people(least)}: however people are placed, "
+            f"{self._names(full)} {'has' if full.sum() == 1 else 'have'} {seats_of(seats)} and {self._names(thin)} "
+            f"need{'s' if thin.sum() == 1 else ''} {people_of(least)}: however people are placed, "
             f"{_places(spare - seats + least)} cannot be given."
         )
 

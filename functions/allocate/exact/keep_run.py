@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from functions.allocate.exact.infeasible import people_of, seats_of
 from functions.allocate.model.bound import lower_bound
 from functions.allocate.model.groups import group_attendees
 from functions.allocate.model.objective import Solution, evaluate, heads_of
@@ -97,12 +98,16 @@ def _refuse_at_holders_cost(problem: Problem, solve: Solve, deadline: float, cha
     seats = problem.seats.sum(axis=0).tolist()
     present = problem.present.sum(axis=0).tolist()
     full = ", ".join(
-        f"{slot}: {n} people for {s} seats" for slot, n, s in zip(problem.rounds, present, seats, strict=True)
+        f"at {problem.round_titles[r]} {people_of(present[r])} for {seats_of(seats[r])}" for r in problem.rounds_by_time
     )
-    raise NoAllocationError(
-        f"The {int(newcomers.sum())} newcomers fit only if {changes - least} published places were taken from those "
-        f"who hold them, which a keep run never does ({full}). Add seats, or run afresh."
+    count, taken = int(newcomers.sum()), changes - least
+    fit = "The newcomer fits" if count == 1 else f"The {count} newcomers fit"
+    places = (
+        "1 published place was taken from the person who holds it"
+        if taken == 1
+        else f"{taken} published places were taken from those who hold them"
     )
+    raise NoAllocationError(f"{fit} only if {places}, which a keep run never does ({full}). Add seats, or run afresh.")
 
 
 def subset(problem: Problem, people: Bools, minimum: Ints) -> Problem:

@@ -577,3 +577,80 @@ def test_verify_tells_what_the_allocation_costs_each_partner_type(
 
     assert "mean cost by partner type: Ngo 1.00 (1 person), Research 4.00 (1 person)" in capsys.readouterr().out
     assert "What does it cost each partner type?" in (out / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "1e300", "-1", "soon"])
+def test_a_time_that_no_clock_can_count_is_bad_input(
+    run: Run, capsys: pytest.CaptureFixture[str], seconds: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run(HEADER + ANN, f"--time-budget={seconds}")
+
+    assert ended.value.code == 2
+    assert "write a number of seconds from 0 to 86400" in capsys.readouterr().err
+
+
+def test_no_time_at_all_still_gives_a_small_event_its_programmes(
+    run: Run, tmp_path: Path, event_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With one person the summary is in the singular, and `event check` is where there is one of a thing."""
+    assert main(["allocate", str(event_file), str(people_file(tmp_path, ANN)), "--out", str(tmp_path / "out")]) == 0
+    assert capsys.readouterr().out.startswith("1 programme, objective 1 (proven optimal)")
+    one = {**event_data()["themes"][0], "capacity": 1}
+    event_file.write_text(json.dumps(event_data(themes=[one], rounds=event_data()["rounds"][:1], agenda=[])))
+    assert main(["event", "check", str(event_file)]) == 0
+    assert "1 theme, 1 round, 1 place" in capsys.readouterr().out
+
+    assert run(HEADER + ANN.replace("governance,resources,wildlife", ",,"), "--time-budget", "0") == (0, [])
+
+
+def test_where_nothing_can_be_written_is_said_in_a_line(
+    run: Run, tmp_path: Path, event_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "out").write_text("a file stands in the way", encoding="utf-8")
+    assert run(HEADER + ANN) == (2, [f"{tmp_path / 'out'}: File exists"])
+    (tmp_path / "out").unlink()
+    run(HEADER + ANN)
+    nowhere = tmp_path / "nowhere" / "question"
+    files = [str(event_file), str(tmp_path / "people.csv"), str(tmp_path / "out" / "allocation.json")]
+
+    assert main(["verify", *files, "--question", str(nowhere)]) == 2
+    assert capsys.readouterr().err == f"{nowhere}: No such file or directory\n"
+
+
+def test_verify_says_how_far_above_the_bound_a_result_is(
+    run: Run, tmp_path: Path, event_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A gap is no fault, but it is for a person to judge. Where rounds are alike the flow leaves none."""
+    run(HEADER + ANN + BOB)
+    file = tmp_path / "out" / "allocation.json"
+    document = json.loads(file.read_text(encoding="utf-8"))
+    document.update(bound=document["bound"] - 1, gap=1, optimal=False, why="the time ended", draw="pairwise")
+    document["checksum"] = checksum(document)
+    file.write_text(json.dumps(document), encoding="utf-8")
+
+    main(["verify", str(event_file), str(tmp_path / "people.csv"), str(file)])
+
+    assert "      not proven optimal: the total is 1 above the bound" in capsys.readouterr().out.splitlines()
+
+
+def test_a_flow_leaves_no_gap_where_rounds_are_alike(
+    run: Run, tmp_path: Path, event_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A worse programme for one person cannot pass as one that nothing better was found for."""
+    run(HEADER + ANN)
+    file = tmp_path / "out" / "allocation.json"
+    document = json.loads(file.read_text(encoding="utf-8"))
+    document.update(bound=document["bound"] - 1, gap=1, optimal=False, why="the time ended", draw="pairwise")
+    document["checksum"] = checksum(document)
+    file.write_text(json.dumps(document), encoding="utf-8")
+
+    assert main(["verify", str(event_file), str(tmp_path / "people.csv"), str(file)]) == 1
+    assert "where rounds are alike 'flow' proves what it finds" in capsys.readouterr().out
+
+
+def people_file(folder: Path, rows: str) -> Path:
+    """A PEOPLE.csv of these rows."""
+    path = folder / "people.csv"
+    path.write_text(HEADER + rows, encoding="utf-8")
+    return path

@@ -12,6 +12,10 @@ import pytest
 from functions.allocate import solve
 from functions.allocate.flows import two_flows
 from functions.allocate.flows.contested import settle
+from functions.allocate.flows.crowd import Crowd
+from functions.allocate.flows.market import Settled
+from functions.allocate.flows.prices import Prices
+from functions.allocate.flows.themes import ThemeSupply
 from functions.allocate.model.objective import Solution
 from functions.allocate.model.problem import NoAllocationError, Problem
 from functions.allocate.model.result import Allocation
@@ -115,6 +119,13 @@ def test_a_minimum_in_one_round_only_makes_rounds_differ() -> None:
         assert (drawn.draw, drawn.optimal, failed(instance, drawn)) == ("pairwise", True, [])
 
 
+def too_late(crowd: Crowd, supply: ThemeSupply, deadline: float) -> Prices:
+    """Prices that prove an optimum, and nobody's themes."""
+    found = settle(crowd, supply, deadline)
+    assert isinstance(found, Settled)
+    return found.prices
+
+
 @pytest.mark.parametrize("seed", [38, 55, 60, 67, 76])
 def test_lots_decide_also_when_the_flow_ran_out_of_time_and_another_engine_found_the_optimum(
     seed: int, monkeypatch: pytest.MonkeyPatch
@@ -123,7 +134,7 @@ def test_lots_decide_also_when_the_flow_ran_out_of_time_and_another_engine_found
     instance = tiny_even_instance(seed)
     drawn = allocated(instance, seed="a seed")
     monkeypatch.setattr(two_flows, "MOST_EDGES", 0)
-    monkeypatch.setattr(two_flows, "settle", lambda crowd, supply, deadline: settle(crowd, supply, 0.0))
+    monkeypatch.setattr(two_flows, "settle", too_late)
 
     late = allocated(instance, seed="a seed")
 
@@ -140,7 +151,7 @@ def test_an_allocation_that_is_not_proven_says_that_lots_decided_less(
 
     def found_in_time(problem: Problem, *_: object, **__: object) -> Solution:
         found = _solve_costs(problem, time.monotonic() + 60, engine="auto")
-        return replace(found, attainable=None, bound=found.bound - 1, why="the time ended")
+        return replace(found, attainable=None, bound=found.bound - 1, why="the time ended", engine="flow+exact")
 
     monkeypatch.setattr(solve, "_solve_costs", found_in_time)
     try:
