@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
 
+from shared.mails import mail_id
 from shared.models import Event, Leader, Theme
-from shared.table import Write, address_digest
+from shared.table import Table, Write, address_digest, mails_pk
 from shared.tasks import UPKEEP_DUE, task
 
 LEADERS = "leaders"
@@ -47,6 +48,12 @@ def all_led(event: Event) -> Iterator[Led]:
 def find_led(event: Event, claim: list[str | int]) -> Led | None:
     """What a token is about, or None when the event file no longer names this leader."""
     return next((led for led in all_led(event) if led.claim(event) == claim), None)
+
+
+def untold(table: Table, event: Event) -> list[Led]:
+    """The leaders who have no mail with their link yet."""
+    told = {row["sk"] for row in table.query(mails_pk(event.id), "leader-list#", only=("sk",))}
+    return [led for led in all_led(event) if mail_id("leader-list", "", occasion=led.occasion) not in told]
 
 
 def owe_links(event: Event, now: datetime) -> list[Write]:

@@ -6,14 +6,14 @@ whatever happens until the last is written; a person who withdraws or is erased 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
 
 from shared.acts import Act
 from shared.cancellation import REACHED
 from shared.events import audit
-from shared.models import Event, Message
+from shared.models import Event, Message, Registration
 from shared.table import (
     MESSAGE_PEOPLE,
     MESSAGES,
@@ -80,6 +80,16 @@ def messages_of(table: Table, event: str) -> Iterator[Message]:
 def _as_message(item: Item) -> Message:
     fields = {key: item[key] for key in Message.model_fields if key in item}
     return Message.model_validate({"number": len(item["people"]), **fields})
+
+
+def contacts_of(people: Iterable[Registration]) -> dict[str, Registration]:
+    """Who gets the texts to each of these people, by id: they, or the person who registered them with a group.
+
+    People whom no mail reaches are left out.
+    """
+    here = {person.id: person for person in people}
+    found = {person.id: person if person.email else here.get(person.delegate) for person in here.values()}
+    return {one: contact for one, contact in found.items() if contact and contact.email and not contact.bounced}
 
 
 def still_written_to(event: str, registration: str) -> Write:

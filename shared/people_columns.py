@@ -13,9 +13,10 @@ from shared.text import folded
 
 PLAIN = (
     *("id", "state", "name", "first_name", "last_name", "email", "organisation", "partner_type", "language"),
-    *("ranking", "absent", "pinned", "excluded"),
+    *("ranking", "absent", "pinned", "excluded", "group"),
 )
-"""Columns that every event has; `ranking` is a whole ranking in one cell, themes with semicolons between them."""
+"""Columns that every event has; `ranking` is a whole ranking in one cell, themes with semicolons between them, and
+`group` the id of the person who registered this one with a group."""
 
 CHOICE = re.compile(r"choice_([1-9][0-9]{0,3})")
 RANK_OF = "rank_of_"

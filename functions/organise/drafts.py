@@ -20,6 +20,7 @@ from shared.edition import Facts, differing, facts_told
 from shared.errors import ConflictError, InvalidError, NotFoundError, StaleError
 from shared.http import Fields, invalid
 from shared.i18n import told, told_many
+from shared.leaders import Led, untold
 from shared.models import (
     Afterwards,
     Event,
@@ -186,7 +187,7 @@ def publish_draft(
     people = list(registrations_of(table, event.id))
     before = programmes_of(table, event.id, run.compared_with)
     after = programmes_of(table, event.id, run.number)
-    owed = len(owed_mails(people, before, after, facts_told(table, event, run)))
+    owed = len(owed_mails(people, before, after, facts_told(table, event, run))) + len(untold(table, event))
     if expected != owed:
         raise StaleError(
             told_many(
@@ -335,6 +336,7 @@ class DraftView:
     after: dict[str, Programme]
     differences: list[Difference]
     owed: list[tuple[Registration, MailKind]]
+    leaders: list[Led]
     stale: str
     facts: Facts
     restored: dict[str, Programme]
@@ -352,7 +354,7 @@ class DraftView:
     @property
     def mails(self) -> int:
         """How many mails a publication would write now."""
-        return len(self.owed)
+        return len(self.owed) + len(self.leaders)
 
     def told_otherwise(self, registration: str) -> list[tuple[str, str]]:
         """What this person was told of the day before, and what is true now, where that differs."""
@@ -370,7 +372,9 @@ def read_draft(table: Table, event: Event, run: Run) -> DraftView:
     facts = facts_told(table, event, run)
     owed = owed_mails(list(people.values()), before, after, facts) if after else []
     restored = programmes_of(table, event.id, run.restores)
-    return DraftView(run, people, before, after, differing, owed, _stale(table, event, run, people), facts, restored)
+    leaders = untold(table, event) if run.state is RunState.DRAFT else []
+    stale = _stale(table, event, run, people)
+    return DraftView(run, people, before, after, differing, owed, leaders, stale, facts, restored)
 
 
 def _stale(table: Table, event: Event, run: Run, people: Mapping[str, Registration]) -> str:
@@ -384,6 +388,7 @@ def as_shown(event: Event, view: DraftView) -> dict[str, Any]:
     return {
         **short(run),
         "mails": view.mails if run.state is RunState.DRAFT else run.mails,
+        "mails_to_leaders": len(view.leaders),
         "stale": view.stale,
         **({"against_restored": view.against_restored} if run.restores else {}),
         **{key: value for key, value in run.result.items() if key not in {"event", "mode", "seed", "workshops"}},

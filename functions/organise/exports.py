@@ -69,7 +69,7 @@ def people(table: Table, event: Event) -> Sheet:
     header = [
         *("id", "state", "name", "email", "organisation", "partner_type", "language"),
         *(f"choice_{rank + 1}" for rank in range(ranks)),
-        *("absent", "pinned", "excluded"),
+        *("absent", "pinned", "excluded", "group"),
         *(f"round_{slot.id}" for slot in event.rounds),
         *(f"answer_{question.id}" for question in event.questions),
         *("source", "bounced", "checked_in_at", "created_at", "updated_at"),
@@ -81,7 +81,7 @@ def people(table: Table, event: Event) -> Sheet:
             person.language,
             *person.choices,
             *[""] * (ranks - len(person.choices)),
-            *(" ".join(person.absent), _pins(person), " ".join(person.excluded)),
+            *(" ".join(person.absent), _pins(person), " ".join(person.excluded), person.delegate),
             *_by_round(event, shown.get(person.id) if person.state is not RegistrationState.NO_SHOW else None),
             *(_answer(person.answers.get(question.id, "")) for question in event.questions),
             *(person.source, _answer(person.bounced), person.checked_in_at, person.created_at, person.updated_at),

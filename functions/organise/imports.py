@@ -259,6 +259,7 @@ def fields_of(event: Event) -> dict[str, str]:
         "absent": told("rounds of absence"),
         "pinned": told("pins, round:theme"),
         "excluded": told("themes that are not possible"),
+        "group": told("group, from a list of this system"),
         **{
             f"answer_{question.id}".casefold(): told("answer: %(question)s", question=question.label)
             for question in event.questions
@@ -392,6 +393,8 @@ def _read_known(
             "is %(is)s, not %(state)s; a file does not change that", **{"is": person.state.value, "state": state}
         )
         found.warnings.append((line, words))
+    if cells.get("group", person.delegate) != person.delegate:
+        found.warnings.append((line, told("is of another group here, or of none; a file does not change that")))
     fields = _fields(event, cells, person)
     if _key(fields.get("email", "")) in ("", address_key(person.email)):  # other capitals are no change
         fields.pop("email", None)

@@ -10,11 +10,11 @@ from datetime import datetime
 from typing import Any
 
 from shared.acts import Act
-from shared.cancellation import reached
+from shared.cancellation import REACHED
 from shared.errors import ConflictError, InvalidError, StaleError
 from shared.http import Fields
 from shared.i18n import told, told_many
-from shared.messages import MOST_PEOPLE, messages_of, read_message, store_message
+from shared.messages import MOST_PEOPLE, contacts_of, messages_of, read_message, store_message
 from shared.models import Event, Mail, Message, Registration, RegistrationState, utc
 from shared.registrations import registrations_of
 from shared.state import allocated, read_state
@@ -58,21 +58,29 @@ class Written:
 
 
 def groups(table: Table, event: Event) -> list[Group]:
-    """Every group that has a person in it. A person who withdrew, or has no address that works, is in none."""
-    everybody = reached(registrations_of(table, event.id))
-    people = [person for person in everybody if person.email and not person.bounced]
+    """Every group that has a person in it. A person who withdrew, or whom no mail reaches, is in none.
+
+    People without an address are reached by the person who registered them.
+    """
+    everybody = [person for person in registrations_of(table, event.id) if person.state in REACHED]
+    contacts = contacts_of(everybody)
+    people = [person for person in everybody if person.id in contacts]
     programmes = allocated(table, event.id, read_state(table, event.id).published_run)
-    return [group for group in _every_group(event, people, programmes) if group.people]
+    return [group for group in _every_group(event, people, contacts, programmes) if group.people]
 
 
 def _every_group(
-    event: Event, people: Sequence[Registration], programmes: Mapping[str, Mapping[str, str]]
+    event: Event,
+    people: Sequence[Registration],
+    contacts: Mapping[str, Registration],
+    programmes: Mapping[str, Mapping[str, str]],
 ) -> Iterator[Group]:
     confirmed = [person for person in people if person.state is RegistrationState.CONFIRMED]
     held = {person.id: programmes.get(person.id, {}) for person in confirmed}
 
     def group(key: str, words: str, found: Iterable[Registration]) -> Group:
-        return Group(key, words, tuple(found))
+        reached = {contacts[one.id].id: contacts[one.id] for one in found}
+        return Group(key, words, tuple(reached.values()))
 
     yield group("all", told("Everybody: registered, offered a place or waiting"), people)
     yield group("confirmed", told("Everybody who is registered"), confirmed)

@@ -28,6 +28,7 @@ from shared.registrations import (
     change_address,
     erase,
     find_by_address,
+    members_of,
     new_id,
     read_registration,
     registrations_of,
@@ -327,13 +328,9 @@ def change_person(
     if wanted.revision is not None and wanted.revision != before.revision:
         raise StaleError(told("This person was changed elsewhere since you opened the page. Reload it and try again."))
     if wanted.withdrawn:
-        if before.state is RegistrationState.WITHDRAWN:
-            return before
-        line = audit(event.id, actor, Act.WITHDRAW, now=now, about=before.id)
-        # A mail to an address that is known not to be reached would come back, and count against the sender.
-        withdrawn = withdraw(table, before, now=now, mail=None if before.bounced else "withdrawn", extra=[line])
-        Act.WITHDRAW.counted()
-        return withdrawn
+        if group_of(table, before):
+            raise ConflictError(LEAVES_A_GROUP, {"group": GROUP_CHOICES})
+        return _withdraw(table, before, actor=actor, now=now)
     if wanted.checked_in and before.state is RegistrationState.NO_SHOW:
         if wanted.model_fields_set - {"checked_in", "revision"}:
             raise InvalidError(told("Some fields need another look."), {"checked_in": told("Send this alone")})
@@ -359,6 +356,92 @@ def change_person(
         )
     act.counted()
     return moved
+
+
+LEAVES_A_GROUP = told(
+    "This person registered a group, which would be left without a contact. Withdraw the whole group, or name another "
+    "contact for it."
+)
+GROUP_CHOICES = told("Choose one of: %(choices)s", choices="withdraw, keep")
+
+
+class GroupWithdrawal(Model):
+    """What becomes of a group whose contact withdraws: all are withdrawn, or another person is its contact."""
+
+    group: Literal["", "withdraw", "keep"] = ""
+    expected: Annotated[int, Field(ge=0, le=1_000)] | None = None
+    name: Name | None = None
+    email: Annotated[str, AfterValidator(checked_address)] | None = None
+
+
+def group_of(table: Table, person: Registration) -> list[Registration]:
+    """The people of a delegate's group who did not withdraw; nobody for any other person."""
+    members = members_of(table, person) if person.state is RegistrationState.DELEGATE else []
+    return [one for one in members if one.state is not RegistrationState.WITHDRAWN]
+
+
+def withdraw_at_wish(
+    table: Table, event: Event, person: Registration, fields: Fields, *, actor: str, now: datetime
+) -> Registration:
+    """Withdraw a person; of one who registered a group, with the group or after another contact is named for it.
+
+    Raises ConflictError where that was not said, StaleError when the group has another number of people than the
+    organiser agreed to, InvalidError for a contact that will not do.
+    """
+    group = group_of(table, person)
+    if not group:
+        return change_person(table, event, person, Correction(withdrawn=True), actor=actor, now=now)
+    known = {key: value for key, value in fields.items() if key in GroupWithdrawal.model_fields and value != ""}
+    if known.get("group", "") not in ("", "withdraw"):
+        known.pop("expected", None)
+    try:
+        wanted = GroupWithdrawal.model_validate(known)
+    except ValidationError as error:
+        raise invalid(error, {**WORDS, "literal_error": GROUP_CHOICES}) from None
+    if not wanted.group:
+        raise ConflictError(LEAVES_A_GROUP, {"group": GROUP_CHOICES})
+    if wanted.group == "keep":
+        return _hand_over(table, event, person, wanted, actor=actor, now=now)
+    if wanted.expected != len(group):
+        raise StaleError(
+            told_many(
+                "The group has %(num)s person by now. Look at the number once more.",
+                "The group has %(num)s people by now. Look at the number once more.",
+                len(group),
+            )
+        )
+    for member in group:  # the contact last: what stops in between is gone on with from the page that is left
+        _withdraw(table, member, actor=actor, now=now, tell=False)
+    return _withdraw(table, person, actor=actor, now=now)
+
+
+def _hand_over(
+    table: Table, event: Event, person: Registration, wanted: GroupWithdrawal, *, actor: str, now: datetime
+) -> Registration:
+    """Make another person the contact of a group: theirs are the link and the mails from now on."""
+    missing = {name: WORDS["missing"] for name in ("name", "email") if not getattr(wanted, name)}
+    if missing:
+        raise InvalidError(told("Name the new contact of the group."), missing)
+    changes = Correction(name=wanted.name, email=wanted.email)
+    if person.email == wanted.email:
+        raise InvalidError(
+            told("Name the new contact of the group."), {"email": told("This is the address it has already")}
+        )
+    return change_person(table, event, person, changes, actor=actor, now=now)
+
+
+def _withdraw(table: Table, person: Registration, *, actor: str, now: datetime, tell: bool = True) -> Registration:
+    """Withdraw one person; of a group, its contact is told who is in it by now, unless they go themselves."""
+    if person.state is RegistrationState.WITHDRAWN:
+        return person
+    extra = [audit(person.event, actor, Act.WITHDRAW, now=now, about=person.id)]
+    contact = read_registration(table, person.event, person.delegate) if person.delegate and tell else None
+    if contact and contact.state is RegistrationState.DELEGATE:
+        extra.append(send("group", person.event, contact.id, now=now, occasion=f"withdrawn-{person.id}"))
+    # A mail to an address that is known not to be reached would come back, and count against the sender.
+    withdrawn = withdraw(table, person, now=now, mail=None if person.bounced else "withdrawn", extra=extra)
+    Act.WITHDRAW.counted()
+    return withdrawn
 
 
 def release_unconfirmed(table: Table, event: Event, expected: str | int, *, actor: str, now: datetime) -> int:
@@ -399,6 +482,8 @@ def erase_person(table: Table, event: Event, person: Registration, *, sure: bool
     """
     if not sure:
         raise InvalidError(told("Erasing cannot be undone."), {"sure": told("Tick the box to say that you are sure")})
+    if group_of(table, person):
+        raise ConflictError(LEAVES_A_GROUP, {"sure": told("First withdraw the group, or name another contact for it")})
     erase(table, person, now=now, extra=[audit(event.id, actor, Act.ERASE, now=now)])
     Act.ERASE.counted()
 

@@ -75,6 +75,7 @@ MAILS = (
     told("the link has run out"),
     told("the day is cancelled"),
     told("the day takes place after all"),
+    told("nobody of the group comes"),
     told("the registration is gone"),
     told("another address, or none, is asked for by now"),
     told("the registration is withdrawn"),

@@ -96,6 +96,7 @@ NOTICES: dict[str, Told] = {
         "The day is cancelled: %(num)s mails to write, within two minutes.",
         0,
     ),
+    "group-kept": told("The group has a new contact: the link and the list of people are on their way there."),
     "day-restored": told_many(
         "The day takes place: %(num)s mail to write, within two minutes.",
         "The day takes place: %(num)s mails to write, within two minutes.",

@@ -19,9 +19,9 @@ from shared.http import Fields, read_fields, refuse_other_sites, shown_again
 from shared.i18n import N_
 from shared.leaders import Led, find_led
 from shared.limits import DAY, within_cap
-from shared.messages import store_message
+from shared.messages import contacts_of, store_message
 from shared.models import Event, Message, Registration, Round, utc
-from shared.registrations import registrations_of
+from shared.registrations import read_registration, registrations_of
 from shared.runs import programmes_of
 from shared.state import read_state
 from shared.text import TextError, by_family_name, clean_text
@@ -134,13 +134,13 @@ def read_text(event: Event, led: Led, fields: Fields) -> tuple[Written, list[Reg
     if faults:
         raise InvalidError(SUMMARY, faults)
     slot, key = str(fields.get("round", "")), str(fields.get("key", ""))
-    found = {
-        person.id: person
-        for workshop in workshops_of(event, led)
-        if slot in ("", workshop.round.id)
-        for person in workshop.people
-        if person.email and not person.bounced
-    }
+    there = [
+        person for workshop in workshops_of(event, led) if slot in ("", workshop.round.id) for person in workshop.people
+    ]
+    registered_by = {person.delegate for person in there if not person.email and person.delegate}
+    delegates = [one for one in (read_registration(web.table, event.id, by) for by in sorted(registered_by)) if one]
+    reached = contacts_of([*there, *delegates])
+    found = {contact.id: contact for person in there if (contact := reached.get(person.id))}
     if not found:
         raise ConflictError(NOBODY)
     named = key if _KEY.fullmatch(key) else secrets.token_hex(16)

@@ -23,7 +23,7 @@ from shared.cancellation import IS_CANCELLED, TAKES_PLACE, reached, still_reache
 from shared.confirmation import ask_and_release
 from shared.errors import StaleError, UnreadableEventError
 from shared.events import as_event, read_event
-from shared.leaders import all_led
+from shared.leaders import untold
 from shared.mails import (
     as_mail,
     busy_since,
@@ -295,16 +295,16 @@ def remind_everybody(event: Event, days: int, now: datetime, may_go_on: Callable
     reminded = {
         mail.registration for mail in mails_of(table, event.id, "reminder#") if mail.id.endswith(f"#{occasion}")
     }
-    people = [
-        one
-        for one in registrations_of(table, event.id)
-        if one.state is RegistrationState.CONFIRMED and one.email and one.id not in reminded
-    ]
+    everybody = list(registrations_of(table, event.id))
+    coming = [one for one in everybody if one.state is RegistrationState.CONFIRMED]
+    contacts = {one.delegate for one in coming}
+    groups = [one for one in everybody if one.state is RegistrationState.DELEGATE and one.id in contacts]
+    people = [one for one in [*coming, *groups] if one.email and one.id not in reminded]
     if not _write_each(
         event,
         people,
         lambda one, _held: (
-            still_holds_a_place(event.id, one.id),
+            (still_reached if one.id in contacts else still_holds_a_place)(event.id, one.id),
             send("reminder", event.id, one.id, occasion=occasion, now=now),
         ),
         may_go_on,
@@ -322,10 +322,7 @@ def tell_leaders(event: Event, now: datetime) -> bool:
     state = read_state(table, event.id)
     if not state.published_run or event.cancelled or now >= event.ends_at or read_event(table, event.id) is None:
         return True
-    told = {mail.id for mail in mails_of(table, event.id, "leader-list#")}
-    for led in all_led(event):
-        if mail_id("leader-list", "", occasion=led.occasion) in told:
-            continue
+    for led in untold(table, event):
         facts = {"theme": led.theme.id}
         mail = send(
             "leader-list",

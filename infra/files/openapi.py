@@ -95,7 +95,7 @@ def routes_of(function: Any) -> list[tuple[str, str, Any]]:
 def bodies() -> dict[tuple[str, str], type[BaseModel] | Mapping[str, Any] | None]:
     """What each changing route reads: a model, or fields by name with their schemas; None for a press of a button."""
     from functions.organise.drafts import NewDraft, Publication, RunPublication
-    from functions.organise.people import Correction, NewPerson
+    from functions.organise.people import Correction, GroupWithdrawal, NewPerson
     from functions.register.forms import Details
 
     event, own = "/organise/<event_id>", "/r/<token>"
@@ -153,7 +153,7 @@ def bodies() -> dict[tuple[str, str], type[BaseModel] | Mapping[str, Any] | None
         f"{person}/check-in": {"undo": {"type": "boolean"}},
         f"{person}/erasure": {"sure": SURE},
         f"{person}/mails": None,
-        f"{person}/withdrawal": None,
+        f"{person}/withdrawal": GroupWithdrawal,
         f"{event}/workshops/<theme_id>/<round_id>/attendance": {"present": TEXT, "absent": TEXT},
         f"{event}/workshops/<theme_id>/<round_id>/calling-off": expected,
     }

@@ -239,7 +239,7 @@ def _refuse_other_states(mail: Mail, person: Registration) -> None:
         **dict.fromkeys((*PROGRAMMES, "reminder", "feedback", "confirm-place"), RegistrationState.CONFIRMED),
         "group": RegistrationState.DELEGATE,
     }.get(mail.kind)
-    asked = mail.kind == "confirm-place" and person.state is RegistrationState.DELEGATE  # for the group's places
+    asked = mail.kind in ("confirm-place", "reminder") and person.state is RegistrationState.DELEGATE  # for the group
     if needed and person.state is not needed and not asked:
         raise NothingToTellError(f"the registration is {person.state.value}")
     if mail.kind == "confirm-place" and not person.unconfirmed:
@@ -270,6 +270,7 @@ def _facts(
         "published_run": 0,
         "commitment": "",
         "programme": None,
+        "members": [],
         "moved": [],
         "day_before": {},
         "address_url": "",
@@ -406,8 +407,12 @@ def _programme_facts(table: Table, event: Event, mail: Mail, person: Registratio
     if mail.kind in PROGRAMMES:
         _refuse_if_overtaken(table, event, mail, programme, published)
         facts |= _what_changed(table, event, mail, programme)
-    if mail.kind == "group":
+    if mail.kind == "group" or person.state is RegistrationState.DELEGATE:
         facts["members"] = _members(table, event, person, max(mail.run, published))
+    if mail.kind == "reminder" and person.state is RegistrationState.DELEGATE:
+        facts["members"] = [member for member in facts["members"] if member[0].takes_part]
+        if not facts["members"]:
+            raise NothingToTellError("nobody of the group comes")
     if programme:
         facts["day"] = the_day(event, programme)
         facts["workshops"] = workshops(event, programme)

@@ -12,6 +12,7 @@ from shared.confirmation import unconfirmed
 from shared.errors import ParcoursError
 from shared.http import Fields, as_json, read_fields, shown_again, wants_json
 from shared.mails import mails_of
+from shared.models import RegistrationState
 from shared.registrations import registrations_of
 from shared.runs import programmes_of
 from shared.state import read_state
@@ -127,7 +128,13 @@ def show_person(event_id: str, person_id: str) -> Answer:
     return as_json(200, people.as_shown(here.event, person, programme))
 
 
-def person_page(here: Visit, person_id: str, error: ParcoursError | None = None, typed: Fields | None = None) -> Answer:
+def person_page(
+    here: Visit,
+    person_id: str,
+    error: ParcoursError | None = None,
+    typed: Fields | None = None,
+    leaving: Fields | None = None,
+) -> Answer:
     """A person with everything that an organiser may change, and why a change was refused."""
     person = people.find_person(here.table, here.event, person_id)
     mails = mails_of(here.table, here.event.id, registration=person.id)
@@ -140,6 +147,8 @@ def person_page(here: Visit, person_id: str, error: ParcoursError | None = None,
         mails=outbox.newest_first(mails, ""),
         lines=audit_list.lines_about(here.table, here.event, person.id),
         typed=typed or people.as_typed(person),
+        group=people.group_of(here.table, person),
+        leaving=leaving or {},
     )
 
 
@@ -175,10 +184,12 @@ def withdraw_person(event_id: str, person_id: str) -> Answer:
     """Withdraw a person at their wish, or because mail does not reach them."""
     here = visit(event_id)
     person = people.find_person(here.table, here.event, person_id)
-    with shown_again(lambda error: person_page(here, person_id, error)):
-        people.change_person(here.table, here.event, person, people.Correction(withdrawn=True), **here.by)
+    fields = read_fields(request())
+    with shown_again(lambda error: person_page(here, person_id, error, leaving=fields)):
+        after = people.withdraw_at_wish(here.table, here.event, person, fields, **here.by)
+    done = "withdrawn" if after.state is RegistrationState.WITHDRAWN else "group-kept"
     where = "people?state=bounced" if query().get("from") == "bounced" else f"people/{person_id}"
-    return here.done(where, "withdrawn")
+    return here.done(where, done)
 
 
 @router.post("/organise/<event_id>/people/<person_id>/mails")

@@ -186,6 +186,8 @@ def test_an_export_that_comes_back_unedited_changes_nothing(organiser: Client, t
     made = [one.model_copy(update={"name": one.name.strip()}) for one in made]
     leaver = next(one for one in made if one.state is RegistrationState.WITHDRAWN)
     made.append(make_registration(number=99, name="Again", email=leaver.email.upper()))
+    delegate = next(one for one in made if one.state is RegistrationState.DELEGATE)
+    made.append(make_registration(number=98, name="Pupil", email="", delegate=delegate.id))
     fill(table, event, made, NOW)
     before = sorted(registrations_of(table, "nature"), key=lambda one: one.id)
     file = organiser.get(f"{HOME}/people.csv").content.decode("utf-8-sig")
@@ -193,6 +195,12 @@ def test_an_export_that_comes_back_unedited_changes_nothing(organiser: Client, t
     shown = organiser.post(f"{HOME}/people/import", {"csv": file}).json
     done = organiser.post(f"{HOME}/people/import", {"csv": file, "expected": shown["expected"]}).json
 
+    [pupil] = [row for row in csv.DictReader(io.StringIO(file)) if row["name"] == "Pupil"]
+    assert (pupil["group"], "group" in shown["ignored"]) == (delegate.id, False)
+    before_pupil, mark, after_pupil = file.partition('"Pupil"')
+    moved = before_pupil + mark + after_pupil.replace(f'"{delegate.id}"', '"' + "f" * 20 + '"')
+    warned = organiser.post(f"{HOME}/people/import", {"csv": moved}).json["warnings"]
+    assert [one["message"][:28] for one in warned] == ["is of another group here, or"]
     assert (shown["read"], shown["same"], shown["faults"], shown["warnings"]) == (len(made), len(made), [], [])
     assert (done["added"], done["changed"], done["withdrawn"], done["refused"]) == (0, 0, 0, [])
     assert sorted(registrations_of(table, "nature"), key=lambda one: one.id) == before

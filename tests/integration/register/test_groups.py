@@ -11,6 +11,7 @@ import pytest
 
 from functions.register import app as register
 from functions.register import web as services
+from functions.upkeep import app as upkeep
 from shared.cancellation import reached
 from shared.confirmation import ask_and_release
 from shared.events import put_event
@@ -244,3 +245,99 @@ def test_a_change_of_a_member_confirms_the_address_of_the_delegate(web: Web, tab
     after = find_by_address(table, "nature", "tess@example.org")
     assert after is not None
     assert (changed.status, delegate.unconfirmed, after.unconfirmed) == (200, True, False)
+
+
+def test_a_delegate_is_reminded_with_everybody_who_comes_and_what_each_does(
+    web: Web, table: Table, keys: Keys, allocate: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once, like anybody; a person who withdrew is not listed, and a group of nobody is not reminded."""
+    event = opened(table)
+    put_event(table, event.model_copy(update={"reminder_days": [1]}), actor="test", now=NOW)
+    web.submit(GROUP, FORM)
+    web.submit(GROUP, some(1, "left"))
+    delegate = find_by_address(table, "nature", "tess@example.org")
+    assert delegate is not None
+    for one in registrations_of(table, "nature"):
+        if one.name in ("Bob Pupil", "left 1"):
+            withdraw(table, one, now=NOW)
+    allocate.handler({"event": "nature", "publish": True}, CONTEXT)
+    monkeypatch.setattr(upkeep, "table", table)
+    morning = event.starts_at - timedelta(hours=23, minutes=50)
+
+    for minute in (0, 1):
+        upkeep.work_through(morning + timedelta(minutes=minute), lambda: True)
+
+    [reminder] = mails_of(table, "nature", "reminder#")
+    text = text_of(read(compose(table, keys, reminder, now=morning).raw))
+    assert reminder.registration == delegate.id
+    assert "Ann Pupil" in text
+    assert "Room" in text
+    assert "Bob Pupil" not in text
+
+
+def test_an_organiser_who_withdraws_the_contact_of_a_group_says_what_becomes_of_it(
+    web: Web, table: Table, keys: Keys, app: ModuleType
+) -> None:
+    web.submit(GROUP, FORM)
+    delegate = find_by_address(table, "nature", "tess@example.org")
+    assert delegate is not None
+    program, browser = (Client(app, table, keys) for _ in range(2))
+    program.sign_in(make_event())
+    browser.sign_in_browser(make_event())
+    person = f"/organise/nature/people/{delegate.id}"
+    before = states(table)
+
+    refused = [program.post(f"{person}/withdrawal", {}), program.patch(person, {"withdrawn": True})]
+    refused.append(program.post(f"{person}/erasure", {"sure": True}))
+    wrong = program.post(f"{person}/withdrawal", {"group": "withdraw", "expected": 3})
+    nobody = browser.submit(f"{person}/withdrawal", {"group": "keep", "name": "", "email": "", "expected": "2"})
+    assert [(one.status, list(one.json["fields"])) for one in refused] == [(409, ["group"])] * 2 + [(409, ["sure"])]
+    assert refused[0].json["fields"] == {"group": "Choose one of: withdraw, keep"}
+    assert (wrong.status, nobody.status, states(table) == before) == (409, 422, True)
+    page = browser.page(person).text
+    assert page.count('name="group"') == 2
+    assert "The whole group is withdrawn: 2 people" in page
+
+    new = {"group": "keep", "name": "Nora New", "email": "nora@example.org", "expected": "2"}
+    answer = browser.submit(f"{person}/withdrawal", new)
+    assert "The group has a new contact" in browser.page(answer.headers["location"]).text
+    assert states(table) == {"Nora New": "delegate", "Ann Pupil": "confirmed", "Bob Pupil": "confirmed"}
+    kinds = {mail.id: mail.to for mail in mails_of(table, "nature", registration=delegate.id)}
+    assert kinds == {f"group#{delegate.id}": "", f"group#{delegate.id}#2": "", f"address-changed#{delegate.id}#2": (
+        "tess@example.org"
+    )}  # fmt: skip
+    assert web.visit(f"/r/{sign_link(keys, 'nature', delegate.id, 1)}").status == 404
+
+    assert program.post(f"{person}/withdrawal", {"group": "withdraw", "expected": 2}).status == 200
+    assert set(states(table).values()) == {"withdrawn"}
+    assert read_state(table, "nature").confirmed == 0
+    assert [mail.kind for mail in mails_of(table, "nature", "withdrawn#")] == ["withdrawn"]
+
+
+def test_the_contact_of_a_group_is_told_of_a_person_whom_an_organiser_withdraws(
+    web: Web, table: Table, keys: Keys, app: ModuleType
+) -> None:
+    web.submit(GROUP, FORM)
+    ann = next(one for one in registrations_of(table, "nature") if one.name == "Ann Pupil")
+    organiser = Client(app, table, keys).sign_in(make_event())
+
+    assert organiser.patch(f"/organise/nature/people/{ann.id}", {"withdrawn": True}).status == 200
+
+    told = [mail.id for mail in mails_of(table, "nature", "group#")]
+    assert f"group#{ann.delegate}#withdrawn-{ann.id}" in told
+
+
+def test_a_text_to_the_people_of_a_group_goes_to_its_contact_once(
+    web: Web, table: Table, keys: Keys, app: ModuleType
+) -> None:
+    web.submit(GROUP, FORM)
+    delegate = find_by_address(table, "nature", "tess@example.org")
+    assert delegate is not None
+    organiser = Client(app, table, keys).sign_in(make_event())
+
+    found = {group["key"]: group["people"] for group in organiser.get("/organise/nature/messages").json["groups"]}
+    text = {"group": "type:research", "subject": "Boots", "body": "Bring boots."}
+    preview = organiser.post("/organise/nature/messages", text).json
+
+    assert (found["all"], found["confirmed"], found["type:research"]) == (1, 1, 1)
+    assert [person["id"] for person in preview["people"]] == [delegate.id]

@@ -23,7 +23,7 @@ from shared.tokens import Keys, sign_link
 from tests.support.attendee_client import Web
 from tests.support.factories import NOW, event_data, make_event, make_registration
 from tests.support.mail_samples import read, text_of
-from tests.support.organiser_client import CONTEXT
+from tests.support.organiser_client import CONTEXT, Client
 
 LEADERS = [
     {"name": "Lea Lead", "email": "lea@example.org"},
@@ -104,3 +104,31 @@ def test_a_leader_writes_to_the_people_of_a_workshop_after_seeing_text_and_numbe
     assert read_registration(table, "nature", written[0].registration)
     more = [web.submit(link, {**text, "key": f"{n:032x}", "expected": str(len(there))}).status for n in range(5)]
     assert more.count(429) == 2
+
+
+def test_the_number_of_mails_that_a_publication_asks_for_counts_those_to_leaders(
+    table: Table, keys: Keys, allocate: ModuleType, app: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two people and two leaders; a leader who is named later is counted at the next publication."""
+    event = make_event(themes=THEMES)
+    put_event(table, event, actor="test", now=NOW)
+    for number in range(2):
+        register_person(table, event, make_registration(number=number, id=f"{number:020x}"), now=NOW)
+    organiser = Client(app, table, keys).sign_in(event)
+    runs, kept = "/organise/nature/allocations", {"afterwards": "keep"}
+    monkeypatch.setattr(upkeep, "table", table)
+    allocate.handler({"event": "nature"}, CONTEXT)
+
+    shown = organiser.get(f"{runs}/1").json
+    assert (shown["mails"], shown["mails_to_leaders"]) == (4, 2)
+    assert "2 of them go to leaders of workshops" in organiser.page(f"{runs}/1").text
+    assert "lea@example.org" in organiser.page(f"{runs}/1/outbox").text
+    assert organiser.post(f"{runs}/1/publication", {"expected_mails": 2, **kept}).status == 409
+    assert organiser.post(f"{runs}/1/publication", {"expected_mails": 4, **kept}).status == 202
+    allocate.handler({"event": "nature", "publication": 1}, CONTEXT)
+    assert upkeep.tell_leaders(event, NOW)
+    told = [mail for mail in mails_of(table, "nature") if mail.kind in ("programme", "leader-list")]
+    assert len(told) == 4
+
+    allocate.handler({"event": "nature", "mode": "keep"}, CONTEXT)
+    assert organiser.get(f"{runs}/2").json["mails"] == 0
