@@ -41,6 +41,17 @@ _TITLES = {
 _MEANT = {title: field for field, titles in _TITLES.items() for title in titles.split("|")}
 _MEANT |= {field.replace("_", " "): field for field in _TITLES}
 
+_FILLING_WORDS = (
+    "a an are at be can could do does enter fill for from give in indicate is it me my of one our please select tell "
+    "the to u us what which who you your "
+    "aan ben bent de dit een en geef gelieve het hoe in ik is je jij jouw jullie kies mijn u uw van vul waar wat welke "
+    "wie zit "
+    "au dans de du d en entrez es est etes faites indiquez je l la le les ma mon quel quelle s sa son ta tapez te ton "
+    "tu un une vos votre vous"
+)
+_FILLING = frozenset(_FILLING_WORDS.split())
+"""Words of a question that say nothing of what is asked: “Which class are you in?” asks for the class."""
+
 _RANKED = re.compile(r"\b(choices?|choix|keuze|rank|rang|voorkeur|preferen[ct]e|wens|voeu|wish|priority|prioriteit)\b")
 _ORDINALS = (
     "first|eerste|premier|premiere",
@@ -91,6 +102,8 @@ class Columns:
         self._questions = {f"answer_{question.id}": question.label for question in event.questions}
         self.themes = _by_words({theme.id: theme.title for theme in event.themes})
         self.partner_types = _by_words({known.id: known.title for known in event.partner_types})
+        labels = {"partner_type": event.labels.partner_type, "organisation": event.labels.organisation}
+        self._labels = {plain_words(text): field for field, label in labels.items() for text in _texts(label) if text}
 
     def __contains__(self, title: object) -> bool:
         return isinstance(title, str) and bool(self._field(title))
@@ -101,8 +114,11 @@ class Columns:
         choices = [f"choice_{rank}" for rank in range(1, len(self._event.themes) + 1)]
         return [*PLAIN, *choices, *self._own_columns]
 
-    def guess(self, titles: Sequence[str]) -> list[str]:
-        """The field of each column, "" for one that is left out; of two columns for one field the first counts."""
+    def guess(self, titles: Sequence[str], rows: Sequence[Sequence[str]] = ()) -> list[str]:
+        """The field of each column, "" for one that is left out; of two columns for one field the first counts.
+
+        Among `rows`, a column that names nothing but partner types is theirs when no title says which one is.
+        """
         own = [title.strip().casefold() for title in titles]
         taken = {name for name in own if self._is_own(name)}
         found = []
@@ -114,7 +130,16 @@ class Columns:
             found.append(field)
         if "first_name" in found and "last_name" not in found and "name" in found and "name" not in own:
             found[found.index("name")] = "last_name"  # "Naam, Voornaam"
+        if "partner_type" not in found and len(set(self.partner_types.values())) > 1:
+            for column, field in enumerate(found):
+                cells = {row[column].strip() for row in rows if column < len(row)} - {""}
+                if field in ("", "organisation") and len(cells) > 1 and all(self._is_type(cell) for cell in cells):
+                    found[column] = "partner_type"
+                    break
         return found
+
+    def _is_type(self, cell: str) -> bool:
+        return meant(cell, self.partner_types)[1]
 
     def _is_own(self, name: str) -> bool:
         return name in PLAIN or bool(CHOICE.fullmatch(name)) or name in self._own_columns
@@ -141,7 +166,15 @@ class Columns:
         for field, label in self._questions.items():
             if {whole, after_code} & {plain_words(text) for text in _texts(label)}:
                 return field.casefold()
-        return _MEANT.get(whole) or _MEANT.get(after_code, "")
+        for words in (whole, after_code, _asked(whole), _asked(after_code)):
+            if found := self._labels.get(words) or _MEANT.get(words):
+                return found
+        return ""
+
+
+def _asked(words: str) -> str:
+    """What a question asks for."""
+    return " ".join(word for word in words.split() if word not in _FILLING)
 
 
 def _texts(text: str) -> Iterable[str]:

@@ -189,7 +189,7 @@ def preview(table: Table, event: Event, text: object, meanings: Meanings | None 
     titles = lines[0][1]
     header = [
         said if (said := meanings.columns.get(title)) in (*known.fields, "") else guessed
-        for title, guessed in zip(titles, known.guess(titles), strict=True)
+        for title, guessed in zip(titles, known.guess(titles, [cells for _, cells in lines[1:]]), strict=True)
     ]
     found = Preview(
         columns=_columns(titles, header, [cells for _, cells in lines[1:]]),
