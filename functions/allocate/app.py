@@ -282,7 +282,7 @@ def _find_and_store(
         "mails": len(owed_mails([*people, *delegates], before, after, facts_since(told, event))),
         "waits_for": waits_for,
         "error": "",
-        "result": _figures(event, run, allocation),
+        "result": _described(event, run, allocation),
     }
     at_once = run.automatic and not waits_for
     mails = _tell_organisers("draft-ready", event, run, now) if waits_for else []
@@ -372,6 +372,19 @@ def _programmes(event: Event, run: Run, allocation: Allocation) -> list[Programm
         )
         for one, workshops in allocation.programmes.items()
     ]
+
+
+def _described(event: Event, run: Run, allocation: Allocation) -> dict[str, Any]:
+    """The figures of a run; where they cannot be made, what is needed to compare and publish it."""
+    try:
+        return _figures(event, run, allocation)
+    except Exception as error:
+        _not_described(event, run, "figures", error)
+        bare = allocation.model_copy(
+            update={"prices": {}, "satisfaction": {}, "programmes": {}, "reasons": {}, "moved": {}}
+        )
+        figures = bare.model_dump(mode="json", exclude={"programmes", "reasons", "moved"})
+        return {**figures, "moved": len(allocation.moved), "curve": [], "no_curve": CURVE_PENDING}
 
 
 def _figures(event: Event, run: Run, allocation: Allocation) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 
@@ -46,6 +46,7 @@ from shared.reasons import Teller
 
 Progress = Callable[[str], None]
 OnFault = Callable[[str, Exception], None]
+Figures = TypeVar("Figures")
 EngineChoice = Literal["auto", "flow", "exact"]
 
 ENGINE_ALONE = "the flow alone proves no more where rounds differ"
@@ -159,7 +160,8 @@ def allocate(
     progress
         Called with a few words at each step.
     on_fault
-        Called with what could not be described ("reasons") and the fault; the allocation is returned without it.
+        Called with what could not be described ("reasons", "seats by choice", "prices") and the fault; the allocation
+        is returned without it.
         Left out, the fault is raised.
 
     Raises
@@ -185,6 +187,8 @@ def allocate(
     programmes = programmes_of(problem, places)
     report(f"explaining {problem.people} programmes")
     grounds, told = _explained(problem, solution, event, attendees, on_fault)
+    by_choice = _described("seats by choice", lambda: satisfaction(problem, places), on_fault)
+    prices = _described("prices", lambda: prices_by_name(problem, solution.prices), on_fault)
     return Allocation(
         event=event.id,
         mode=mode,
@@ -200,9 +204,9 @@ def allocate(
         weight=problem.weight,
         tolerance=str(problem.tolerance),
         change_cost=problem.change_cost,
-        prices=prices_by_name(problem, solution.prices),
+        prices=prices,
         price_scale=solution.scale,
-        satisfaction=satisfaction(problem, places),
+        satisfaction=by_choice,
         moved=moved(programmes, previous or {}),
         seconds=round(time.monotonic() - begun, 3),
         programmes=programmes,
@@ -210,6 +214,17 @@ def allocate(
         reasons=told,
         previous=_compared_with(previous, mode),
     )
+
+
+def _described(what: str, make: Callable[[], dict[str, Figures]], on_fault: OnFault | None) -> dict[str, Figures]:
+    """What only describes the result; a fault leaves it empty and costs nobody the programme."""
+    try:
+        return make()
+    except Exception as error:
+        if on_fault is None:
+            raise
+        on_fault(what, error)
+        return {}
 
 
 def _explained(

@@ -120,7 +120,7 @@ def _by_prices(problem: Problem, groups: Groups, best: Solution, deadline: float
         yield best
     if problem.change_cost <= MOST_CHANGE_COST:
         table = best_prices(problem, groups, best.prices, best.scale, half())
-        if table.bound >= best.bound:
+        if table.bound >= best.bound and not best.optimal:  # prices of an optimum say what lots could decide
             best = replace(best, bound=table.bound, prices=table.prices, scale=PRICE_SCALE)
             yield best
         if search.quick:

@@ -112,6 +112,30 @@ def test_reasons_that_fail_cost_nobody_the_programme(
     assert state.publishing_run == 0
 
 
+@pytest.mark.parametrize("step", ["allocate._figures", "solve.satisfaction", "solve.prices_by_name"])
+def test_figures_that_fail_cost_nobody_the_programme(
+    step: str,
+    allocate: ModuleType,
+    app: ModuleType,
+    browser: Client,
+    table: Table,
+    event: Event,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The run is stored and published, and the organisers' pages open."""
+    from functions.allocate import solve
+
+    room, name = step.split(".")
+    monkeypatch.setattr({"allocate": allocate, "solve": solve}[room], name, broken)
+    person, _ = register(table, event, make_registration(), now=NOW)
+
+    allocate.work_through(AFTER)
+
+    state = read_state(table, event.id)
+    assert len(programmes_of(table, event.id, state.published_run)[person.id].workshops) == 2
+    assert [browser.page(f"/organise/nature/allocations{run}").status for run in ("", "/1")] == [200, 200]
+
+
 def test_prices_too_long_for_a_row_cost_nobody_the_programme(
     allocate: ModuleType, table: Table, event: Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:

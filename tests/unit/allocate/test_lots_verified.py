@@ -10,6 +10,7 @@ from math import prod
 import pytest
 
 from functions.allocate import solve
+from functions.allocate.exact import close_gap
 from functions.allocate.flows import two_flows
 from functions.allocate.flows.contested import settle
 from functions.allocate.flows.crowd import Crowd
@@ -182,3 +183,16 @@ def test_a_keep_run_in_which_nobody_can_keep_anything_is_no_fresh_one() -> None:
     drawn = allocated(instance)
 
     assert (drawn.draw, drawn.objective.change > 0, failed(instance, drawn)) == ("pairwise", True, [])
+
+
+@pytest.mark.parametrize("seed", [4, 16, 17])
+def test_the_exact_engine_on_a_large_event_keeps_the_prices_that_lots_decided_at(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Prices of workshops prove as much, but differ by round, and then nobody can tell what the lots decided."""
+    monkeypatch.setattr(close_gap, "SMALL", 0)
+    instance = random_instance(seed, "even")
+
+    drawn = allocated(instance, engine="exact")
+
+    assert (drawn.draw, failed(instance, drawn)) == ("exact", [])
