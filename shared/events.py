@@ -11,11 +11,14 @@ from datetime import datetime, time, timedelta
 from itertools import islice
 from typing import Any
 
+from pydantic import ValidationError
+
 from shared.acts import Act
 from shared.errors import ConflictError, StaleError, UnreadableEventError
 from shared.i18n import Told, told, told_many, told_together
 from shared.leaders import owe_links
-from shared.models import Afterwards, Event, EventState, RegistrationState, utc
+from shared.models import Afterwards, Event, EventState, RegistrationState, moment, utc
+from shared.new_event import plain_draft
 from shared.observability import fault, logger
 from shared.registrations import registrations_of
 from shared.state import allocated, fresh_state, read_state
@@ -42,6 +45,9 @@ SENSITIVE_KEPT = timedelta(days=7)
 
 REMINDED_AT = time(9, 0)
 
+NOBODY = "nobody@parcours.invalid"
+"""Stands for addresses that cannot be read; no mail reaches it, so that nobody signs in by it."""
+
 CHANGED_MEANWHILE = "The event file was changed by another organiser meanwhile. Reload it and make the change again."
 
 
@@ -60,6 +66,53 @@ def events(table: Table) -> Iterator[Event]:
         if not item.get("retired"):
             with suppress(UnreadableEventError):
                 yield as_event(item)
+
+
+def all_events(table: Table) -> Iterator[tuple[Event, bool]]:
+    """Every event that is not retired, and whether its file can be read; a stand-in for one that cannot."""
+    for item in table.query(EVENTS_PK):
+        if not item.get("retired"):
+            yield read_or_stand_in(item)
+
+
+def read_or_stand_in(item: Mapping[str, Any]) -> tuple[Event, bool]:
+    """The event in a row and whether its file can be read; in the place of one that cannot, a draft.
+
+    The draft has the id and, as far as they can be read, title, language and the addresses of organisers and door
+    helpers: they sign in by it, and organisers put the file again. It is never stored.
+    """
+    try:
+        return as_event(item), True
+    except UnreadableEventError:
+        return _stand_in(item), False
+
+
+def _stand_in(item: Mapping[str, Any]) -> Event:
+    try:
+        document = json.loads(item["document"])
+    except (KeyError, TypeError, ValueError):
+        document = {}
+    document = document if isinstance(document, dict) else {}
+    now = moment(item["updated_at"])
+    data = plain_draft(
+        title=item["sk"],
+        organiser="Parcours",
+        day=(now.date() + timedelta(days=1)).isoformat(),
+        venue={"name": "-", "address": "-"},
+        rounds=1,
+        workshops=1,
+        seats=1,
+        actor=NOBODY,
+        now=now,
+    )
+    data["id"] = item["sk"]
+    addresses = document.get("organiser_emails")
+    found = {"contact": addresses[0], **document} if isinstance(addresses, list) and addresses else document
+    for field in ("title", "language", "contact", "organiser_emails", "door_emails"):
+        with suppress(ValidationError):  # the field may be what is wrong with the file
+            Event.model_validate({**data, field: found.get(field)})
+            data[field] = found.get(field)
+    return Event.model_validate(data)
 
 
 def put_event(

@@ -12,7 +12,7 @@ from shared.acts import Act
 from shared.cancellation import cancel_day, reached
 from shared.errors import ConflictError, ForbiddenError, InvalidError, StaleError
 from shared.event_file import EventFileError, check_event, parse_event
-from shared.events import put_event, retire_event
+from shared.events import put_event, read_or_stand_in, read_text, retire_event
 from shared.i18n import told, told_many, told_together
 from shared.models import Event
 from shared.registrations import registrations_of
@@ -74,7 +74,7 @@ def _put_new(table: Table, event: Event, actor: str, now: datetime, text: object
         raise ConflictError(
             told("There is an event “%(id)s” already. Open it to change its file, or take another id.", id=event.id)
         )
-    if taken and role_in(Event.model_validate_json(taken["document"]), actor) is not Role.ORGANISER:
+    if taken and role_in(read_or_stand_in(taken)[0], actor) is not Role.ORGANISER:
         raise ForbiddenError(told("The id “%(id)s” belonged to an event of others. Take another id.", id=event.id))
     state = read_state(table, event.id)
     if not taken and (state.runs or state.confirmed or state.waiting):
@@ -94,6 +94,23 @@ def put_again(table: Table, before: Event, text: object, *, actor: str, now: dat
     _put_again(table, before, read_file(text, actor), actor, now, str(text))
 
 
+def mend(table: Table, event_id: str, text: object, *, actor: str, now: datetime) -> None:
+    """Put the file of an event whose stored file cannot be read.
+
+    Raises InvalidError with every mistake, ConflictError or StaleError.
+    """
+    event = read_file(text, actor)
+    _refuse_another_id(event, event_id)
+    put_event(table, event, actor=actor, now=now, text=str(text))
+    Act.PUT_EVENT.counted()
+
+
+def last_text(table: Table, event_id: str) -> str:
+    """What an event's file was when it could be read: as it was written, or else as it is stored."""
+    stored = table.get(EVENTS_PK, event_id) or {}
+    return read_text(table, event_id) or str(stored.get("document", ""))
+
+
 def put_data(table: Table, before: Event, data: object, *, actor: str, now: datetime) -> None:
     """The same from the data of a file."""
     _put_again(table, before, read_data(data, actor), actor, now)
@@ -108,13 +125,14 @@ def refuse_stale(before: Event, seen: Any) -> None:
 
 
 def _put_again(table: Table, before: Event, event: Event, actor: str, now: datetime, text: str | None = None) -> None:
-    if event.id != before.id:
-        raise InvalidError(
-            _MISTAKES,
-            {"id": told("must stay “%(id)s”; put a new event to have another id", id=before.id)},
-        )
+    _refuse_another_id(event, before.id)
     put_event(table, event, actor=actor, now=now, made_from=before, text=text)
     Act.PUT_EVENT.counted()
+
+
+def _refuse_another_id(event: Event, wanted: str) -> None:
+    if event.id != wanted:
+        raise InvalidError(_MISTAKES, {"id": told("must stay “%(id)s”; put a new event to have another id", id=wanted)})
 
 
 def retire(table: Table, event: Event, *, actor: str, now: datetime) -> None:

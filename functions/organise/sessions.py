@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
 from enum import IntEnum
@@ -18,7 +18,7 @@ from shared import settings
 from shared.acts import Act
 from shared.errors import ForbiddenError, InvalidError, NotFoundError, StaleError, TooManyRequestsError
 from shared.event_file import check_event
-from shared.events import audit, events, put_event
+from shared.events import all_events, audit, events, put_event
 from shared.i18n import Told, told
 from shared.limits import HOUR, MINUTE, network_of, seconds_left, within_cap
 from shared.mails import send
@@ -74,6 +74,13 @@ def events_of(table: Table, address: str) -> Iterator[Event]:
     return (event for event in events(table) if role_in(event, address) > Role.NOBODY)
 
 
+def unreadable_of(table: Table, address: str) -> Iterator[Event]:
+    """Stand-ins for the events of this address whose files cannot be read."""
+    for event, readable in all_events(table):
+        if not readable and role_in(event, address) > Role.NOBODY:
+            yield event
+
+
 def read_address(value: object) -> str:
     """A mail address from a form. Raises InvalidError."""
     try:
@@ -94,7 +101,7 @@ def ask_link(table: Table, keys: Keys, address: str, *, source: str, now: dateti
     _make_first_event(table, now, language or "en")
     may_send = within_cap(table, keys, "sign-in-address", address_key(address), LINKS_A_SPAN, now=now, span=LINK_SPAN)
     nonce = secrets.token_hex(16)
-    known = _told_about(events_of(table, address), now)
+    known = _told_about(all_events(table), address, now)
     event = known if may_send else None
     ends = now + LINK_FOR
     item = {
@@ -141,10 +148,12 @@ def _make_first_event(table: Table, now: datetime, language: str) -> None:
         put_event(table, check_event({**data, "id": "first-event"}), actor="deployment", now=now)
 
 
-def _told_about(mine: Iterator[Event], now: datetime) -> Event | None:
-    """The event that the mail names: the next one, else the one that ended last."""
-    known = sorted(mine, key=lambda event: event.ends_at)
-    return next((event for event in known if event.ends_at >= now), known[-1] if known else None)
+def _told_about(there: Iterable[tuple[Event, bool]], address: str, now: datetime) -> Event | None:
+    """The event that the mail names: the next one, else the one that ended last, else one that cannot be read."""
+    mine = [(event, readable) for event, readable in there if role_in(event, address) > Role.NOBODY]
+    known = sorted((event for event, readable in mine if readable), key=lambda event: event.ends_at)
+    last = known[-1] if known else next((event for event, _ in mine), None)
+    return next((event for event in known if event.ends_at >= now), last)
 
 
 def spend_one_read(table: Table, keys: Keys, address: str, now: datetime) -> None:

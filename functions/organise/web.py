@@ -16,8 +16,8 @@ from functions.organise import sessions
 from functions.organise.allocator import Allocator
 from functions.organise.sessions import Role
 from functions.organise.views import language_of, notice_words, render, render_error
-from shared.errors import NotFoundError, NotSignedInError, ParcoursError
-from shared.events import read_event
+from shared.errors import NotFoundError, NotSignedInError, ParcoursError, UnreadableEventError
+from shared.events import read_or_stand_in
 from shared.http import (
     answer,
     as_json,
@@ -30,7 +30,7 @@ from shared.http import (
 )
 from shared.i18n import LANGUAGES, told
 from shared.models import Event
-from shared.table import Table
+from shared.table import EVENTS_PK, Table
 from shared.tokens import Keys
 
 COOKIE = "parcours"
@@ -129,6 +129,8 @@ class Visit:
     role: Role
     table: Table
     now: datetime
+    readable: bool = True
+    """Whether the event's file can be read; else `event` is a stand-in (`shared.events.read_or_stand_in`)."""
 
     @property
     def home(self) -> str:
@@ -163,19 +165,22 @@ class Visit:
         return done(f"{self.home}/{where}" if where else self.home, notice, number=number)
 
 
-def visit(event_id: str, least: Role = Role.ORGANISER) -> Visit:
+def visit(event_id: str, least: Role = Role.ORGANISER, *, unreadable_too: bool = False) -> Visit:
     """The event that a request is about and the address that sent it.
 
-    Raises NotSignedInError, NotFoundError or ForbiddenError.
+    Raises NotSignedInError, NotFoundError, ForbiddenError or, unless `unreadable_too`, UnreadableEventError.
     """
     actor = signed_in()
     table, now = services().table, services().now
-    event = read_event(table, event_id) if len(event_id) <= 60 else None
-    if event is None:
+    found = table.get(EVENTS_PK, event_id) if len(event_id) <= 60 else None
+    if found is None or found.get("retired"):
         raise NotFoundError(told("There is no such event."))
+    event, readable = read_or_stand_in(found)
+    if not readable and not unreadable_too:
+        raise UnreadableEventError
     role = sessions.role_in(event, actor)
     sessions.refuse_less(role, least)
-    return Visit(event, actor, role, table, now)
+    return Visit(event, actor, role, table, now, readable)
 
 
 # --------------------------------------------------------------------------- answers

@@ -29,7 +29,7 @@ from shared.calendar import calendar_file
 from shared.cancellation import IS_CANCELLED, TAKES_PLACE
 from shared.commitment import commitment
 from shared.edition import Facts, facts_since, sequence_of
-from shared.events import read_event
+from shared.events import read_event, read_or_stand_in
 from shared.i18n import N_, day, language_for, translations
 from shared.leaders import find_led
 from shared.letters.day import Line, changes, the_day, workshops
@@ -52,7 +52,7 @@ from shared.reasons import in_words
 from shared.registrations import members_of, read_registration
 from shared.runs import programme_of, read_run
 from shared.state import gives_out_at, read_state
-from shared.table import Table, address_digest
+from shared.table import EVENTS_PK, Table, address_digest
 from shared.text import JOINERS, TextError, clean_address, is_letter
 from shared.tokens import LEADER_SALT, SIGN_IN_FOR, SIGN_IN_SALT, Keys, sign, sign_link
 from shared.waiting_list import OFFER
@@ -181,7 +181,7 @@ def compose(table: Table, keys: Keys, mail: Mail, *, now: datetime) -> Letter:
 
     Raises NothingToTellError or BadAddressError.
     """
-    event = read_event(table, mail.event, retired_too=True)
+    event = _event_of(table, mail)
     if event is None:
         raise NothingToTellError("no such event")
     person = read_registration(table, event.id, mail.registration) if mail.registration else None
@@ -195,6 +195,14 @@ def compose(table: Table, keys: Keys, mail: Mail, *, now: datetime) -> Letter:
         entry = _calendar(event, person, facts, now)
     sender = _sender(facts["kind"], event)
     return Letter(to, sender, _raw(event, facts, to, sender, entry, now))
+
+
+def _event_of(table: Table, mail: Mail) -> Event | None:
+    """The event that a mail is about; organisers can sign in to one whose file cannot be read, and put it again."""
+    if mail.kind != "sign-in":
+        return read_event(table, mail.event, retired_too=True)
+    found = table.get(EVENTS_PK, mail.event)
+    return read_or_stand_in(found)[0] if found else None
 
 
 def _refuse_if_too_late(event: Event, mail: Mail, now: datetime) -> None:

@@ -29,7 +29,7 @@ from shared import cancellation
 from shared.acts import Act
 from shared.cancellation import REACHED, reached
 from shared.errors import ParcoursError
-from shared.http import read_fields, see_other, shown_again, wants_json
+from shared.http import as_json, read_fields, see_other, shown_again, wants_json
 from shared.new_event import example
 from shared.registrations import registrations_of
 
@@ -42,8 +42,10 @@ def list_events() -> Answer:
     actor = signed_in()
     mine = sorted(sessions.events_of(services().table, actor), key=lambda event: (event.date, event.id))
     listed = [{"id": event.id, "title": event.title, "date": event.date.isoformat()} for event in mine]
-    roles = {event.id: sessions.role_in(event, actor).name.lower() for event in mine}
-    return reply({"events": listed, "signed_in": actor}, "events.html", events=mine, roles=roles, actor=actor)
+    broken = list(sessions.unreadable_of(services().table, actor))
+    roles = {event.id: sessions.role_in(event, actor).name.lower() for event in [*mine, *broken]}
+    data = {"events": listed, "unreadable": [event.id for event in broken], "signed_in": actor}
+    return reply(data, "events.html", events=mine, broken=broken, roles=roles, actor=actor)
 
 
 @router.get("/organise/new")
@@ -98,7 +100,10 @@ def show_event(event_id: str) -> Answer:
 @router.get("/organise/<event_id>/file")
 def show_file(event_id: str) -> Answer:
     """The event file, to read and change."""
-    here = visit(event_id)
+    here = visit(event_id, unreadable_too=True)
+    if not here.readable:
+        text = event_files.last_text(here.table, event_id)
+        return as_json(200, {"text": text}) if wants_json(request()) else _unreadable_page(here, text)
     facts = {"text": exports.event_yaml(here.table, here.event), "seen": event_files.version(here.event)}
     return here.reply(facts, "event_file.html", here="file", **facts)
 
@@ -106,16 +111,26 @@ def show_file(event_id: str) -> Answer:
 @router.post("/organise/<event_id>/file")
 def change_file(event_id: str) -> Answer:
     """Change the event file; a change that would break registrations already made is refused."""
-    here = visit(event_id)
+    here = visit(event_id, unreadable_too=True)
     fields = read_upload(request())
     text, seen = fields.get("file") or fields.get("text"), fields.get("seen")
 
     def show_form(error: ParcoursError) -> Answer:
+        if not here.readable:
+            return _unreadable_page(here, text or "", error)
         return here.page("event_file.html", error=error, here="file", text=text or "", seen=seen or "")
 
     with shown_again(show_form):
-        event_files.put_again(here.table, here.event, text, seen=seen, **here.by)
+        if here.readable:
+            event_files.put_again(here.table, here.event, text, seen=seen, **here.by)
+        else:
+            event_files.mend(here.table, event_id, text, **here.by)
     return here.done("file", "file-changed")
+
+
+def _unreadable_page(here: Visit, text: str, error: ParcoursError | None = None) -> Answer:
+    """The form that puts again the file of an event that cannot be read; nothing else of it can be shown."""
+    return show("unreadable_event.html", error=error, actor=here.actor, broken=here.event, text=text)
 
 
 @router.post("/organise/<event_id>/retirement")
