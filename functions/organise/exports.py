@@ -14,7 +14,7 @@ from shared.allocations import allocation_document
 from shared.attendees import attendees
 from shared.errors import NotFoundError, TooLargeError
 from shared.events import audit_lines, read_text
-from shared.i18n import told
+from shared.i18n import in_language, told
 from shared.models import Event, Programme, Registration, RegistrationState, Round, Run
 from shared.models import moment as moment_of
 from shared.people_csv import csv_text, people_csv, without_controls
@@ -36,6 +36,12 @@ A4 = 9
 """Number of this paper in an XLSX."""
 
 
+CONSENTS = {"yes": told("yes"), "no": told("no")}
+
+LISTS_IN_WORDS = frozenset({"leaders", "catering", "badges"})
+"""Lists that people read; the headings of the others are the names that an import and other programs know."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sheet:
     """A list with a heading for each column.
@@ -50,15 +56,23 @@ class Sheet:
     moments: Collection[str] = ("checked_in_at", "created_at", "updated_at", "at")
 
 
-def sheet(table: Table, event: Event, name: str) -> Sheet:
-    """One of the lists by its name. Raises NotFoundError."""
+def sheet(table: Table, event: Event, name: str, language: str) -> Sheet:
+    """One of the lists by its name; those that people read are in a language. Raises NotFoundError."""
     makers = {
         **{"people": people, "programmes": programmes, "workshops": filled, "audit": audit_sheet},
         **{"leaders": leaders, "catering": catering, "badges": badges},
     }
     if name not in makers:
         raise NotFoundError(told("There is no such list. There are: %(lists)s.", lists=", ".join(makers)))
-    return makers[name](table, event)
+    if name not in LISTS_IN_WORDS:
+        return makers[name](table, event)
+    found = makers[name](table, event.in_language(language))
+
+    def say(words: str) -> str:
+        return str(in_language(words, language))
+
+    rows = [[say(cell) for cell in row] for row in found.rows]
+    return Sheet(found.name, [say(title) for title in found.header], rows, numbers=[say(one) for one in found.numbers])
 
 
 def people(table: Table, event: Event) -> Sheet:
@@ -141,17 +155,22 @@ def leaders(table: Table, event: Event) -> Sheet:
         for found in door.workshops(event, door.guests(table, event))
         for guest in found.guests
     ]
-    return Sheet("leaders", ["Workshop", "Hours", "Room", "Name", "Organisation", "Kind"], rows)
+    header = [told("Workshop"), told("Hours"), told("Room"), told("Name"), *_kinds(event)]
+    return Sheet("leaders", header, rows)
 
 
 def catering(table: Table, event: Event) -> Sheet:
     """For the caterer: how many people come and how often each answer was given, without names."""
     expected = [guest.person for guest in door.guests(table, event)]
-    rows = [["Everyone", "", str(len(expected))]]
+    rows = [[told("Everyone"), "", str(len(expected))]]
     for question in event.questions:
         given = Counter(_answer(person.answers.get(question.id, "")) for person in expected)
-        rows += [[question.label, answer, str(count)] for answer, count in given.most_common() if answer]
-    return Sheet("catering", ["Question", "Answer", "People"], rows, numbers=["People"])
+        rows += [
+            [question.label, CONSENTS.get(answer, answer) if question.kind == "consent" else answer, str(count)]
+            for answer, count in given.most_common()
+            if answer
+        ]
+    return Sheet("catering", [told("Question"), told("Answer"), told("People")], rows, numbers=["People"])
 
 
 def badges(table: Table, event: Event) -> Sheet:
@@ -164,8 +183,13 @@ def badges(table: Table, event: Event) -> Sheet:
         ]
         for guest in door.guests(table, event)
     ]
-    rounds = [title for slot in event.rounds for title in (hours(slot), f"Room {hours(slot)}")]
-    return Sheet("badges", ["First name", "Family name", "Organisation", "Kind", *rounds], rows)
+    rounds = [title for slot in event.rounds for title in (hours(slot), told("Room %(hours)s", hours=hours(slot)))]
+    return Sheet("badges", [told("First name"), told("Family name"), *_kinds(event), *rounds], rows)
+
+
+def _kinds(event: Event) -> list[str]:
+    """What the event calls organisations and kinds of people."""
+    return [event.labels.organisation or told("Organisation"), event.labels.partner_type or told("Kind")]
 
 
 def hours(slot: Round) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from functions.organise import exports, sessions
-from functions.organise.web import Answer, download, make_router, services, visit
+from functions.organise.views import language_of
+from functions.organise.web import Answer, download, make_router, request, services, visit
 from shared.errors import NotFoundError
 from shared.i18n import N_
 from shared.registrations import registrations_of
@@ -47,7 +48,7 @@ def download_list(event_id: str, file: str) -> Answer:
         raise NotFoundError(N_("There is no such page. Check the address."))
     here = visit(event_id)
     sessions.spend_one_read(here.table, services().keys, here.actor, here.now)
-    found = exports.sheet(here.table, here.event, name)
+    found = exports.sheet(here.table, here.event, name, language_of(request()))
     if suffix == "csv":
         return download(exports.as_csv(found), CSV, f"{here.event.id}-{name}.csv")
     return download(exports.as_xlsx(found, here.event), XLSX, f"{here.event.id}-{name}.xlsx")

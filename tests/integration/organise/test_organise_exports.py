@@ -158,6 +158,11 @@ def test_the_lists_for_helpers_name_nobody_more_than_they_need(organiser: Client
     catering = list(csv.reader(io.StringIO(organiser.get(f"{HOME}/catering.csv").content.decode("utf-8-sig"))))
 
     assert catering[1:] == [["Everyone", "", "4"], ["Diet", "vegan", "2"], ["Diet", "none", "1"]]
+    french = organiser.call("GET", f"{HOME}/catering.csv", accept_language="fr-BE").content.decode("utf-8-sig")
+    assert list(csv.reader(io.StringIO(french)))[:2] == [
+        ["Question", "Réponse", "Personnes"],
+        ["Tout le monde", "", "4"],
+    ]
     assert "@example" not in organiser.get(f"{HOME}/leaders.csv").text + organiser.get(f"{HOME}/badges.csv").text
 
 
@@ -198,7 +203,7 @@ def test_an_export_that_comes_back_unedited_changes_nothing(organiser: Client, t
     [pupil] = [row for row in csv.DictReader(io.StringIO(file)) if row["name"] == "Pupil"]
     assert (pupil["group"], "group" in shown["ignored"]) == (delegate.id, False)
     before_pupil, mark, after_pupil = file.partition('"Pupil"')
-    moved = before_pupil + mark + after_pupil.replace(f'"{delegate.id}"', '"' + "f" * 20 + '"')
+    moved = before_pupil + mark + after_pupil.replace(f'"{delegate.id}"', '"' + "f" * 20 + '"', 1)
     warned = organiser.post(f"{HOME}/people/import", {"csv": moved}).json["warnings"]
     assert [one["message"][:28] for one in warned] == ["is of another group here, or"]
     assert (shown["read"], shown["same"], shown["faults"], shown["warnings"]) == (len(made), len(made), [], [])
