@@ -63,9 +63,20 @@ def confirm(table: Table, registration: Registration, *, now: datetime) -> Regis
     return as_confirmed(registration, now)
 
 
-def unconfirmed(people: Iterable[Registration]) -> list[Registration]:
-    """The people with an address that nobody confirmed, those who registered first at the head."""
-    return sorted((one for one in people if one.awaits_confirmation), key=lambda one: (one.created_at, one.id))
+Place = tuple[Registration, Registration | None]
+"""An unconfirmed place or turn on the waiting list, and the delegate who is asked for it, if it is one of a group."""
+
+
+def unconfirmed(people: Iterable[Registration]) -> list[Place]:
+    """The places and turns whose address nobody confirmed, those that were registered first at the head.
+
+    In a group the address is the delegate's: as long as it is unconfirmed, all places of the group are.
+    """
+    everybody = list(people)
+    delegates = {one.id: one for one in everybody if one.state is RegistrationState.DELEGATE and one.unconfirmed}
+    found = [one for one in everybody if one.awaits_confirmation or (one.delegate in delegates and one.holds_or_waits)]
+    found.sort(key=lambda one: (one.created_at, one.id))
+    return [(one, delegates.get(one.delegate)) for one in found]
 
 
 def release(
@@ -122,15 +133,8 @@ def ask_and_release(table: Table, event: Event, *, now: datetime, may_go_on: Cal
         return 0, 0
     if now >= event.starts_at:
         return 0, 0
-    people = list(registrations_of(table, event.id))
-    delegates = {one.id: one for one in people if one.state is RegistrationState.DELEGATE and one.unconfirmed}
-    places = [
-        one
-        for one in people
-        if one.state is RegistrationState.CONFIRMED and (one.awaits_confirmation or one.delegate in delegates)
-    ]
-    places.sort(key=lambda one: (one.created_at, one.id))
-    holders = [(one, delegates.get(one.delegate)) for one in places]
+    everywhere = unconfirmed(registrations_of(table, event.id))
+    holders = [place for place in everywhere if place[0].state is RegistrationState.CONFIRMED]
     answer = {(delegate or one).id: delegate or one for one, delegate in holders}  # each delegate once
     asked = _ask(table, event, answer.values(), now, may_go_on)
     released = _release_due(table, event, holders, now, may_go_on)
@@ -162,7 +166,7 @@ def _ask(
 def _release_due(
     table: Table,
     event: Event,
-    holders: Iterable[tuple[Registration, Registration | None]],
+    holders: Iterable[Place],
     now: datetime,
     may_go_on: Callable[[], bool],
 ) -> int:

@@ -14,6 +14,7 @@ from shared.acts import Act
 from shared.cancellation import REACHED
 from shared.events import audit
 from shared.models import Event, Message, Registration
+from shared.registrations import reader_of
 from shared.table import (
     MESSAGE_PEOPLE,
     MESSAGES,
@@ -88,8 +89,8 @@ def contacts_of(people: Iterable[Registration]) -> dict[str, Registration]:
     People whom no mail reaches are left out.
     """
     here = {person.id: person for person in people}
-    found = {person.id: person if person.email else here.get(person.delegate) for person in here.values()}
-    return {one: contact for one, contact in found.items() if contact and contact.email and not contact.bounced}
+    found = {person.id: reader_of(person, here) for person in here.values()}
+    return {one: contact for one, contact in found.items() if contact and not contact.bounced}
 
 
 def still_written_to(event: str, registration: str) -> Write:

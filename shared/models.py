@@ -589,8 +589,12 @@ class Registration(Model):
     @property
     def awaits_confirmation(self) -> bool:
         """Whether this is a place or a turn on the waiting list whose address nobody confirmed."""
-        states = (RegistrationState.CONFIRMED, RegistrationState.OFFERED, RegistrationState.WAITING)
-        return self.unconfirmed and self.state in states
+        return self.unconfirmed and self.holds_or_waits
+
+    @property
+    def holds_or_waits(self) -> bool:
+        """Whether this is a place, an offered place or a turn on the waiting list."""
+        return self.state in (RegistrationState.CONFIRMED, RegistrationState.OFFERED, RegistrationState.WAITING)
 
     @property
     def takes_part(self) -> bool:

@@ -16,7 +16,8 @@ from shared.events import as_event, audit
 from shared.i18n import told
 from shared.leaders import owe_links
 from shared.mails import send
-from shared.models import Afterwards, Event, MailKind, Programme, Registration, RegistrationState, Run, RunState, utc
+from shared.models import Afterwards, Event, MailKind, Programme, Registration, Run, RunState, utc
+from shared.registrations import reader_of
 from shared.runs import programmes_of, why_stale
 from shared.state import read_state
 from shared.table import (
@@ -217,11 +218,11 @@ def owed_mails(
             kind = "programme-changed"
         else:
             continue
-        delegate = by_id.get(one.delegate)
-        if one.email:
+        reader = reader_of(one, by_id)
+        if reader is one:
             owed[one.id] = (one, kind)
-        elif delegate and delegate.state is RegistrationState.DELEGATE:
-            owed[delegate.id] = (delegate, "group")
+        elif reader:
+            owed[reader.id] = (reader, "group")
     return [owed[person] for person in sorted(owed)]
 
 

@@ -8,7 +8,7 @@ an organiser registers may have no address: then there is no such item, and no m
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
@@ -272,6 +272,22 @@ def members_of(table: Table, delegate: Registration) -> list[Registration]:
     """
     found = (read_registration(table, delegate.event, one) for one in delegate.members)
     return sorted((one for one in found if one is not None), key=lambda one: (one.name.casefold(), one.id))
+
+
+def reader_of(person: Registration, by_id: Mapping[str, Registration]) -> Registration | None:
+    """Who reads mail about a person: they themselves, else the delegate of their group, else nobody."""
+    if person.email:
+        return person
+    delegate = by_id.get(person.delegate)
+    return delegate if delegate and delegate.state is RegistrationState.DELEGATE else None
+
+
+def on_paper(people: Iterable[Registration]) -> list[Registration]:
+    """The people whom no mail reaches, not even through a delegate; a delegate takes no part and is none of them."""
+    by_id = {person.id: person for person in people}
+    return [
+        one for one in by_id.values() if one.state is not RegistrationState.DELEGATE and reader_of(one, by_id) is None
+    ]
 
 
 def admit(

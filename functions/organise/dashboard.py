@@ -12,7 +12,7 @@ from functions.organise import outbox
 from functions.organise.charts import fill_label, percent
 from functions.organise.door import attendance
 from functions.organise.drafts import UNDER_WAY
-from functions.organise.search import in_tab, tab_counts
+from functions.organise.search import in_tab, tab_counts, unconfirmed_ids
 from functions.organise.stored import run_error
 from shared.edition import facts_since
 from shared.i18n import Told, told, told_many
@@ -31,7 +31,7 @@ from shared.models import (
 )
 from shared.models import moment as moment_of
 from shared.publication import owed_mails
-from shared.registrations import HOLDS_A_PLACE, registrations_of
+from shared.registrations import HOLDS_A_PLACE, on_paper, registrations_of
 from shared.runs import programmes_of, runs_of
 from shared.state import allocated, read_state
 from shared.table import Item, Table, event_pk, task_sk
@@ -144,7 +144,7 @@ def read_overview(table: Table, event: Event, now: datetime) -> Overview:
     with_programme = allocated(table, event.id, state.published_run)
     return Overview(
         state=state,
-        counts=tab_counts(people),
+        counts=tab_counts(people, unconfirmed_ids(people)),
         demand=demand(event, people),
         mix=mix(event, people),
         forecast=forecast(event, state, people, now),
@@ -156,7 +156,7 @@ def read_overview(table: Table, event: Event, now: datetime) -> Overview:
         answered=ANSWERED[state.afterwards],
         attention=list(attention(event, state, people, with_programme, mails, lacking, runs, otherwise, now)),
         may_run_again=bool(state.published_run) and now < event.ends_at and not event.cancelled,
-        on_paper=sum(not person.email and person.id in with_programme for person in people if holds_a_place(person)),
+        on_paper=sum(person.id in with_programme for person in on_paper(people) if holds_a_place(person)),
         checked_in=sum(bool(person.checked_in_at) for person in people),
         attendance=attendance(event, people),
     )

@@ -18,7 +18,7 @@ from shared.errors import ConflictError, ForbiddenError, NotFoundError, StaleErr
 from shared.events import audit
 from shared.i18n import told
 from shared.models import Event, Registration, RegistrationState, Round, Theme, utc
-from shared.registrations import registrations_of, save
+from shared.registrations import on_paper, registrations_of, save
 from shared.runs import programmes_of
 from shared.state import read_state
 from shared.table import Table
@@ -75,11 +75,12 @@ def guests(table: Table, event: Event) -> list[Guest]:
 class AtTheDoor:
     """The people who may come to the door, by family name.
 
-    `expected` are confirmed, `no_shows` did not come before their seats were freed, and `missing` are those of the
-    expected whose seats could be freed now.
+    `expected` are confirmed, and `on_paper` those of them whom no mail reaches; `no_shows` did not come before their
+    seats were freed, and `missing` are those of the expected whose seats could be freed now.
     """
 
     expected: list[Guest]
+    on_paper: list[Guest]
     no_shows: list[Guest]
     missing: list[Registration]
 
@@ -93,8 +94,10 @@ def at_the_door(table: Table, event: Event, now: datetime | None = None) -> AtTh
         for person in people
         if person.state is RegistrationState.CONFIRMED
     ]
+    without = {person.id for person in on_paper(people)}
+    paper = [guest for guest in expected if guest.person.id in without]
     no_shows = [Guest(person, {}) for person in people if person.state is RegistrationState.NO_SHOW]
-    return AtTheDoor(expected, no_shows, not_come(event, people, now) if now else [])
+    return AtTheDoor(expected, paper, no_shows, not_come(event, people, now) if now else [])
 
 
 def search(expected: list[Guest], words: str) -> list[Guest]:

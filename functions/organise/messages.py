@@ -32,11 +32,16 @@ _KEY = re.compile(r"[0-9a-f]{32}")
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """People to whom a text may go: the key that a form sends, the group in words, and who they are by now."""
+    """People to whom a text may go: the key that a form sends, the group in words, and who gets the mail by now.
+
+    For people without an address that is the delegate who registered them. `unread` counts the people of the group who
+    cannot be written to: nobody reads mail about them, or it came back.
+    """
 
     key: str
     words: str
     people: tuple[Registration, ...]
+    unread: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +63,12 @@ class Written:
 
 
 def groups(table: Table, event: Event) -> list[Group]:
-    """Every group that has a person in it. A person who withdrew, or whom no mail reaches, is in none.
+    """Every group with a person who can be written to. A person who withdrew is in none.
 
     People without an address are reached by the person who registered them.
     """
-    everybody = [person for person in registrations_of(table, event.id) if person.state in REACHED]
-    contacts = contacts_of(everybody)
-    people = [person for person in everybody if person.id in contacts]
+    people = [person for person in registrations_of(table, event.id) if person.state in REACHED]
+    contacts = contacts_of(people)
     programmes = allocated(table, event.id, read_state(table, event.id).published_run)
     return [group for group in _every_group(event, people, contacts, programmes) if group.people]
 
@@ -76,11 +80,13 @@ def _every_group(
     programmes: Mapping[str, Mapping[str, str]],
 ) -> Iterator[Group]:
     confirmed = [person for person in people if person.state is RegistrationState.CONFIRMED]
+    taking = [person for person in people if person.state is not RegistrationState.DELEGATE]
     held = {person.id: programmes.get(person.id, {}) for person in confirmed}
 
     def group(key: str, words: str, found: Iterable[Registration]) -> Group:
-        reached = {contacts[one.id].id: contacts[one.id] for one in found}
-        return Group(key, words, tuple(reached.values()))
+        everybody = list(found)
+        reached = {contacts[one.id].id: contacts[one.id] for one in everybody if one.id in contacts}
+        return Group(key, words, tuple(reached.values()), sum(one.id not in contacts for one in everybody))
 
     yield group("all", told("Everybody: registered, offered a place or waiting"), people)
     yield group("confirmed", told("Everybody who is registered"), confirmed)
@@ -94,7 +100,7 @@ def _every_group(
     without = (person for person in confirmed if not held[person.id])
     yield group("without-programme", told("Registered, without a programme"), without if programmes else ())
     for kind in event.partner_types:
-        yield group(f"type:{kind.id}", kind.title, (one for one in people if one.partner_type == kind.id))
+        yield group(f"type:{kind.id}", kind.title, (one for one in taking if one.partner_type == kind.id))
     for theme in event.themes:
         there = (one for one in confirmed if theme.id in held[one.id].values())
         yield group(f"theme:{theme.id}", told("%(theme)s, in any round", theme=theme.title), there)

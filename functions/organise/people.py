@@ -466,10 +466,10 @@ def release_unconfirmed(table: Table, event: Event, expected: str | int, *, acto
             )
         )
     released = 0
-    for person in found[:MOST_AT_ONCE]:
+    for person, delegate in found[:MOST_AT_ONCE]:
         line = audit(event.id, actor, Act.RELEASE_UNCONFIRMED, now=now, about=person.id)
         with suppress(StaleError):  # confirmed or changed at this moment
-            release(table, person, now=now, extra=[line])
+            release(table, person, now=now, extra=[line], delegate=delegate)
             Act.RELEASE_UNCONFIRMED.counted()
             released += 1
     return released

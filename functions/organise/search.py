@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import TypeVar
 
+from shared.confirmation import unconfirmed
 from shared.i18n import told, told_as
 from shared.models import Registration, RegistrationState
 from shared.registrations import HOLDS_A_PLACE
@@ -85,12 +86,13 @@ def read_page(query: Mapping[str, str]) -> int:
 def find(people: Sequence[Registration], search: Search) -> Found:
     """The people that a search matches, sorted by name, and the page of them that is asked for."""
     matching = [person for person in people if matches(person, search.words, search.partner_type)]
+    open_ = unconfirmed_ids(people)
     listed = sorted(
-        (person for person in matching if in_tab(person, search.tab)),
+        (person for person in matching if in_tab(person, search.tab, open_)),
         key=lambda person: (person.name.casefold(), person.id),
     )
     shown, page, pages = part(listed, search.page, search.size)
-    return Found(shown, tab_counts(matching), len(listed), page, pages)
+    return Found(shown, tab_counts(matching, open_), len(listed), page, pages)
 
 
 def part(listed: Sequence[_Item], page: int, size: int) -> tuple[list[_Item], int, int]:
@@ -100,8 +102,13 @@ def part(listed: Sequence[_Item], page: int, size: int) -> tuple[list[_Item], in
     return list(listed[(number - 1) * size : number * size]), number, pages
 
 
-def in_tab(person: Registration, tab: str) -> bool:
-    """Whether a person is listed under a tab."""
+def unconfirmed_ids(people: Iterable[Registration]) -> Set[str]:
+    """The ids of the people whose address nobody confirmed: their own, or that of their delegate."""
+    return {person.id for person, _ in unconfirmed(people)}
+
+
+def in_tab(person: Registration, tab: str, open_: Set[str] = frozenset()) -> bool:
+    """Whether a person is listed under a tab. `open_` are the ids that `unconfirmed_ids` found among all people."""
     match tab:
         case "registered":
             return person.state in HOLDS_A_PLACE
@@ -115,18 +122,18 @@ def in_tab(person: Registration, tab: str) -> bool:
         case "no-show":
             return person.state is RegistrationState.NO_SHOW
         case "unconfirmed":
-            return person.awaits_confirmation
+            return person.id in open_
         case "checked-in":
             return bool(person.checked_in_at)
     return True
 
 
-def tab_counts(people: Iterable[Registration]) -> dict[str, int]:
-    """How many people are listed under each tab."""
+def tab_counts(people: Iterable[Registration], open_: Set[str]) -> dict[str, int]:
+    """How many people are listed under each tab. `open_` as in `in_tab`."""
     counts = dict.fromkeys(TABS, 0)
     for person in people:
         for tab in TABS:
-            counts[tab] += in_tab(person, tab)
+            counts[tab] += in_tab(person, tab, open_)
     return counts
 
 

@@ -157,11 +157,11 @@ def show_programmes(event_id: str) -> Answer:
     here = visit(event_id, Role.DOOR)
     asked = query()
     person, who = asked.get("person", ""), "all" if asked.get("who") == "all" else "paper"
-    expected = door.guests(here.table, here.event)
+    expected = door.at_the_door(here.table, here.event)
     if person:
-        guests, who = [guest for guest in expected if guest.person.id == person], "one"
+        guests, who = [guest for guest in expected.expected if guest.person.id == person], "one"
     else:
-        guests = expected if who == "all" else [guest for guest in expected if not guest.person.email]
+        guests = expected.expected if who == "all" else expected.on_paper
     shown, number, pages = search.part(guests, search.read_page(asked), door.PROGRAMMES_A_PAGE)
     return here.page("programmes.html", here="door", guests=guests, shown=shown, who=who, number=number, pages=pages)
 

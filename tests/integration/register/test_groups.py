@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from functions.organise import messages
 from functions.register import app as register
 from functions.register import web as services
 from functions.upkeep import app as upkeep
@@ -17,8 +18,16 @@ from shared.confirmation import ask_and_release
 from shared.events import put_event
 from shared.letters.compose import compose
 from shared.mails import mails_of
-from shared.models import Event, RegistrationState
-from shared.registrations import find_by_address, mark_bounced, members_of, registrations_of, withdraw
+from shared.models import Event, Registration, RegistrationState
+from shared.registrations import (
+    find_by_address,
+    mark_bounced,
+    members_of,
+    on_paper,
+    read_registration,
+    registrations_of,
+    withdraw,
+)
 from shared.registrations import register as register_one
 from shared.runs import programmes_of
 from shared.state import read_state
@@ -341,3 +350,50 @@ def test_a_text_to_the_people_of_a_group_goes_to_its_contact_once(
 
     assert (found["all"], found["confirmed"], found["type:research"]) == (1, 1, 1)
     assert [person["id"] for person in preview["people"]] == [delegate.id]
+
+
+def test_organisers_see_and_release_a_group_whose_delegate_never_confirmed(
+    web: Web, table: Table, keys: Keys, app: ModuleType
+) -> None:
+    """The address of a group is the delegate's: as long as that is unconfirmed, so are the places of the group."""
+    event = opened(table)
+    web.post(GROUP, FORM)
+    organiser = Client(app, table, keys).sign_in(event)
+
+    listed = organiser.get("/organise/nature/people?state=unconfirmed").json
+    assert sorted(one["name"] for one in listed["people"]) == ["Ann Pupil", "Bob Pupil"]
+    assert listed["counts"]["unconfirmed"] == 2
+    assert organiser.post("/organise/nature/people/release", {"expected": 2}).status == 200
+
+    assert states(table) == {"Tess Teacher": "delegate", "Ann Pupil": "withdrawn", "Bob Pupil": "withdrawn"}
+    assert [mail.kind for mail in mails_of(table, "nature")].count("group") == 1 + 2  # each withdrawal is told
+
+
+def test_what_concerns_people_of_a_group_is_written_to_their_delegate_once(web: Web, table: Table) -> None:
+    """Nobody counts as a person to print for or as unreachable while their delegate reads mail."""
+    event = opened(table)
+    web.post(GROUP, FORM)
+    delegate = find_by_address(table, "nature", "tess@example.org")
+    assert delegate is not None
+
+    def group(key: str) -> messages.Group | None:
+        return next((one for one in messages.groups(table, event) if one.key == key), None)
+
+    for key, there in (("confirmed", True), ("type:ngo", True), ("type:research", True), ("type:government", False)):
+        found = group(key)
+        assert [one.id for one in found.people] == [delegate.id] if found else not there, key
+    assert on_paper(registrations_of(table, "nature")) == []
+
+    register_one(table, event, make_registration(number=9, id="p9"), now=NOW)
+    mark_bounced(table, delegate, now=NOW)
+    confirmed = group("confirmed")
+    assert confirmed is not None
+    assert ([one.id for one in confirmed.people], confirmed.unread) == (["p9"], 2)
+    withdraw(table, read_again(table, delegate), now=NOW)
+    assert sorted(one.name for one in on_paper(registrations_of(table, "nature"))) == ["Ann Pupil", "Bob Pupil"]
+
+
+def read_again(table: Table, person: Registration) -> Registration:
+    found = read_registration(table, person.event, person.id)
+    assert found is not None
+    return found
