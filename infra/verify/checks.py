@@ -19,7 +19,7 @@ import numpy as np
 
 from functions.allocate.flows.two_flows import MOST_EDGES
 from functions.allocate.model.result import Allocation
-from infra.verify.bound import exact_bound, price_bound, price_faults
+from infra.verify.bound import exact_bound, price_faults, proven_by_prices
 from infra.verify.case import NONE, Case
 from infra.verify.lots import lot_faults, rounds_alike
 from infra.verify.reasons import reason_faults
@@ -238,7 +238,7 @@ def _bound(case: Case) -> Iterator[str]:
     yield from wrong
     if wrong:
         return
-    run, proven = case.allocation, price_bound(case)
+    run, proven = case.allocation, proven_by_prices(case)
     if run.bound <= proven:
         return
     if run.engine != "flow+exact":

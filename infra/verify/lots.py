@@ -20,6 +20,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from infra.verify.bound import proven_by_prices
 from infra.verify.case import NONE, Case, Ints
 
 
@@ -30,7 +31,9 @@ def lot_faults(case: Case) -> Iterator[str]:
         known = f"rounds are {'alike' if alike else 'not alike'} to everybody"
         yield f"the draw is {case.allocation.draw!r}; {known}, and optimal is {optimal}"
     if alike and optimal:
-        if case.ids:
+        if case.allocation.price_scale != 1 or proven_by_prices(case) != case.allocation.objective.total:
+            yield "the prices do not prove the total to the unit, so they do not tell what lots could decide"
+        elif case.ids:
             yield from rings_of(case).faults()
     else:
         yield from _exchanges(case, _by_lot(case))

@@ -131,6 +131,8 @@ async function verify(bytes, run) {
     people.every((p) => !p.absent.length && !p.pinned.size && (!each_change || !p.before.size));
   claim((run.draw === "exact") === (alike && run.optimal), `the draw is ${run.draw}`);
   if (!alike || !run.optimal || wrong.length) return wrong;
+  const uniform = prices.every((n, i) => n === prices[i - (i % (R * G)) + (i % G)]); // the same in every round
+  claim(scale === 1 && proven === total && uniform, "the prices do not tell what lots could decide");
   for (const p of people) p.lot = await lot(run.seed, p.id);
   people.sort((a, b) => (a.lot < b.lot ? -1 : 1));
   for (const p of people) {
@@ -142,8 +144,7 @@ async function verify(bytes, run) {
     p.gives = (n) => p.held.filter((t, i) => p.tied.includes(t) && (i >= n || p.choice[t] === FAR));
     p.takes = (n) => p.tied.filter((t) => !p.held.includes(t) && (p.choice[t] > p.settled(n) || (p.choice[t] === FAR && p.settled(n) === FAR)));
   }
-  const room = T * (G + 1);
-  const free = each(room + 1).map(() => []); // heads t * G + g, themes T * G + t, the room
+  const [room, free] = [T * (G + 1), each(T * (G + 1) + 1).map(() => [])]; // heads t * G + g, themes T * G + t, the room
   for (const t of each(T)) {
     const [all, low, high] = [0, 0, 1].map((_, part) => each(G).map((g) =>
       sum(each(R).map((r) => (part ? band[t][r][g][part - 1] : heads[t][r][g])))));
@@ -155,8 +156,8 @@ async function verify(bytes, run) {
       if (seat === price(t, 0, g) - more[g]) free[t * G + g].push(T * G + t);
       if (seat === price(t, 0, g) + less[g]) free[T * G + t].push(t * G + g);
     }
-    if (seat === 0 && spare) free[T * G + t].push(room);
-    if (seat === 0 && extra) free[room].push(T * G + t);
+    if (!seat && spare) free[T * G + t].push(room);
+    if (!seat && extra) free[room].push(T * G + t);
   }
   for (const choice of each(R)) {
     const swaps = each(T * G).map(() => Array(T).fill(0));
@@ -165,8 +166,7 @@ async function verify(bytes, run) {
     for (const p of people) {
       const goals = p.gives(choice).map((t) => t * G + p.g);
       for (const t of p.tied) {
-        const better = !p.held.includes(t) && p.choice[t] > p.settled(choice) && p.choice[t] < Math.min(p.choice[p.held[choice]], FAR);
-        if (!better) continue;
+        if (p.held.includes(t) || p.choice[t] <= p.settled(choice) || p.choice[t] >= Math.min(p.choice[p.held[choice]], FAR)) continue;
         const reached = new Set([t * G + p.g]);
         for (const node of reached) {
           if (node < T * G) swaps[node].forEach((n, u) => n && reached.add(u * G + (node % G)));

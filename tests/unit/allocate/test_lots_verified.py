@@ -196,3 +196,19 @@ def test_the_exact_engine_on_a_large_event_keeps_the_prices_that_lots_decided_at
     drawn = allocated(instance, engine="exact")
 
     assert (drawn.draw, failed(instance, drawn)) == ("exact", [])
+
+
+def test_prices_at_which_nobody_is_tied_do_not_hide_a_seat_given_to_a_friend() -> None:
+    """The bound may be proven without them; what lots could decide is not."""
+    event = event_of(3, 1, 1, 1, weight=0, seed="a seed")
+    instance = Instance(event, [Attendee(f"p{a}", "type-0", ABC) for a in range(2)])
+    document = allocated(instance).model_dump()
+    document["programmes"] = dict(zip(document["programmes"], list(document["programmes"].values())[::-1], strict=True))
+    document["engine"] = "flow+exact"
+    nothing = {theme: {"round-0": {"type-0": 0}} for theme in ABC}
+    parts = {theme: {"round-0": {"type-0": 60 * (theme == "theme-0") - (theme == "theme-1")}} for theme in ABC}
+
+    for scale, prices in ((1, nothing), (60, parts)):
+        forged = Allocation.model_validate({**document, "prices": prices, "price_scale": scale})
+
+        assert any("do not tell what lots could decide" in fault for fault in failed(instance, forged))
