@@ -32,7 +32,7 @@ from shared.models import (
 from shared.models import moment as moment_of
 from shared.publication import owed_mails
 from shared.registrations import HOLDS_A_PLACE, on_paper, registrations_of
-from shared.runs import programmes_of, runs_of
+from shared.runs import programmes_of, runs_of, why_stale
 from shared.state import allocated, read_state
 from shared.table import Item, Table, event_pk, task_sk
 
@@ -154,7 +154,20 @@ def read_overview(table: Table, event: Event, now: datetime) -> Overview:
         runs=runs,
         coming=coming(event, state, now, table.query(event_pk(event.id), task_sk(""))),
         answered=ANSWERED[state.afterwards],
-        attention=list(attention(event, state, people, with_programme, mails, lacking, runs, otherwise, now)),
+        attention=list(
+            attention(
+                event,
+                state,
+                people,
+                with_programme,
+                mails,
+                lacking,
+                runs,
+                _stale(table, event, runs, people, state),
+                otherwise,
+                now,
+            )
+        ),
         may_run_again=bool(state.published_run) and now < event.ends_at and not event.cancelled,
         on_paper=sum(person.id in with_programme for person in on_paper(people) if holds_a_place(person)),
         checked_in=sum(bool(person.checked_in_at) for person in people),
@@ -287,6 +300,7 @@ def attention(
     mails: Mapping[str, int],
     lacking: Mapping[SesWait, int],
     runs: Sequence[Run],
+    stale: str,
     otherwise: int,
     now: datetime,
 ) -> Iterator[Attention]:
@@ -302,15 +316,18 @@ def attention(
         The number of mails that wait for each thing that the account of SES lacks.
     runs
         Every allocation, the newest first.
+    stale
+        Why the newest allocation, a draft, can no longer be published; "" if it can, or is no draft.
     otherwise
         The number of people who were told other facts of the day than the event file has.
     """
     home = f"/organise/{event.id}"
     if event.cancelled:
         yield Attention(told("This day is cancelled: see what became of the mails that say so"), f"{home}/mails")
-    elif runs and (newest := _of_the_newest(runs[0], state)):
+    elif runs and (newest := _of_the_newest(runs[0], state, stale)):
         yield Attention(newest, f"{home}/allocations/{runs[0].number}")
-    if otherwise:
+    made = bool(runs) and not stale and (runs[0].state in UNDER_WAY or _is_open(runs[0], state))
+    if otherwise and not made:
         words = told_many(
             "%(num)s person was told other hours, rooms, titles or another place than the event file has now: start a "
             "draft that keeps what is published, read its mails, and publish it to tell them",
@@ -319,7 +336,7 @@ def attention(
             otherwise,
         )
         yield Attention(words, f"{home}/allocations")
-    if state.published_run and now < event.ends_at and not event.cancelled:
+    if state.published_run and now < event.ends_at and not event.cancelled and not made:
         without = sum(person.takes_part and person.id not in with_programme for person in people)
         if without and not (state.afterwards == "keep" and now < event.allocates_at):
             words = told_many(
@@ -386,7 +403,17 @@ def _too_many(
                 yield theme, slot, heads[slot.id, theme.id]
 
 
-def _of_the_newest(run: Run, state: EventState) -> Told | None:
+def _is_open(run: Run, state: EventState) -> bool:
+    """Whether a run is a draft that was compared with what is published."""
+    return run.state is RunState.DRAFT and run.compared_with == state.published_run
+
+
+def _stale(table: Table, event: Event, runs: Sequence[Run], people: Sequence[Registration], state: EventState) -> str:
+    """Why the newest run, an open draft, can no longer be published; "" if it can, or is no open draft."""
+    return why_stale(table, event, runs[0], people) if runs and _is_open(runs[0], state) else ""
+
+
+def _of_the_newest(run: Run, state: EventState, stale: str) -> Told | None:
     """What an organiser should know of the newest run, None if nothing."""
     if run.state is RunState.FAILED:
         return told("Allocation %(number)s failed. %(why)s", number=run.number, why=run_error(run))
@@ -398,7 +425,9 @@ def _of_the_newest(run: Run, state: EventState) -> Told | None:
         )
     if run.state in UNDER_WAY:
         return told("Allocation %(number)s is under way", number=run.number)
-    if run.state is RunState.DRAFT and run.compared_with == state.published_run:
+    if stale:
+        return told("Draft %(number)s can no longer be published. %(why)s", number=run.number, why=stale)
+    if _is_open(run, state):
         return _waiting(run.waits_for, run.number)
     return None
 

@@ -32,7 +32,7 @@ from shared.edition import Facts, facts_since, sequence_of
 from shared.events import read_event, read_or_stand_in
 from shared.i18n import N_, day, language_for, translations
 from shared.leaders import find_led
-from shared.letters.day import Line, changes, the_day, workshops
+from shared.letters.day import Line, called_off, changes, the_day, workshops
 from shared.mails import mail_id, read_mail
 from shared.messages import read_message
 from shared.models import (
@@ -280,6 +280,7 @@ def _facts(
         "programme": None,
         "members": [],
         "moved": [],
+        "called_off": [],
         "day_before": {},
         "address_url": "",
         "name": "",
@@ -417,6 +418,8 @@ def _programme_facts(table: Table, event: Event, mail: Mail, person: Registratio
         facts |= _what_changed(table, event, mail, programme)
     if mail.kind == "group" or person.state is RegistrationState.DELEGATE:
         facts["members"] = _members(table, event, person, max(mail.run, published))
+        if mail.run:
+            facts["called_off"] = _called_off_for(table, event, mail.run, facts["members"])
     if mail.kind == "reminder" and person.state is RegistrationState.DELEGATE:
         facts["members"] = [member for member in facts["members"] if member[0].takes_part]
         if not facts["members"]:
@@ -434,6 +437,20 @@ def _members(table: Table, event: Event, delegate: Registration, run: int) -> li
     return [(one, workshops(event, own) if (own := programmes.get(one.id)) else []) for one in found]
 
 
+def _called_off_for(
+    table: Table, event: Event, number: int, members: list[tuple[Registration, list[Line]]]
+) -> list[Line]:
+    """The workshops that people of a group had before a run and that are not held any more, each once."""
+    run = read_run(table, event.id, number)
+    found: list[Line] = []
+    for one, _ in members if run and run.compared_with else []:
+        before = programme_of(table, event.id, run.compared_with, one.id) if run else None
+        after = programme_of(table, event.id, number, one.id)
+        gone = called_off(event, before.workshops, after.workshops if after else {}) if before else []
+        found += [line for line in gone if line not in found]
+    return sorted(found, key=lambda line: (line.start, line.title))
+
+
 def _what_changed(table: Table, event: Event, mail: Mail, programme: Programme | None) -> dict[str, Any]:
     """What differs from the programme this person was really sent before; without one, this is their first."""
     told = _told_before(table, mail) if mail.kind == "programme-changed" else 0
@@ -443,11 +460,13 @@ def _what_changed(table: Table, event: Event, mail: Mail, programme: Programme |
     if before is None:
         return {"kind": "programme"}
     facts = facts_since(_in_language(read_run(table, event.id, told), event.language), event)
-    moved = list(changes(event, before.workshops, programme.workshops if programme else {}, facts))
+    after = programme.workshops if programme else {}
+    moved = list(changes(event, before.workshops, after, facts))
     day_before = _day_before(facts)
     if not moved and not day_before:
         raise NothingToTellError("the programme is the one that was told before")
-    return {"kind": "programme-changed", "moved": moved, "day_before": day_before}
+    gone = called_off(event, before.workshops, after)
+    return {"kind": "programme-changed", "moved": moved, "called_off": gone, "day_before": day_before}
 
 
 def _in_language(run: Run | None, language: str) -> Run | None:

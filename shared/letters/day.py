@@ -79,6 +79,16 @@ def changes(
             yield Change(slot, was, becomes, hours)
 
 
+def called_off(event: Event, before: Mapping[str, str], after: Mapping[str, str]) -> list[Line]:
+    """The workshops that a person had and has no more because they are not held any more: they have no seats by now."""
+    lost = [slot for slot in event.rounds if before.get(slot.id) != after.get(slot.id)]
+    return [
+        line
+        for slot in lost
+        if (line := own_workshop(event, before, slot)) and not event.seats(before[slot.id], slot.id)
+    ]
+
+
 def own_workshop(event: Event, chosen: Mapping[str, str], slot: Round) -> Line | None:
     """The line of a person's workshop in one round; None when they have none, or its theme left the event file."""
     theme = next((theme for theme in event.themes if theme.id == chosen.get(slot.id)), None)

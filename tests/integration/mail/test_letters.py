@@ -19,15 +19,15 @@ from shared.events import put_event
 from shared.i18n import LANGUAGES, translations
 from shared.letters.compose import ALWAYS_TOLD, NothingToTellError
 from shared.mails import mails_of
-from shared.models import Event, MailKind
-from shared.registrations import read_registration, register, withdraw
+from shared.models import Event, MailKind, RegistrationState
+from shared.registrations import read_registration, register, registration_item, withdraw
 from shared.settings import public_url
 from shared.table import Table
 from shared.tokens import Keys
 from tests.conftest import create_table
 from tests.support.attendee_client import Web
 from tests.support.factories import NOW, make_event, make_registration
-from tests.support.mail_samples import FIRST, Letters, entry_of, every_kind, html_of, text_of
+from tests.support.mail_samples import FIRST, SECOND, Letters, entry_of, every_kind, html_of, text_of
 from tests.unit.test_catalogues import SLOT, pairs
 
 Mails = dict[str, EmailMessage]
@@ -350,6 +350,36 @@ def test_who_has_nothing_in_a_new_run_is_told_so(event: Event, table: Table, key
 
     assert text_of(mail).count("Now: no workshop") == 2
     assert "Room" not in str(entry(mail)[1]["DESCRIPTION"])
+
+
+def test_people_of_a_workshop_that_is_called_off_read_that_it_does_not_take_place(
+    event: Event, table: Table, keys: Keys, language: str
+) -> None:
+    """Each in their own mail, the delegate of a group in theirs; a person who only moved reads no such thing."""
+    post = Letters(table, keys, event)
+    here, moved = (
+        register(table, event, make_registration(number=n, id=f"{n}" * 20, language=language), now=NOW)[0]
+        for n in (1, 2)
+    )
+    pupil = make_registration(number=4, id="e" * 20, email="", delegate="d" * 20)
+    about = {"state": RegistrationState.DELEGATE, "choices": [], "language": language, "members": [pupil.id]}
+    delegate = make_registration(number=3, id="d" * 20, **about)
+    table.put_all(map(registration_item, [delegate, pupil]))
+    post.publish(1, {here.id: FIRST, moved.id: SECOND, pupil.id: FIRST})
+    for one in (here, moved):
+        post.tell("programme", one.id, run=1)
+        post.mark_sent(f"programme#1#{one.id}")
+    put_event(table, event.model_copy(update={"capacities": {"wildlife": {"second": 0}}}), actor="o", now=NOW)
+    post.publish(2, {here.id: SECOND, moved.id: {"first": "governance"}, pupil.id: SECOND}, before=1)
+    words = translations(language).gettext("%(workshop)s at %(time)s does not take place.")
+    sentence = words % {"workshop": "Wildlife", "time": "14:20"}
+
+    told = [post.tell("programme-changed", here.id, run=2), post.tell("group", delegate.id, run=2)]
+
+    for mail in told:
+        assert sentence in " ".join(text_of(mail).split())
+        assert sentence in html_of(mail)
+    assert sentence not in text_of(post.tell("programme-changed", moved.id, run=2))
 
 
 def test_a_programme_that_changed_names_what_was_and_what_is(mails: Mails, language: str) -> None:

@@ -126,6 +126,31 @@ def test_an_earlier_publication_comes_back_as_a_draft_as_far_as_todays_rules_all
     assert shown["stale"] == ""
 
 
+def asked_for_a_draft(organiser: Client) -> list[str]:
+    """What the overview says of drafts to start."""
+    return [item["what"] for item in organiser.get(HOME).json["attention"] if "start a draft" in item["what"].lower()]
+
+
+def test_the_overview_asks_for_a_draft_until_one_waits_and_again_once_that_is_stale(
+    organiser: Client, table: Table, event: Event, make: Make, publish: Publish
+) -> None:
+    crowd = make_crowd(event, PEOPLE + 1, NOW)
+    fill(table, event, crowd[:PEOPLE], NOW)
+    publish(make())
+    gone = next(iter(programmes(table, 1).values()))["first"]
+    event = event.model_copy(update={"capacities": {gone: {"first": 0}}})
+    put_event(table, event, actor="o", now=NOW)
+    assert asked_for_a_draft(organiser)
+    draft = make(mode="keep")
+    assert not asked_for_a_draft(organiser)
+
+    fill(table, event, crowd[PEOPLE:], NOW)
+
+    assert asked_for_a_draft(organiser)
+    said = [item["what"] for item in organiser.get(HOME).json["attention"]]
+    assert any(what.startswith(f"Draft {draft} can no longer be published.") for what in said)
+
+
 def test_one_workshop_is_called_off_in_one_act_and_its_people_are_told(
     organiser: Client, browser: Client, table: Table, event: Event, make: Make, publish: Publish, allocate: ModuleType
 ) -> None:
@@ -142,7 +167,9 @@ def test_one_workshop_is_called_off_in_one_act_and_its_people_are_told(
     answer = browser.submit(page, {"expected": str(len(there))})
 
     assert answer.headers["location"].startswith(f"{RUNS}/2")
+    assert not asked_for_a_draft(organiser)  # one is under way
     allocate.handler({"event": "nature", "run": 2}, CONTEXT)
+    assert not asked_for_a_draft(organiser)  # it waits
     after = programmes(table, 2)
     assert not [one for one, workshops in after.items() if workshops["first"] == "vision"]
     moved = {one for one in before if before[one] != after[one]}
