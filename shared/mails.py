@@ -7,6 +7,7 @@ table's stream to the mail queue; a row stays in the index `due` until it is sen
 from __future__ import annotations
 
 import itertools
+import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from shared.models import Event, Mail, MailKind, MailState, utc
+from shared.observability import followed
 from shared.table import (
     LIMIT_PK,
     MAIL_RATE_SK,
@@ -108,6 +110,7 @@ def send(
         to=to,
         language=language,
         facts=dict(facts or {}),
+        request=followed(),
         created_at=utc(now),
         updated_at=utc(now),
     )
@@ -303,6 +306,11 @@ def _moved(
 def mail_tag(mail: str) -> str:
     """A mail's id as SES takes it in a tag: letters, digits, `-` and `_` only."""
     return mail.replace("#", "_")
+
+
+def request_tag(request: str) -> str:
+    """A request's id as SES takes it in a tag: API Gateway's end in `=`."""
+    return re.sub(r"[^A-Za-z0-9_-]", "", request)
 
 
 def tagged_mail(tag: str) -> str:

@@ -637,7 +637,8 @@ class Mail(Model):
 
     No address stands here but where the registration cannot tell it (`to`): the address is read when the mail is
     composed and `to` is removed once it is sent. `sent_to` is the digest of the address that the last attempt went to
-    (`table.recipient_digest`): a mail that comes back says nothing of an address that was corrected since.
+    (`table.recipient_digest`): a mail that comes back says nothing of an address that was corrected since. `request` is
+    the id of the request, or of the function's own invocation, that wrote the row.
     """
 
     event: str
@@ -651,6 +652,7 @@ class Mail(Model):
     facts: dict[str, str] = {}
     attempt: int = 0
     sent_to: str = ""
+    request: str = ""
     message_id: str = ""
     bounced: bool = False
     error: str = ""

@@ -13,6 +13,16 @@ metrics = Metrics()  # the template names the namespace, which ends in the name 
 warnings.filterwarnings("ignore", "No application metrics")  # most requests have no business event to count
 
 
+def follow(request: str) -> None:
+    """Say which request everything from here on is done for: log lines have it, and mail rows that are written."""
+    logger.set_correlation_id(request or None)
+
+
+def followed() -> str:
+    """The request that this is done for, by API Gateway's id or Lambda's; "" for none."""
+    return logger.get_correlation_id() or ""
+
+
 def count(metric: str, number: int = 1) -> None:
     """Add to a metric that counts events."""
     metrics.add_metric(metric, MetricUnit.Count, number)

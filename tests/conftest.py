@@ -35,6 +35,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from shared.events import put_event
 from shared.models import Event
+from shared.observability import follow
 from shared.table import Table
 from shared.tokens import Keys
 from tests.support.factories import NOW, make_event
@@ -113,6 +114,12 @@ def every_call_is_permitted() -> Iterator[None]:
     JUDGE.refused.clear()
     yield
     assert JUDGE.refused == []
+
+
+@pytest.fixture(autouse=True)
+def no_request_is_followed() -> None:
+    """What a test writes by itself is not done for the request of the test before."""
+    follow("")
 
 
 PERSONAL = re.compile(r"[Pp]erson ?\d+|@example\.org|\.[A-Za-z0-9_-]{43}\b")

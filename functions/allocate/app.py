@@ -41,7 +41,7 @@ from shared.models import (
     WaitsFor,
     utc,
 )
-from shared.observability import fault, logger, metrics
+from shared.observability import fault, follow, logger, metrics
 from shared.publication import owed_mails, publish, write_programme_mails
 from shared.registrations import registrations_of
 from shared.runs import (
@@ -114,10 +114,12 @@ table = Table(
 class Invocation(Model):
     """What the function is invoked with: by the schedule, by the organisers' pages, or by hand.
 
-    By hand: `{"event": "…", "mode": "keep"}` makes a draft; `"publish": true` publishes it too.
+    `request` is the id of the request that the allocator is woken for. By hand: `{"event": "…", "mode": "keep"}` makes
+    a draft; `"publish": true` publishes it too.
     """
 
     trigger: str = ""
+    request: str = ""
     event: str = ""
     run: int = 0
     publication: int = 0
@@ -133,6 +135,7 @@ class Invocation(Model):
 def handler(payload: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Work through what is due, or do the one thing the payload asks for."""
     wanted = Invocation.model_validate(payload)
+    follow(wanted.request or context.aws_request_id)
     now = datetime.now(UTC)
 
     def time_left() -> float:

@@ -20,7 +20,7 @@ from shared import settings
 from shared.errors import StaleError
 from shared.mails import UNSETTLED, give_up, mark_bounced, mark_sent, read_mail, tagged_mail
 from shared.models import Mail, MailState, Registration
-from shared.observability import count_under, logger, metrics
+from shared.observability import count_under, follow, logger, metrics
 from shared.registrations import mark_bounced as mark_person_bounced
 from shared.registrations import read_registration, withdraw
 from shared.table import Table, recipient_digest
@@ -43,8 +43,8 @@ table = Table(
 class SesEvent(BaseModel):
     """An event of SES as the rule passes it on.
 
-    `message` is SES's id of the message; `event`, `mail` and `attempt` are the tags that the mail was sent with; a mail
-    that came back has the `type` and `subtype` of its bounce.
+    `message` is SES's id of the message; `event`, `mail`, `attempt` and `request` are the tags that the mail was sent
+    with; a mail that came back has the `type` and `subtype` of its bounce.
     """
 
     kind: Annotated[str, Field(min_length=1)]
@@ -52,6 +52,7 @@ class SesEvent(BaseModel):
     event: str
     mail: str
     attempt: str = ""
+    request: str = ""
     type: str = ""
     subtype: str = ""
 
@@ -68,6 +69,7 @@ def handler(payload: dict[str, Any], context: LambdaContext) -> None:  # noqa: A
         event = SesEvent.model_validate(payload)
     except ValidationError:
         raise UnreadableEventError from None
+    follow(event.request)
     settle(event)
 
 
@@ -81,6 +83,7 @@ def settle(event: SesEvent) -> None:
     mail = _tagged(event)
     if mail is None:
         return  # erased since, or not a mail of ours
+    follow(mail.request)
     about = {"event_id": mail.event, "mail": mail.id, "kind": event.kind}
     if event.kind in NOT_SENT:
         if mail.message_id not in {"", event.message}:

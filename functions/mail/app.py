@@ -30,9 +30,9 @@ from pydantic import ValidationError
 from functions.mail.pace import Pacer
 from shared import settings
 from shared.letters.compose import BadAddressError, Letter, NothingToTellError, compose
-from shared.mails import SesWait, claim, give_up, mail_tag, mark_sent, put_back, read_mail
+from shared.mails import SesWait, claim, give_up, mail_tag, mark_sent, put_back, read_mail, request_tag
 from shared.models import Mail, MailState, Model
-from shared.observability import fault, logger, metrics
+from shared.observability import fault, follow, logger, metrics
 from shared.table import Table
 from shared.tokens import Keys
 
@@ -107,7 +107,9 @@ def deliver(record: SQSRecord, lambda_context: LambdaContext) -> None:
 
 def send_once(wanted: MailRequested, *, patience: float) -> None:
     """Send a mail unless it is sent, on its way, or pointless by now. Raises OutOfTimeError when its turn is far."""
+    follow("")
     mail = read_mail(table, wanted.event, wanted.id)
+    follow(mail.request if mail else "")
     if mail is None or mail.state is not MailState.PENDING:
         return
     try:
@@ -127,6 +129,7 @@ def send_once(wanted: MailRequested, *, patience: float) -> None:
 def _send(mail: Mail, letter: Letter) -> None:
     """Hand a claimed mail to SES, once, and write down what it said."""
     tags = {"event": mail.event, "mail": mail_tag(mail.id), "kind": mail.kind, "attempt": str(mail.attempt)}
+    tags |= {"request": request_tag(mail.request)} if request_tag(mail.request) else {}
     try:
         answer = ses.send_email(
             FromEmailAddress=letter.sender,

@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from shared.observability import count, fault, logger
+from shared.observability import count, fault, followed, logger
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Allocator:
         The work stands in the table already. So a call that fails is logged and raises nothing: the allocator's
         schedule finds the work within a minute.
         """
-        payload = json.dumps({"event": event, **work}).encode()
+        payload = json.dumps({"event": event, **work, "request": followed()}).encode()
         try:
             self.client.invoke(FunctionName=self.function, InvocationType="Event", Payload=payload)
         except (BotoCoreError, ClientError) as error:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import boto3
+from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 
@@ -35,7 +36,7 @@ for routes in (sign_in, events, setup, people, allocations, mails, day, exports)
     app.include_router(routes.router)
 
 
-@logger.inject_lambda_context
+@logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP)
 def handler(payload: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one request.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.register import group, leaders, own, public, views, web
@@ -21,7 +22,7 @@ app.include_router(leaders.router)
 app.include_router(group.router)
 
 
-@logger.inject_lambda_context
+@logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP)
 @metrics.log_metrics
 def handler(payload: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one request.

@@ -18,7 +18,7 @@ from botocore.config import Config
 
 from shared import settings
 from shared.models import MailState, moment
-from shared.observability import fault, logger
+from shared.observability import fault, follow, logger
 
 LONGEST_DELAY = timedelta(minutes=15)
 """SQS delays a message no longer."""
@@ -52,6 +52,7 @@ def _queue(record: DynamoDBRecord) -> None:
     row = (record.dynamodb and record.dynamodb.new_image) or {}
     if row.get("type") != "mail" or row.get("state") != MailState.PENDING:
         return
+    follow(row.get("request", ""))
     body = json.dumps({"event": row["event"], "id": row["id"]})
     queue.send_message(
         QueueUrl=settings.required("MAIL_QUEUE_URL"), MessageBody=body, DelaySeconds=_delay(row.get("due_at", ""))

@@ -40,7 +40,7 @@ from shared.mails import (
 )
 from shared.messages import messages_of, people_of, read_message, still_written_to
 from shared.models import Event, Mail, MailState, RegistrationState, moment, utc
-from shared.observability import fault, logger, metrics
+from shared.observability import fault, follow, logger, metrics
 from shared.publication import PEOPLE_A_WRITE
 from shared.registrations import OFFER_DUE, as_registration, registrations_of, still_holds_a_place
 from shared.state import read_state
@@ -75,6 +75,7 @@ which unconfirmed places are looked through."""
 @metrics.log_metrics
 def handler(payload: dict[str, Any], context: LambdaContext) -> dict[str, int]:  # noqa: ARG001
     """Do what is due."""
+    follow(context.aws_request_id)
     return look_after(clock(), lambda: context.get_remaining_time_in_millis() / 1000 > NEEDED_SECONDS)
 
 

@@ -54,7 +54,7 @@ IDS_OF_MAILS = {
     "$.detail.mail.messageId",
     "$.detail.bounce.bounceType",
     "$.detail.bounce.bounceSubType",
-    *(f"$.detail.mail.tags.{tag}[0]" for tag in ("event", "mail", "attempt")),
+    *(f"$.detail.mail.tags.{tag}[0]" for tag in ("event", "mail", "attempt", "request")),
 }
 """Parts of an event of SES that name no person."""
 

@@ -241,6 +241,7 @@ def test_what_feedback_fails_on_is_parked_without_an_address(road: Road, kind: s
     assert "@" not in json.dumps(parked)
     assert parked == {
         **{"kind": kind, "message": sent.message_id, "event": "nature", "mail": "confirmation_p1", "attempt": "1"},
+        "request": sent.tags.get("request", ""),
         "type": "Permanent" if kind == "Bounce" else "",
         "subtype": "General" if kind == "Bounce" else "",
     }
