@@ -19,9 +19,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from infra.cloud.build import BUILD, ROOT, TEMPLATE, load_template
 from infra.cloud.localisation import compile_catalogues
 from infra.cloud.stack import StackError, outputs_of
+from infra.words import say, tell
 from shared.event_file import EventFileError, load_event, load_text
 from shared.events import put_event
-from shared.i18n import told
+from shared.i18n import Told, told
 from shared.table import Table
 
 DONE, FAILED, BAD_INPUT = 0, 1, 2
@@ -77,10 +78,11 @@ def run_deploy(options: argparse.Namespace) -> int:
         event = load_event(options.event) if options.event else None
         given = parameters(options, boto3.Session(region_name=options.region))
     except EventFileError as error:
-        print(*(f"{options.event}: {fault}" for fault in error.faults), sep="\n", file=sys.stderr)
+        for fault in error.faults:
+            tell(told("%(name)s: %(words)s", name=options.event, words=fault.told), file=sys.stderr)
         return BAD_INPUT
     except (OSError, ValueError, BotoCoreError, ClientError) as error:
-        print(error, file=sys.stderr)
+        tell(_words_of(error), file=sys.stderr)
         return BAD_INPUT
     try:
         build_for_aws()
@@ -90,11 +92,16 @@ def run_deploy(options: argparse.Namespace) -> int:
         if event:
             table = Table(session.client("dynamodb"), outputs["TableName"])
             put_event(table, event, actor="terminal: deploy", now=datetime.now(UTC), text=load_text(options.event))
-        print("\n".join(advice(outputs, sandboxed=in_sandbox(session))))
+        print("\n".join(say(line) for line in advice(outputs, sandboxed=in_sandbox(session))))
     except (DeploymentError, StackError, BotoCoreError, ClientError) as error:
-        print(error, file=sys.stderr)
+        tell(_words_of(error), file=sys.stderr)
         return FAILED
     return DONE
+
+
+def _words_of(error: Exception) -> str:
+    """What an error says: our own messages stay translatable."""
+    return error.args[0] if error.args and isinstance(error.args[0], Told) else str(error)
 
 
 def parameters(options: argparse.Namespace, session: Any) -> dict[str, str]:
@@ -104,7 +111,14 @@ def parameters(options: argparse.Namespace, session: Any) -> dict[str, str]:
     for pair in options.set:
         name, _, value = pair.partition("=")
         if name not in known:
-            raise ValueError(f"--set {pair}: the template has no parameter {name}; it has {', '.join(known)}")
+            raise ValueError(
+                told(
+                    "--set %(pair)s: the template has no parameter %(name)s; it has %(known)s",
+                    pair=pair,
+                    name=name,
+                    known=", ".join(known),
+                )
+            )
         given[name] = value
     if options.take_up:
         given["ExistingTable"] = options.take_up
@@ -116,7 +130,7 @@ def parameters(options: argparse.Namespace, session: Any) -> dict[str, str]:
         if pattern and not re.search(pattern, value):
             raise ValueError(f"{name}={value}: {known[name].get('ConstraintDescription', f'must match {pattern}')}")
     if "DomainName" in given and "CertificateArn" not in given:
-        raise ValueError("--domain needs --certificate, the ARN of a certificate for it in the same region")
+        raise ValueError(told("--domain needs --certificate, the ARN of a certificate for it in the same region"))
     return given
 
 
@@ -125,8 +139,12 @@ def _stream_of(session: Any, table: str) -> str:
     label = session.client("dynamodb").describe_table(TableName=table)["Table"].get("LatestStreamLabel")
     if not label:
         raise ValueError(
-            f"--take-up {table}: the table has no stream; turn it on: aws dynamodb update-table --table-name {table} "
-            "--stream-specification StreamEnabled=true,StreamViewType=NEW_AND_OLD_IMAGES"
+            told(
+                "--take-up %(table)s: the table has no stream; turn it on: %(command)s",
+                table=table,
+                command=f"aws dynamodb update-table --table-name {table} "
+                "--stream-specification StreamEnabled=true,StreamViewType=NEW_AND_OLD_IMAGES",
+            )
         )
     return str(label)
 
@@ -138,13 +156,15 @@ def build_for_aws() -> None:
     DeploymentError.
     """
     compile_catalogues(ROOT / "shared" / "locale")
-    _run("Building", [SAM, "build", "--template-file", str(TEMPLATE), "--build-dir", str(BUILT)])
+    _run(told("Building"), [SAM, "build", "--template-file", str(TEMPLATE), "--build-dir", str(BUILT)])
     runtime = str(load_template()["Parameters"]["Runtime"]["Default"])
     interpreter = shutil.which(runtime)
     if interpreter is None:
-        raise DeploymentError(f"{runtime} is not on PATH; sam build needs it, and so does the bytecode")
+        raise DeploymentError(
+            told("%(program)s is not on PATH; sam build needs it, and so does the bytecode", program=runtime)
+        )
     mode = ["-q", "-j0", "--invalidation-mode", "unchecked-hash"]
-    _run("Compiling the bytecode", [interpreter, "-m", "compileall", *mode, str(BUILT)])
+    _run(told("Compiling the bytecode"), [interpreter, "-m", "compileall", *mode, str(BUILT)])
 
 
 def deploy_built(stack: str, region: str | None, given: Mapping[str, str]) -> None:
@@ -154,17 +174,21 @@ def deploy_built(stack: str, region: str | None, given: Mapping[str, str]) -> No
     command += ["--no-confirm-changeset", *(["--region", region] if region else [])]
     if given:
         command += ["--parameter-overrides", *(f"ParameterKey={name},ParameterValue={given[name]}" for name in given)]
-    _run("Deploying", command)
+    _run(told("Deploying"), command)
 
 
-def _run(what: str, command: Sequence[str]) -> None:
-    print(f"{what} …", flush=True)
+def _run(what: Told, command: Sequence[str]) -> None:
+    print(f"{say(what)} …", flush=True)
     try:
         done = subprocess.run(command, cwd=ROOT, check=False)
     except FileNotFoundError:
-        raise DeploymentError(f"{command[0]} is not on PATH. Install the SAM CLI: pip install aws-sam-cli") from None
+        raise DeploymentError(
+            told("%(program)s is not on PATH. Install the SAM CLI: pip install aws-sam-cli", program=command[0])
+        ) from None
     if done.returncode:
-        raise DeploymentError(f"{what} failed; what went wrong stands above. Nothing after it was done.")
+        raise DeploymentError(
+            told("%(step)s failed; what went wrong stands above. Nothing after it was done.", step=what)
+        )
 
 
 def advice(outputs: Mapping[str, str], *, sandboxed: bool | None) -> Iterator[str]:
@@ -173,19 +197,25 @@ def advice(outputs: Mapping[str, str], *, sandboxed: bool | None) -> Iterator[st
     `sandboxed` is None when SES would not say.
     """
     yield ""
-    yield f"Parcours is up: {outputs['ApiUrl']}"
+    yield told("Parcours is up: %(address)s", address=outputs["ApiUrl"])
     records = list(dns_records(outputs))
     if records:
-        yield "DNS records to publish:"
+        yield told("DNS records to publish:")
         width = max(len(name) for name, _, _ in records)
         yield from (f"  {name:<{width}}  {kind:<5}  {value}" for name, kind, value in records)
     if sandboxed:
-        yield "SES is in its sandbox: mail reaches verified addresses only, 200 a day. Ask for production access:"
+        yield told("SES is in its sandbox: mail reaches verified addresses only, 200 a day. Ask for production access:")
         yield "  https://console.aws.amazon.com/ses/home#/account"
     elif sandboxed is None:
-        yield "SES did not say whether it is in its sandbox; see https://console.aws.amazon.com/ses/home#/account"
-    yield f"Organisers sign in at {outputs['ApiUrl']}/organise: those whom an event names, and before that the one"
-    yield "whom --organiser named when the stack was deployed."
+        yield told(
+            "SES did not say whether it is in its sandbox; see %(page)s",
+            page="https://console.aws.amazon.com/ses/home#/account",
+        )
+    yield told(
+        "Organisers sign in at %(address)s/organise: those whom an event names, and before that the one\n"
+        "whom --organiser named when the stack was deployed.",
+        address=outputs["ApiUrl"],
+    )
 
 
 def dns_records(outputs: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:

@@ -22,8 +22,9 @@ from infra.demo.local_stack import LocalDeployment, closing, local_deployment, s
 from infra.demo.organiser import RefusedError, publish_draft, sign_in
 from infra.demo.outcome import Outcome, read_outcome, write_files
 from infra.demo.rerun import run_reallocation
+from infra.words import say, tell
 from shared.event_file import EventFileError, load_event, load_text
-from shared.i18n import told
+from shared.i18n import told, told_many
 from shared.models import Event, RegistrationState, RunState
 from shared.registrations import registrations_of
 from shared.runs import read_run
@@ -78,25 +79,27 @@ def run_demo(options: argparse.Namespace) -> int:
     try:
         event = load_event(options.event)
     except EventFileError as error:
-        print(*(f"{options.event}: {fault}" for fault in error.faults), sep="\n", file=sys.stderr)
+        for fault in error.faults:
+            tell(told("%(name)s: %(words)s", name=options.event, words=fault.told), file=sys.stderr)
         return BAD_INPUT
     except OSError as error:
         print(f"{options.event}: {error.strerror}", file=sys.stderr)
         return BAD_INPUT
     if problem := (options.port and why_not(options.port)) or _out_problem(options.out):
-        print(problem, file=sys.stderr)
+        tell(problem, file=sys.stderr)
         return BAD_INPUT
     stop_on_signals()
     clock = Clock()
     try:
-        clock.say("Building, starting the cloud, deploying infra/template.yaml …")
+        clock.say(told("Building, starting the cloud, deploying infra/template.yaml …"))
         with local_deployment(options.port) as deployment:
             return _day(deployment, event, options, clock)
     except KeyboardInterrupt:
-        clock.say("Stopped; nothing is left running.")
+        clock.say(told("Stopped; nothing is left running."))
         return INTERRUPTED
     except (BuildError, EmbeddedCloudError, DeployError, DemoError, RefusedError, OSError) as error:
-        print(f"\nThe demo failed: {error}", file=sys.stderr)
+        print(file=sys.stderr)
+        tell(told("The demo failed: %(error)s", error=error), file=sys.stderr)
         return FAILED
 
 
@@ -109,8 +112,8 @@ class Clock:
     _lap: float = field(default_factory=time.monotonic)
 
     def say(self, text: str) -> None:
-        """One line, with the seconds since the start."""
-        print(f"{time.monotonic() - self.started:6.1f} s  {text}", flush=True)
+        """One line, in the language that is spoken, with the seconds since the start."""
+        print(f"{time.monotonic() - self.started:6.1f} s  {say(text)}", flush=True)
 
     def lap(self, part: str) -> None:
         """Note how long the part that ends here took."""
@@ -125,11 +128,16 @@ def _day(deployment: LocalDeployment, event: Event, options: argparse.Namespace,
     clock.lap("start")
     addresses = _addresses(deployment, event)
     _write_json(options.out, addresses)
-    for name in ("event_url", "organise_url", "mailbox_url"):
-        clock.say(f"{name.removesuffix('_url').capitalize() + ' page:':<15}{addresses[name]}")
-    clock.say(f"Sign in as {addresses['organiser']}; every mail stays in the mailbox.")
-    limit = event.registration.per_source_hour
-    clock.say(f"All visitors share one network address here: registration.per_source_hour is {limit} in this event.")
+    clock.say(told("Event page: %(address)s", address=addresses["event_url"]))
+    clock.say(told("Organisers' page: %(address)s", address=addresses["organise_url"]))
+    clock.say(told("Mailbox: %(address)s", address=addresses["mailbox_url"]))
+    clock.say(told("Sign in as %(address)s; every mail stays in the mailbox.", address=addresses["organiser"]))
+    clock.say(
+        told(
+            "All visitors share one network address here: registration.per_source_hour is %(limit)s in this event.",
+            limit=event.registration.per_source_hour,
+        )
+    )
     if not options.people:
         _write_json(options.out, {**addresses, "outcome": {}})
         return DONE if options.once else _stay(deployment, clock, things_to_try(addresses))
@@ -157,13 +165,21 @@ def _register(deployment: LocalDeployment, event: Event, options: argparse.Names
     if statuses != {202: len(people)}:
         refused = next(answer for _, answer in answers if answer.status != 202)
         raise DemoError(f"answers by status: {dict(statuses)}; the first that was no 202: {refused.text[:400]}")
-    clock.say(f"{len(people)} people registered over HTTP ({len(people) / clock.seconds['registering']:.0f} a second)")
+    speed = f"{len(people) / clock.seconds['registering']:.0f}"
+    clock.say(
+        told_many(
+            "%(num)s person registered over HTTP (%(speed)s a second)",
+            "%(num)s people registered over HTTP (%(speed)s a second)",
+            len(people),
+            speed=speed,
+        )
+    )
     deployment.wait_for("every confirmation sent", lambda: _all_confirmed(deployment, event, len(people)), MAIL_SECONDS)
     clock.lap("confirming")
-    clock.say(f"{len(deployment.mailbox.mails)} mails arrived")
+    clock.say(told_many("%(num)s mail arrived", "%(num)s mails arrived", len(deployment.mailbox.mails)))
     event = closing(event, datetime.now(UTC))
     deployment.put(event, load_text(options.event))
-    clock.say("Registration is closed; the schedule allocates within a minute …")
+    clock.say(told("Registration is closed; the schedule allocates within a minute …"))
     return event
 
 
@@ -194,18 +210,27 @@ def _allocate(deployment: LocalDeployment, event: Event, clock: Clock, *, by_han
     if reviewed and by_hand:
         number = read_state(deployment.table, event.id).runs
         draft = f"{deployment.http.public_url}/organise/{event.id}/allocations/{number}"
-        clock.say(f"The allocation waits for its review. Sign in, read the draft and publish it: {draft}")
+        clock.say(
+            told("The allocation waits for its review. Sign in, read the draft and publish it: %(draft)s", draft=draft)
+        )
         while not read_state(deployment.table, event.id).published_run:
             deployment.cloud.check()
             time.sleep(1)
     elif reviewed:
-        clock.say("The event is published after review: the demo signs in, reads the draft and publishes it")
+        clock.say(told("The event is published after review: the demo signs in, reads the draft and publishes it"))
         session = sign_in(deployment, event.organiser_emails[0])
         publish_draft(deployment, event, session, read_state(deployment.table, event.id).runs)
     deployment.wait_for("every programme sent", lambda: _all_told(deployment, event), MAIL_SECONDS)
     clock.lap("mailing programmes")
     outcome = read_outcome(deployment, event)
-    clock.say(f"{outcome.programmes} programmes arrived; {outcome.verdict}")
+    clock.say(
+        told_many(
+            "%(num)s programme arrived; %(verdict)s",
+            "%(num)s programmes arrived; %(verdict)s",
+            outcome.programmes,
+            verdict=outcome.verdict,
+        )
+    )
     return outcome
 
 
@@ -239,26 +264,31 @@ def how_to_put(addresses: Mapping[str, Any]) -> str:
         "AWS_SECRET_ACCESS_KEY": "test",
     }
     given = " ".join(f"{name}={value}" for name, value in environment.items())
-    return (
-        f"To put an event of your own:\n  {given} \\\n  .venv/bin/parcours event put EVENT.yaml "
-        f"--stack {addresses['stack']}"
-    )
+    command = f"  {given} \\\n  .venv/bin/parcours event put EVENT.yaml --stack {addresses['stack']}"
+    return f"{say(told('To put an event of your own:'))}\n{command}"
 
 
 def things_to_try(addresses: Mapping[str, Any]) -> str:
     """Three things to do with an event that nobody has registered for yet."""
-    return "\n".join(
-        [
-            "Three things to try:",
-            f"  1. Register: open {addresses['event_url']},",
-            "     rank the themes, then open your mail in the mailbox and follow its link to your own page.",
-            f"  2. Organise: open {addresses['organise_url']},",
-            f"     sign in as {addresses['organiser']} by the link in the mailbox, and see yourself among the people.",
-            "  3. Allocate: on the same page add a few people, ask for an allocation, read the draft, publish it,",
-            "     and see everyone's programme arrive in the mailbox.",
-            how_to_put(addresses),
-        ]
-    )
+    steps = [
+        told(
+            "1. Register: open %(page)s,\n"
+            "   rank the themes, then open your mail in the mailbox and follow its link to your own page.",
+            page=addresses["event_url"],
+        ),
+        told(
+            "2. Organise: open %(page)s,\n"
+            "   sign in as %(address)s by the link in the mailbox, and see yourself among the people.",
+            page=addresses["organise_url"],
+            address=addresses["organiser"],
+        ),
+        told(
+            "3. Allocate: on the same page add a few people, ask for an allocation, read the draft, publish it,\n"
+            "   and see everyone's programme arrive in the mailbox."
+        ),
+    ]
+    listed = "\n".join(say(step) for step in steps).replace("\n", "\n  ")
+    return f"{say(told('Three things to try:'))}\n  {listed}\n{how_to_put(addresses)}"
 
 
 def _out_problem(out: Path | None) -> str:
@@ -270,7 +300,7 @@ def _out_problem(out: Path | None) -> str:
         with tempfile.TemporaryFile(dir=out):
             return ""
     except OSError as error:
-        return f"{out}: nothing can be written there: {error.strerror}"
+        return told("%(file)s: nothing can be written there: %(error)s", file=out, error=error.strerror)
 
 
 def _write_json(out: Path | None, content: Mapping[str, Any]) -> None:
@@ -283,13 +313,13 @@ def _write_json(out: Path | None, content: Mapping[str, Any]) -> None:
 
 def _stay(deployment: LocalDeployment, clock: Clock, hints: str) -> int:
     print(f"\n{hints}\n", flush=True)
-    clock.say("Everything stays up; Ctrl-C stops it.")
+    clock.say(told("Everything stays up; Ctrl-C stops it."))
     try:
         while True:
             time.sleep(1)
             deployment.cloud.check()
     except KeyboardInterrupt:
-        clock.say("Stopped; nothing is left running.")
+        clock.say(told("Stopped; nothing is left running."))
     return DONE
 
 

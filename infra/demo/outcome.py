@@ -15,10 +15,12 @@ from infra.files import outputs
 from infra.files.allocate import read_inputs
 from infra.files.people_csv import read_people
 from infra.verify.checks import verify as checks_of
+from infra.words import say
 from shared.allocations import allocation_document
 from shared.attendees import attendees
 from shared.event_text import as_written
 from shared.events import read_text
+from shared.i18n import told, told_together
 from shared.models import Event, Programme, Registration, RegistrationState
 from shared.people_csv import people_csv
 from shared.registrations import registrations_of
@@ -53,9 +55,11 @@ class Outcome:
     def verdict(self) -> str:
         """Whether the allocation is what it should be, in words."""
         if not self.verified:
-            return "verify DISAGREES"
-        proof = "proven optimal" if self.figures.get("optimal") else f"bound {self.figures.get('bound')}"
-        return f"verify agrees: total cost {self.figures['objective']['total']}, {proof}"
+            return told("verify DISAGREES")
+        cost, bound = self.figures["objective"]["total"], self.figures.get("bound")
+        if self.figures.get("optimal"):
+            return told("verify agrees: total cost %(cost)s, proven optimal", cost=cost)
+        return told("verify agrees: total cost %(cost)s, bound %(bound)s", cost=cost, bound=bound)
 
     def as_json(self) -> dict[str, Any]:
         """The outcome as it stands in demo.json."""
@@ -63,17 +67,31 @@ class Outcome:
 
     def table(self) -> str:
         """The outcome for a person to read."""
-        lines = ["", f"{'Workshop':<46}{'Round':<10}{'Seats':>6}{'People':>8}"]
+        titles = [say(title) for title in (told("Workshop"), told("Round"), told("Seats"), told("People"))]
+        lines = ["", f"{titles[0]:<46}{titles[1]:<10}{titles[2]:>8} {titles[3]:>9}"]
         for row in self.workshops:
-            lines.append(f"{row['title'][:44]:<46}{row['round']:<10}{row['seats']:>6}{row['people']:>8}")
+            lines.append(f"{row['title'][:44]:<46}{row['round']:<10}{row['seats']:>8} {row['people']:>9}")
         ranks = self.figures.get("satisfaction", {})
-        lines += ["", "Seats by choice: " + ", ".join(f"choice {rank}: {seats}" for rank, seats in ranks.items())]
-        lines += [f"Registered {self.registered} (confirmed {self.confirmed}, waiting {self.waiting}), "]
-        lines[-1] += f"confirmations {self.confirmations}, programmes by mail {self.programmes}; {self.verdict}"
+        choices = [told("choice %(rank)s: %(seats)s", rank=rank, seats=seats) for rank, seats in ranks.items()]
+        lines += ["", say(told("Seats by choice: %(choices)s", choices=told_together(choices, ", ")))]
+        counts = {
+            **{"registered": self.registered, "confirmed": self.confirmed, "waiting": self.waiting},
+            **{"confirmations": self.confirmations, "programmes": self.programmes, "verdict": self.verdict},
+        }
+        lines.append(
+            say(
+                told(
+                    "Registered %(registered)s (confirmed %(confirmed)s, waiting %(waiting)s), confirmations "
+                    "%(confirmations)s, programmes by mail %(programmes)s; %(verdict)s",
+                    **counts,
+                )
+            )
+        )
         if self.rerun:
-            lines.append(self.rerun["text"])
+            lines.append(say(self.rerun["text"]))
         if self.missing:
-            lines.append(f"WITHOUT THEIR PROGRAMME: {', '.join(self.missing[:10])} ({len(self.missing)})")
+            names, number = ", ".join(self.missing[:10]), len(self.missing)
+            lines.append(say(told("WITHOUT THEIR PROGRAMME: %(names)s (%(number)s)", names=names, number=number)))
         return "\n".join(lines)
 
 

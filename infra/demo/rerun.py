@@ -13,6 +13,7 @@ from infra.demo.attendees import make_attendees
 from infra.demo.local_stack import LocalDeployment
 from infra.demo.organiser import RUN_SECONDS, ask_for_draft, expect, own_link, publish_draft, sign_in
 from infra.demo.outcome import read_outcome
+from shared.i18n import told, told_many
 from shared.models import Event, Programme, Registration, RegistrationState
 from shared.registrations import registrations_of
 from shared.runs import programmes_of
@@ -27,14 +28,31 @@ def run_reallocation(
     """Run the re-allocation scenario and return its figures; `good` if exactly those who moved were told."""
     before = _published(deployment, event)
     gone = _withdraw(deployment, event, [one for one in _people(deployment, event) if one.id in before], seed)
-    say(f"{len(gone)} people withdrew over their own link")
+    say(
+        told_many(
+            "%(num)s person withdrew over their own link", "%(num)s people withdrew over their own links", len(gone)
+        )
+    )
     session = sign_in(deployment, event.organiser_emails[0])
     late = _add_late(deployment, event, session, seed)
-    say(f"{len(late)} late registrations by the organiser, who signed in by mailed link")
+    say(
+        told_many(
+            "%(num)s late registration by the organiser, who signed in by mailed link",
+            "%(num)s late registrations by the organiser, who signed in by mailed link",
+            len(late),
+        )
+    )
     pinned, theme = _pin_somebody(deployment, event, session, before, gone)
-    say(f"The organiser pinned one person to {theme!r}, which is not in their programme")
+    say(told("The organiser pinned one person to “%(theme)s”, which is not in their programme", theme=theme))
     run = publish_draft(deployment, event, session, ask_for_draft(deployment, event, session, mode="keep"))
-    say(f"Run {run['number']} kept what it could; publishing it wrote {run['mails']} mails")
+    say(
+        told_many(
+            "Run %(run)s kept what it could; publishing it wrote %(num)s mail",
+            "Run %(run)s kept what it could; publishing it wrote %(num)s mails",
+            run["mails"],
+            run=run["number"],
+        )
+    )
     return _compare(deployment, event, before, gone, late, run, pinned)
 
 
@@ -107,10 +125,12 @@ def _compare(
         "told_of_a_change": len(changed),
         "told_for_the_first_time": len(new),
         "verified": outcome.verified,
-        "text": (
-            f"Then {len(gone)} withdrew, {len(late)} came late, and run {run['number']} (keep) moved {len(moved)}: "
-            f"{len(changed)} were told of a change, {len(new)} got their first programme, "
-            f"{len(after) - len(moved) - len(late)} heard nothing; {outcome.verdict}"
+        "text": told(
+            "Then %(gone)s withdrew, %(late)s came late, and run %(number)s (keep) moved %(moved)s: %(changed)s were "
+            "told of a change, %(new)s got their first programme, %(silent)s heard nothing; %(verdict)s",
+            **{"gone": len(gone), "late": len(late), "number": run["number"], "moved": len(moved)},
+            **{"changed": len(changed), "new": len(new), "silent": len(after) - len(moved) - len(late)},
+            verdict=outcome.verdict,
         ),
     }
 
