@@ -72,6 +72,16 @@ def say(value: object) -> str:
     return str(in_language(value, language()))
 
 
+LONGEST_FAULT = 600
+"""Characters of a fault that are shown: a forged name or sentence may have millions."""
+
+
+def printable(fault: str) -> str:
+    """A fault in one line that a terminal shows as it is, whatever names a forged file has."""
+    shown = fault if len(fault) <= LONGEST_FAULT else f"{fault[:LONGEST_FAULT]} …"
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in shown)
+
+
 def tell(value: object, *, file: TextIO | None = None) -> None:
     """Print a message in the language that is spoken."""
     print(say(value), file=file)

@@ -26,7 +26,7 @@ from infra.files.people_csv import FileFaultsError, read_people
 from infra.report.compare import compare
 from infra.verify.case import Case
 from infra.verify.checks import Check, verify_case
-from infra.words import say, tell
+from infra.words import printable, say, tell
 from shared.attendees import Attendee, question
 from shared.event_file import EventFileError, load_event
 from shared.i18n import Told, told, told_many, told_together
@@ -209,7 +209,7 @@ def _cost_by_type(case: Case) -> Told:
 
 def _refuse(error: FileFaultsError) -> int:
     for fault in error.faults:
-        tell(fault, file=sys.stderr)
+        print(printable(say(fault)), file=sys.stderr)
     return BAD_INPUT
 
 

@@ -54,7 +54,10 @@ def _no_number(text: str) -> None:
 
 def read_previous(path: Path, event: Event) -> Programmes:
     """The programmes of an allocation.json. Raises FileFaultsError where they do not fit the event."""
-    programmes = read_json(path)[0].get("programmes")
+    document, twice = read_json(path)
+    if twice:
+        raise FileFaultsError([f"{path}:1: {key!r} stands in it twice" for key in twice])
+    programmes = document.get("programmes")
     if not isinstance(programmes, dict) or not all(
         isinstance(programme, dict) and all(isinstance(theme, str) for theme in programme.values())
         for programme in programmes.values()

@@ -23,6 +23,7 @@ from infra.verify.bound import exact_bound, price_faults, proven_by_prices
 from infra.verify.case import NONE, Case
 from infra.verify.lots import lot_faults, rounds_alike
 from infra.verify.reasons import reason_faults
+from infra.words import printable
 from shared.attendees import Attendee, programme_faults
 from shared.i18n import Told, told, told_together
 from shared.models import Event
@@ -57,16 +58,6 @@ class Check:
             faults=found,
             number=len(self.faults) - 3,
         )
-
-
-LONGEST_FAULT = 600
-"""Characters of a fault that are shown: a forged name or sentence may have millions."""
-
-
-def printable(fault: str) -> str:
-    """A fault in one line that a terminal shows as it is, whatever names a forged file has."""
-    shown = fault if len(fault) <= LONGEST_FAULT else f"{fault[:LONGEST_FAULT]} …"
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in shown)
 
 
 def verify(

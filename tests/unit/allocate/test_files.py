@@ -654,3 +654,18 @@ def people_file(folder: Path, rows: str) -> Path:
     path = folder / "people.csv"
     path.write_text(HEADER + rows, encoding="utf-8")
     return path
+
+
+def test_a_past_in_which_a_person_stands_twice_is_refused_and_no_name_clears_the_terminal(
+    run: Run, tmp_path: Path
+) -> None:
+    """Of two programmes the last would count, and nobody would know."""
+    past = tmp_path / "previous.json"
+    past.write_text('{"programmes": {"ann": {"first": "vision"}, "ann": {"first": "wildlife"}}}', encoding="utf-8")
+    assert run(HEADER + ANN, "--previous", str(past)) == (2, [f"{past}:1: 'ann' stands in it twice"])
+
+    past.write_text('{"programmes": {"\\u001b[2J": {"first": "visions"}}}', encoding="utf-8")
+    code, said = run(HEADER + ANN, "--previous", str(past))
+
+    assert code == 2
+    assert said == [f"{past}:1: \\x1b[2J: 'visions' is no theme of the event"]
