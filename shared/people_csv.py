@@ -7,6 +7,7 @@ import io
 import re
 import unicodedata
 from collections.abc import Container, Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import islice
 
 from shared.attendees import Attendee
@@ -127,13 +128,16 @@ def csv_text(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A list as CSV: every cell quoted, and none that a spreadsheet runs as a formula, whatever its separator."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
-    writer.writerow(map(harmless, header))
-    writer.writerows(map(harmless, row) for row in rows)
+    quickly = lru_cache(maxsize=1_000)(harmless)  # titles, hours and rooms come again and again
+    writer.writerow(map(quickly, header))
+    writer.writerows(map(quickly, row) for row in rows)
     return text.getvalue()
 
 
 def without_controls(cell: str) -> str:
     """A cell without control characters, which hide what follows or break the file."""
+    if cell.isprintable():
+        return cell
     return "".join(sign for sign in cell if unicodedata.category(sign) not in {"Cc", "Cs"} or sign == "\n")
 
 
