@@ -18,7 +18,7 @@ from shared.events import read_event
 from shared.http import Fields, read_fields, refuse_other_sites, shown_again
 from shared.i18n import N_
 from shared.leaders import Led, find_led
-from shared.limits import DAY, within_cap
+from shared.limits import DAY, seconds_left, within_cap
 from shared.messages import contacts_of, store_message
 from shared.models import Event, Message, Registration, Round, utc
 from shared.registrations import read_registration, registrations_of
@@ -72,6 +72,7 @@ class Written:
 def show_workshops(token: str) -> Answer:
     """Who is expected in a leader's workshops."""
     event, led = find_leader(token)
+    web.spend_one_read(web.clock())  # everybody registered and every programme is read
     return leader_page(token, event, led, {})
 
 
@@ -80,6 +81,7 @@ def write_to_workshop(token: str) -> Answer:
     """Show a text as it will be sent; with the number of people from there, send it."""
     refuse_other_sites(request())
     event, led = find_leader(token)
+    web.spend_one_read(web.clock())
     fields = read_fields(request())
 
     with shown_again(lambda error: leader_page(token, event, led, fields, error)):
@@ -163,7 +165,7 @@ def _line(fields: Fields, name: str, longest: int, faults: dict[str, str], *, li
 def send(event: Event, led: Led, written: Written, people: list[Registration], now: datetime) -> None:
     """Store a text and owe its mails, once. Raises TooManyRequestsError."""
     if not within_cap(web.table, web.keys, "leader", f"{event.id} {led.occasion}", TEXTS_A_DAY, now=now, span=DAY):
-        raise TooManyRequestsError(TOO_MANY)
+        raise TooManyRequestsError(TOO_MANY, retry_after=seconds_left(now, DAY))
     message = Message(
         event=event.id,
         id=written.key,

@@ -102,8 +102,25 @@ def test_a_leader_writes_to_the_people_of_a_workshop_after_seeing_text_and_numbe
     body = text_of(read(compose(table, keys, written[0], now=LATER).raw))
     assert "Bring boots. Lea Lead, Vision" in " ".join(body.split())
     assert read_registration(table, "nature", written[0].registration)
-    more = [web.submit(link, {**text, "key": f"{n:032x}", "expected": str(len(there))}).status for n in range(5)]
-    assert more.count(429) == 2
+    more = [web.submit(link, {**text, "key": f"{n:032x}", "expected": str(len(there))}) for n in range(5)]
+    assert [answer.status for answer in more].count(429) == 2
+    assert 0 < int(more[-1].headers["retry-after"]) <= 24 * 3600
+
+
+@pytest.mark.promise("P22")
+def test_the_list_of_a_leader_counts_as_a_costly_read(
+    told: Event, table: Table, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It reads everybody and every programme, and a link may stand in more than one place."""
+    monkeypatch.setattr(services, "COSTLY_READS_A_MINUTE", 2)
+    web, row = Web(register.handler), next(iter(mails_of(table, "nature", "leader-list")))
+    link = re.findall(r"/leaders/\S+", text_of(read(compose(table, keys, row, now=LATER).raw)))[0]
+
+    answers = [web.visit(link), web.get(link), web.visit(link), web.submit(link, {"subject": "x", "body": "y"})]
+
+    assert [answer.status for answer in answers] == [200, 200, 429, 429]
+    assert 0 < int(answers[2].headers["retry-after"]) <= 60
+    assert web.visit(link, source="192.0.2.8").status == 200
 
 
 def test_the_number_of_mails_that_a_publication_asks_for_counts_those_to_leaders(
