@@ -15,7 +15,15 @@ from functions.allocate.exact.infeasible import people_of, seats_of
 from functions.allocate.model.bound import lower_bound
 from functions.allocate.model.groups import group_attendees
 from functions.allocate.model.objective import Solution, evaluate, heads_of
-from functions.allocate.model.problem import NOWHERE, Bools, EngineCannotError, Ints, NoAllocationError, Problem
+from functions.allocate.model.problem import (
+    NOWHERE,
+    Bools,
+    EngineCannotError,
+    Ints,
+    NoAllocationError,
+    NotFoundInTimeError,
+    Problem,
+)
 
 Solve = Callable[[Problem, float], Solution]
 
@@ -37,7 +45,9 @@ def solve_keeping(problem: Problem, solve: Solve, deadline: float) -> Solution:
     solution = solve(problem, deadline)
     changes = evaluate(problem, solution.found).change // problem.change_cost
     if changes > unavoidable:
-        _refuse_at_holders_cost(problem, solve, deadline, changes)
+        # A change costs more than all the rest, so the bound says how many there must be at least.
+        proven = max(solution.bound // problem.change_cost, 0)
+        _refuse_at_holders_cost(problem, solve, deadline, changes, proven)
     return solution
 
 
@@ -76,10 +86,17 @@ def _with_changes(problem: Problem, settled: Solution, unavoidable: int) -> Solu
     return replace(settled, total=total, bound=max(bound, proven))
 
 
-def _refuse_at_holders_cost(problem: Problem, solve: Solve, deadline: float, changes: int) -> None:
-    """Raise NoAllocationError if the holders alone, and the people pinned, would have to change less.
+def _refuse_at_holders_cost(problem: Problem, solve: Solve, deadline: float, changes: int, proven: int) -> None:
+    """Refuse what was found if the holders alone, and the people pinned, would have to change less.
 
     Minima count for holders only as far as they can fill them: newcomers may help there.
+
+    Raises
+    ------
+    NoAllocationError
+        Of the `changes` so many are `proven` that every allocation takes published places.
+    NotFoundInTimeError
+        This one does; another may not.
     """
     newcomers = (problem.held == NOWHERE).all(axis=1) & (problem.pinned == NOWHERE).all(axis=1)
     if not newcomers.any():
@@ -95,12 +112,14 @@ def _refuse_at_holders_cost(problem: Problem, solve: Solve, deadline: float, cha
         return  # without newcomers the minima cannot be met at all: it is not for the newcomers that places change
     if changes <= least:
         return
+    if proven <= least:
+        raise NotFoundInTimeError("the time ended before places were found for newcomers that no one else holds")
     seats = problem.seats.sum(axis=0).tolist()
     present = problem.present.sum(axis=0).tolist()
     full = ", ".join(
         f"at {problem.round_titles[r]} {people_of(present[r])} for {seats_of(seats[r])}" for r in problem.rounds_by_time
     )
-    count, taken = int(newcomers.sum()), changes - least
+    count, taken = int(newcomers.sum()), proven - least
     fit = "The newcomer fits" if count == 1 else f"The {count} newcomers fit"
     places = (
         "1 published place was taken from the person who holds it"

@@ -8,11 +8,15 @@ import random
 import subprocess
 from dataclasses import replace
 from itertools import combinations
+from typing import Any
 
+import numpy as np
 import pytest
 
+from functions.allocate import solve
 from functions.allocate.fairness.shares import lots
-from functions.allocate.model.problem import NoAllocationError
+from functions.allocate.model.objective import Solution, evaluate
+from functions.allocate.model.problem import EngineCannotError, NoAllocationError, NotFoundInTimeError, Problem
 from infra.report.compare import compare
 from infra.report.page import report_page
 from shared.attendees import Attendee
@@ -161,6 +165,32 @@ def test_a_place_given_back_is_free_for_newcomers() -> None:
 
     assert programmes["the-newcomer"] == {"round-0": "theme-0"}
     assert {one.id: programmes[one.id] for one in stayers} == kept
+
+
+def test_a_keep_run_that_ran_out_of_time_does_not_say_that_newcomers_fit_nowhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What was found takes a published place, and nothing proves that every allocation must."""
+    event = event_of(4, 1, 1, [[1], [1], [1], [0]], weight=0)
+    published = {"ann": {"round-0": "theme-0"}, "bob": {"round-0": "theme-3"}}
+    people = [Attendee(who, "type-0", (*WISHES, "theme-3")) for who in ("ann", "bob", "cem")]
+    optimum = solve._solve_costs
+
+    def in_a_hurry(problem: Problem, deadline: float, **options: Any) -> Solution:
+        found = optimum(problem, deadline, **options)
+        if problem.change_cost and problem.people == 3:
+            taken = ("theme-1", "theme-2", "theme-0")  # by ann, bob and cem
+            places = np.array([[problem.themes.index(theme)] for theme in taken], dtype=np.int16)
+            return replace(found, places=places, total=evaluate(problem, places).total, bound=0, why="no time")
+        if not problem.change_cost:
+            raise EngineCannotError("no time")
+        return found
+
+    assert allocated(Instance(event, people, published)).programmes["ann"] == {"round-0": "theme-0"}
+    monkeypatch.setattr(solve, "_solve_costs", in_a_hurry)
+
+    with pytest.raises(NotFoundInTimeError):
+        allocated(Instance(event, people, published))
 
 
 def test_newcomers_for_whom_others_would_have_to_move_are_refused_in_numbers() -> None:
