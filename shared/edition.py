@@ -10,9 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from shared.local_text import languages_in
-from shared.models import DayFacts, Event, Registration, Run
-from shared.runs import read_run
-from shared.table import Table
+from shared.models import DayFacts, Event, EventState, Registration, Run
 
 Facts = tuple[DayFacts | None, DayFacts | None]
 """The facts that people were told, and those that a publication would tell; None: not known, so nothing differs."""
@@ -58,12 +56,6 @@ def read_in(facts: Facts, language: str) -> Facts:
     return told.read_in(language), now.read_in(language)
 
 
-def facts_told(table: Table, event: Event, run: Run) -> Facts:
-    """The facts that people were told by the publication before a run, and those that go with the run itself."""
-    before = read_run(table, event.id, run.compared_with) if run.compared_with else None
-    return (before.facts if before else None, run.facts or day_facts(event))
-
-
 def printed(facts: DayFacts, workshops: Mapping[str, str]) -> tuple[str, ...]:
     """What of the facts stands in the mail of a person with these workshops, in the order of the day."""
     own = sorted((facts.rounds.get(slot, ""), *facts.workshop(theme, slot)) for slot, theme in workshops.items())
@@ -91,17 +83,29 @@ def differing(facts: Facts, workshops: Mapping[str, str], language: str = "") ->
             yield before, after
 
 
-def sequence_of(person: Registration, run: int, *, restored: int = 0, more: bool = False) -> int:
+def is_told_anew(before: Event, after: Event) -> bool:
+    """Whether a change of the event file changes what calendar entries and programmes print of the day."""
+    return (before.title, day_facts(before)) != (after.title, day_facts(after))
+
+
+def is_another_day(before: Event, after: Event) -> bool:
+    """Whether a change of the event file changes what a confirmation says of the day: date, hours and place."""
+    old, new = day_facts(before), day_facts(after)
+    return (old.date, old.hours, old.venue) != (new.date, new.hours, new.venue)
+
+
+def sequence_of(person: Registration, run: int, state: EventState, *, gone: bool = False) -> int:
     """The SEQUENCE of a person's entry: it grows with each publication and each seat that the person gave up.
+
+    It also grows with each change of what is printed of the day, told or not, before any publication too, and with each
+    cancellation undone, which follows an entry that was cancelled. The same number with a later DTSTAMP is the later
+    truth (RFC 5546, 2.1.5).
 
     Parameters
     ----------
     run
         The run whose programme the entry has, 0 before any.
-    restored
-        How often a cancellation of the day was undone: each one follows an entry that was cancelled.
-    more
-        Whether the entry says more than that run told: it is cancelled, or rooms and hours are others by now. The
-        publication that tells it has at least this number, and a later DTSTAMP (RFC 5546, 2.1.5).
+    gone
+        Whether the entry is cancelled.
     """
-    return run + person.seat_changes + 2 * restored + more
+    return run + person.seat_changes + state.day_changes + 2 * state.restored + gone

@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from shared.acts import Act
+from shared.edition import is_another_day, is_told_anew
 from shared.errors import ConflictError, StaleError, UnreadableEventError
 from shared.i18n import Told, told, told_many, told_together
 from shared.leaders import owe_links
@@ -166,18 +167,21 @@ def put_event(
         **({"cancelled_at": cancelled_at} if cancelled_at else {}),
     }
     seed = _seed(event, old, state, now, unreadable=unreadable)
-    afterwards = _afterwards(event, state, now)
+    head: dict[str, Any] = {"seed": seed, "retired": False, "afterwards": _afterwards(event, state, now)}
+    if before and not before.draft and now >= before.opens_at and is_told_anew(before, event):
+        head |= {"day_changes": state.day_changes + 1}
+        head |= {"day_changed_at": utc(now)} if is_another_day(before, event) else {}
     try:
         table.write(
             put(document, expect={"updated_at": stored["updated_at"]} if stored else {"pk": Absent()}),
             update(
                 event_pk(event.id),
                 STATE_SK,
-                assign={"seed": seed, "retired": False, "afterwards": afterwards},
+                assign=head,
                 expect={"published_run": state.published_run},
             ),
             *_text(event, text, made_from),
-            *due_tasks(event, state.model_copy(update={"afterwards": afterwards}), now),
+            *due_tasks(event, state.model_copy(update={"afterwards": head["afterwards"]}), now),
             audit(event.id, actor, Act.PUT_EVENT, now=now, what=what_changed(before, event)),
         )
     except ConditionFailedError:

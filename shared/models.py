@@ -818,7 +818,9 @@ class EventState(Model):
     counters, as of the last full hour (see `waiting_list.count_hourly`); `unconfirmed_at` is the hour in which
     unconfirmed places were last looked through. `placed` counts the people who were given seats at the door, outside a
     run; each such write expects the number that it read. `afterwards` is the answer that the last publication stored.
-    `restored` counts how often a cancellation of the day was undone.
+    `restored` counts how often a cancellation of the day was undone, `day_changes` how often what is printed of the day
+    changed since registration opened (`shared.edition.is_told_anew`); at `day_changed_at` it last was another day
+    (`is_another_day`).
     """
 
     event: str
@@ -828,6 +830,8 @@ class EventState(Model):
     publishing_run: int = 0
     afterwards: Afterwards = ""
     restored: int = 0
+    day_changes: int = 0
+    day_changed_at: str = ""
     allocated_for: str = ""
     seed: str = ""
     confirmed: int = 0

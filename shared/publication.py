@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from shared.acts import Act
 from shared.commitment import breach
-from shared.edition import UNKNOWN, Facts, day_facts, facts_told, told_otherwise
+from shared.edition import UNKNOWN, Facts, day_facts, told_otherwise
 from shared.errors import ConflictError, StaleError
 from shared.events import as_event, audit
 from shared.i18n import told
@@ -18,7 +18,7 @@ from shared.leaders import owe_links
 from shared.mails import send
 from shared.models import Afterwards, Event, MailKind, Programme, Registration, Run, RunState, utc
 from shared.registrations import reader_of
-from shared.runs import programmes_of, why_stale
+from shared.runs import programmes_of, read_run, why_stale
 from shared.state import read_state
 from shared.table import (
     EVENTS_PK,
@@ -54,6 +54,12 @@ Owing = tuple[Registration, MailKind]
 
 ANSWERS: tuple[Afterwards, ...] = ("keep", "close", "none")
 """What an organiser who publishes while registration is open may answer; the first changes least."""
+
+
+def facts_told(table: Table, event: Event, run: Run) -> Facts:
+    """The facts that people were told by the publication before a run, and those that go with the run itself."""
+    before = read_run(table, event.id, run.compared_with) if run.compared_with else None
+    return (before.facts if before else None, run.facts or day_facts(event))
 
 
 def publish(

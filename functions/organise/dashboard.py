@@ -14,9 +14,11 @@ from functions.organise.door import attendance
 from functions.organise.drafts import UNDER_WAY
 from functions.organise.search import in_tab, tab_counts, unconfirmed_ids
 from functions.organise.stored import run_error
+from shared.cancellation import reached
 from shared.edition import facts_since
 from shared.i18n import Told, told, told_many
 from shared.mails import SesWait, mail_statuses
+from shared.messages import messages_of
 from shared.models import (
     Afterwards,
     Event,
@@ -154,8 +156,9 @@ def read_overview(table: Table, event: Event, now: datetime) -> Overview:
         runs=runs,
         coming=coming(event, state, now, table.query(event_pk(event.id), task_sk(""))),
         answered=ANSWERED[state.afterwards],
-        attention=list(
-            attention(
+        attention=[
+            *_told_of_another_day(table, event, state, people, now),
+            *attention(
                 event,
                 state,
                 people,
@@ -166,8 +169,8 @@ def read_overview(table: Table, event: Event, now: datetime) -> Overview:
                 _stale(table, event, runs, people, state),
                 otherwise,
                 now,
-            )
-        ),
+            ),
+        ],
         may_run_again=bool(state.published_run) and now < event.ends_at and not event.cancelled,
         on_paper=sum(person.id in with_programme for person in on_paper(people) if holds_a_place(person)),
         checked_in=sum(bool(person.checked_in_at) for person in people),
@@ -190,6 +193,24 @@ def _told_otherwise(
         return 0
     programmes = programmes_of(table, event.id, run.number)
     return len(owed_mails(people, programmes, programmes, facts))
+
+
+def _told_of_another_day(
+    table: Table, event: Event, state: EventState, people: list[Registration], now: datetime
+) -> Iterator[Attention]:
+    """Before any publication: how many registered before the day changed, unless a text was written since."""
+    if state.published_run or not state.day_changed_at or event.cancelled or now >= event.ends_at:
+        return
+    earlier = sum(one.created_at < state.day_changed_at for one in reached(people))
+    if earlier and not any(text.created_at > state.day_changed_at for text in messages_of(table, event.id)):
+        words = told_many(
+            "%(num)s person registered before the date, the hours or the place of the day changed: write to them, or "
+            "they hear of it with their programme",
+            "%(num)s people registered before the date, the hours or the place of the day changed: write to them, or "
+            "they hear of it with their programmes",
+            earlier,
+        )
+        yield Attention(words, f"/organise/{event.id}/messages?group=all")
 
 
 def demand(event: Event, people: Iterable[Registration]) -> list[Demand]:

@@ -16,7 +16,7 @@ from pydantic import Field, StringConstraints, ValidationError
 from functions.organise.allocator import Allocator
 from shared.acts import Act
 from shared.attendees import Wishes, WishReader, mean_costs
-from shared.edition import Facts, differing, facts_told
+from shared.edition import Facts, differing
 from shared.errors import ConflictError, InvalidError, NotFoundError, StaleError
 from shared.http import Fields, invalid
 from shared.i18n import told, told_many
@@ -33,7 +33,7 @@ from shared.models import (
     RunState,
     utc,
 )
-from shared.publication import ANSWERS, owed_mails, publish
+from shared.publication import ANSWERS, facts_told, owed_mails, publish
 from shared.reasons import ToldReason, in_words
 from shared.registrations import registrations_of
 from shared.runs import Wish, delete_draft, programmes_of, read_run, request_run, why_stale

@@ -16,7 +16,7 @@ from shared import settings
 from shared.address_change import Step, ask_move, carry_out, named_in, still_stands
 from shared.check_in_code import check_in_code
 from shared.confirmation import confirm
-from shared.edition import facts_since, sequence_of, told_otherwise
+from shared.edition import sequence_of
 from shared.errors import (
     CANCELLED,
     ClosedError,
@@ -50,7 +50,7 @@ from shared.registrations import (
     save,
     withdraw,
 )
-from shared.runs import programme_of, read_run
+from shared.runs import programme_of
 from shared.state import gives_out_at, read_state
 from shared.text import address_key
 from shared.tokens import CALENDAR_SALT, sign, sign_link, verify, verify_link
@@ -233,7 +233,7 @@ def show_calendar(token: str) -> Answer:
     event, registration = find_own(token)
     web.spend_one_read(web.clock())
     programme = programme_for(event, registration)
-    sequence = _sequence(event, registration, programme)
+    sequence = _sequence(event, registration)
     body = calendar_file(
         event, registration, programme, sequence=sequence, public_url=settings.public_url(), now=web.clock()
     )
@@ -249,7 +249,7 @@ def show_feed(token: str) -> Answer:
     named = verify(web.keys, CALENDAR_SALT, token)
     event, registration = named_registration(tuple(named) if named and len(named) == 3 else None)
     programme = programme_for(event, registration)
-    sequence = _sequence(event, registration, programme)
+    sequence = _sequence(event, registration)
 
     def made(at: datetime) -> bytes:
         url = settings.public_url()
@@ -263,16 +263,11 @@ def show_feed(token: str) -> Answer:
     return answer(200, made(web.clock()), "text/calendar; charset=utf-8", private=False, headers=headers)
 
 
-def _sequence(event: Event, registration: Registration, programme: Programme | None) -> int:
-    """The SEQUENCE of one's calendar entry: higher as soon as it shows what no publication told yet."""
+def _sequence(event: Event, registration: Registration) -> int:
+    """The SEQUENCE of one's calendar entry."""
     state = read_state(web.table, event.id)
-    run = state.published_run
-    more = event.cancelled or registration.state is RegistrationState.WITHDRAWN
-    if programme is not None and not more:
-        more = told_otherwise(
-            facts_since(read_run(web.table, event.id, run), event), programme.workshops, registration.language
-        )
-    return sequence_of(registration, run, restored=state.restored, more=more)
+    gone = event.cancelled or registration.state is RegistrationState.WITHDRAWN
+    return sequence_of(registration, state.published_run, state, gone=gone)
 
 
 @router.get("/r/<token>/attendance")

@@ -410,9 +410,7 @@ def _programme_facts(table: Table, event: Event, mail: Mail, person: Registratio
     published = state.published_run
     run = (mail.run or published) if mail.kind in PROGRAMMES else published
     programme = programme_of(table, event.id, run, person.id)
-    facts: dict[str, Any] = {
-        **{"published_run": published, "run": run, "restored": state.restored, "programme": programme},
-    }
+    facts: dict[str, Any] = {"published_run": published, "run": run, "state": state, "programme": programme}
     if mail.kind in PROGRAMMES:
         _refuse_if_overtaken(table, event, mail, programme, published)
         facts |= _what_changed(table, event, mail, programme)
@@ -532,7 +530,7 @@ def _calendar(event: Event, person: Registration, facts: Mapping[str, Any], now:
     """The one entry of this person's calendar, as of this mail."""
     gone = event.cancelled or person.state is RegistrationState.WITHDRAWN
     run = facts["published_run"] if gone else facts["run"]
-    sequence = sequence_of(person, run, restored=facts["restored"], more=gone)
+    sequence = sequence_of(person, run, facts["state"], gone=gone)
     url = settings.public_url()
     return calendar_file(event, person, facts["programme"], sequence=sequence, public_url=url, now=now)
 

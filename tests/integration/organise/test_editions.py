@@ -9,6 +9,8 @@ from types import ModuleType
 import pytest
 from icalendar import Calendar
 
+from functions.register import app as register_app
+from functions.register import web
 from shared.errors import ConflictError
 from shared.events import put_event, read_event
 from shared.letters.compose import NothingToTellError
@@ -18,7 +20,8 @@ from shared.registrations import registrations_of
 from shared.runs import runs_of
 from shared.state import read_state
 from shared.table import Table, update
-from shared.tokens import Keys
+from shared.tokens import Keys, sign_link
+from tests.support.attendee_client import Web
 from tests.support.factories import NOW
 from tests.support.mail_samples import Letters, entry_of, text_of
 from tests.support.organiser_client import CONTEXT, Client, at, fill, make_crowd
@@ -109,7 +112,7 @@ def test_a_room_that_changes_is_told_to_the_people_in_it_old_and_new(
     assert "Auditorium" in text_of(letter)
     assert "Before:" in text_of(letter)
     [entry] = Calendar.from_ical(entry_of(letter) or b"").walk("VEVENT")
-    assert (entry["SEQUENCE"], "Auditorium" in str(entry["DESCRIPTION"])) == (2, True)
+    assert (entry["SEQUENCE"], "Auditorium" in str(entry["DESCRIPTION"])) == (3, True)
     assert not any("told other" in item["what"] for item in organiser.get(HOME).json["attention"])
     assert publish("keep") == 0
 
@@ -230,3 +233,33 @@ def test_a_late_person_is_not_forgotten_when_a_run_is_under_way_that_began_befor
     state = read_state(table, "nature")
     assert state.published_run > number
     assert late.id in {row["registration"] for row in table.query(f"RUN#nature#{state.published_run:06}")}
+
+
+def test_another_day_before_any_publication_is_said_to_organisers_and_moves_calendar_entries(
+    table: Table, event: Event, keys: Keys, organiser: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Confirmations told the old date; a text to people settles it. The own page's entry takes the place of the old."""
+    for name, value in {"table": table, "keys": keys, "clock": lambda: NOW}.items():
+        monkeypatch.setattr(web, name, value)
+    fill(table, event, make_crowd(event, 3, NOW - timedelta(hours=1)), NOW)
+    address = f"/r/{sign_link(keys, 'nature', f'{0:020x}', 1)}/programme.ics"
+
+    def entry() -> tuple[int, str]:
+        [found] = Calendar.from_ical(Web(register_app.handler).visit(address).body).walk("VEVENT")
+        return int(str(found["SEQUENCE"])), str(found["SUMMARY"])
+
+    def said() -> list[str]:
+        return [one["what"] for one in organiser.get(HOME).json["attention"] if "registered before" in one["what"]]
+
+    assert (entry()[0], said()) == (0, [])
+    change(table, event, title="Another title")
+    assert (entry(), said()) == ((1, "Another title"), [])
+    moved = change(table, event, date=(event.date + timedelta(days=7)).isoformat())
+    assert (entry()[0], len(said())) == (2, 1)
+    assert said()[0].startswith("3 people registered before the date, the hours or the place")
+    reminder = Letters(table, keys, moved).tell("reminder", f"{0:020x}")
+    assert "as soon as they are settled" in " ".join(text_of(reminder).split()), "who has no programme reads so"
+
+    text = {"group": "all", "subject": "Moved", "body": "The day is a week later.", "expected_mails": 3}
+    assert organiser.post(f"{HOME}/messages", text).status == 202
+    assert said() == []

@@ -59,8 +59,8 @@ HEAD = """\
 
 Six people: Ann and Bo have the first workshop of Governance, Cas and Dirk have others, Eva waits, Fay has withdrawn. Bo
 and Cas read Dutch, the others English. One publication, run 1, told the first four their programmes. SEQUENCE is that
-of Ann's calendar entry, and of the first mail that the change causes. Facts that changed and are not told yet stand in
-the calendar file of the own page under the higher number already.
+of Ann's calendar entry, and of the first mail that the change causes. A change of what is printed of the day counts one
+at once, for the calendar file of the own page, and the publication that tells it one more.
 
 | what changes | who is told | mail | SEQUENCE |
 |---|---|---|---|
@@ -282,10 +282,13 @@ def test_the_table_says_what_happens(world: World) -> None:
 
 
 def test_a_changed_room_is_not_under_the_old_number_before_it_is_told(world: World) -> None:
-    """A client that has the entry of the mail takes the changed one of the own page, and of the mail after it."""
+    """A client that has the entry of the mail takes the changed one of the own page, and of the mail after it.
+
+    The number grows for everybody: an entry that says the same under a higher one changes nothing.
+    """
     put_event(world.table, make_event(**{**FILE, "themes": themes(rooms="Auditorium")}), actor="o", now=NOW)
 
-    assert [world.sequence_on_the_own_page(one) for one in ("a1", "a3")] == ["2", "1"]
+    assert [world.sequence_on_the_own_page(one) for one in ("a1", "a3")] == ["2", "2"]
 
 
 def test_a_changed_room_is_told_to_each_person_once_whatever_call_it_dies_at(world: World) -> None:
