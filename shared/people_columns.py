@@ -99,6 +99,7 @@ class Columns:
 
     def __init__(self, event: Event) -> None:
         self._event = event
+        self._called = {"partner_type": event.labels.partner_type, "organisation": event.labels.organisation}
         self._questions = {f"answer_{question.id}": question.label for question in event.questions}
         self.themes = _by_words({theme.id: theme.title for theme in event.themes})
         self.partner_types = _by_words({known.id: known.title for known in event.partner_types})
@@ -163,8 +164,8 @@ class Columns:
         # LimeSurvey writes the code of the question before its text.
         whole = plain_words(title)
         after_code = plain_words(title.partition(". ")[2])
-        for field, label in self._questions.items():
-            if {whole, after_code} & {plain_words(text) for text in _texts(label)}:
+        for field, label in {**self._called, **self._questions}.items():
+            if ({whole, after_code} - {""}) & {plain_words(text) for text in _texts(label)}:
                 return field.casefold()
         for words in (whole, after_code, _asked(whole), _asked(after_code)):
             if found := self._labels.get(words) or _MEANT.get(words):
@@ -204,3 +205,26 @@ def meant(typed: str, known: dict[str, str]) -> tuple[str, bool]:
 
 def _share(title: str, words: str) -> bool:
     return f" {title} " in f" {words} " or f" {words} " in f" {title} "
+
+
+def parts(cell: str) -> list[str]:
+    """The codes in one cell, with spaces, commas or semicolons between them."""
+    return [part for part in re.split(r"[;,\s]+", cell) if part]
+
+
+def listed(cell: str, known: dict[str, str]) -> list[str]:
+    """The themes in one cell: codes as in `parts`, or titles with commas or semicolons between them.
+
+    What is not known comes back as it is.
+    """
+    if plain_words(cell) in known:
+        return [known[plain_words(cell)]]
+    found: list[str] = []
+    for part in re.split(r"[;,\n]", cell):
+        whole = known.get(plain_words(part))
+        found += (
+            [whole]
+            if whole
+            else [meant(code, known)[0] if plain_words(code) in known else code for code in parts(part)]
+        )
+    return found

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from itertools import islice
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from functions.organise.people import (
     Correction,
@@ -18,13 +18,14 @@ from functions.organise.people import (
     differing,
     read_correction,
     read_new_person,
+    round_hours,
 )
 from shared.errors import ConflictError, InvalidError, ParcoursError, StaleError
 from shared.http import Fields
-from shared.i18n import Told, told, told_many, told_together
+from shared.i18n import LANGUAGES, Told, told, told_many, told_together
 from shared.models import Event, Question, Registration, RegistrationState
 from shared.observability import count, logger
-from shared.people_columns import CHOICE, RANK_OF, Columns, language_of, meant, place_in, plain_words
+from shared.people_columns import CHOICE, RANK_OF, Columns, language_of, listed, meant, parts, place_in, plain_words
 from shared.people_csv import CsvError, csv_rows
 from shared.registrations import registrations_of
 from shared.state import read_state
@@ -40,6 +41,8 @@ AT_ONCE = 400
 MOST_FAULTS = 500
 MOST_VALUES = 50
 """Words for themes and partner types that the page asks about."""
+
+_Wanted = TypeVar("_Wanted", NewPerson, Correction)
 
 _OUR_ID = re.compile(r"[0-9a-f]{20}")
 
@@ -89,7 +92,8 @@ class Preview:
     """What a file would change, what is wrong with it, and what in it is left alone.
 
     `themes` and `partner_types` hold the words of the file that are no id and no title, with what they seem to mean.
-    `unclear` says that the columns must be named before any row can be read.
+    `unclear` says that the columns must be named before any row can be read, `broken_off` that reading ended before the
+    end of the file, as there were too many faults.
     """
 
     rows: list[Row] = field(default_factory=list)
@@ -100,6 +104,7 @@ class Preview:
     partner_types: dict[str, str] = field(default_factory=dict)
     read: int = 0
     unclear: bool = False
+    broken_off: bool = False
     without_addresses: bool = False
 
     @property
@@ -119,8 +124,17 @@ class Preview:
     @property
     def fingerprint(self) -> str:
         """A digest of what the file would change, to notice that it would change something else now."""
-        told = [(row.line, row.act, row.changes, row.person and row.person.revision) for row in self.rows]
-        return hashlib.sha256(repr(told).encode()).hexdigest()[:32]
+        told = [(row.line, row.act, repr(row.wanted), row.person and row.person.revision) for row in self.rows]
+        left = [line for line, _ in self.faults]
+        return hashlib.sha256(repr((told, left)).encode()).hexdigest()[:32]
+
+    @property
+    def faults_by_words(self) -> dict[str, list[int]]:
+        """The lines that have the same fault, by its words: a list of hundreds often has one and the same."""
+        found: dict[str, list[int]] = {}
+        for line, words in self.faults:
+            found.setdefault(words, []).append(line)
+        return found
 
 
 class _People:
@@ -208,27 +222,84 @@ def preview(table: Table, event: Event, text: object, meanings: Meanings | None 
     if "first_name" in header or "last_name" in header:
         missing = [name for name in missing if name != "name"]
     if missing:
+        one, *others = (column_words(name, event) for name in missing)
         told_missing = (
-            told("Say which column is %(one)s and which is %(other)s", one=missing[0], other=missing[1])
-            if len(missing) > 1
-            else told("Say which column is %(one)s", one=missing[0])
+            told("Say which column is %(one)s and which is %(other)s", one=one, other=others[0])
+            if others
+            else told("Say which column is %(one)s", one=one)
         )
         raise UnclearColumnsError(found, told_missing)
-    people = _People(registrations_of(table, event.id))
-    words = _Words(known, meanings, found)
-    seen: dict[str, int] = {}
-    for line, cells in lines[1:]:
+    _read_rows(event, found, header, lines[1:], _Words(known, meanings, found), registrations_of(table, event.id))
+    return found
+
+
+def _read_rows(
+    event: Event,
+    found: Preview,
+    header: Sequence[str],
+    lines: Iterable[tuple[int, list[str]]],
+    words: _Words,
+    registrations: Iterable[Registration],
+) -> None:
+    """Add what each line would do, or what is wrong with it.
+
+    Raises UnclearColumnsError when there are people to add and no column says of what kind they are.
+    """
+    people = _People(registrations)
+    read: list[tuple[int, Mapping[str, str]]] = []
+    for line, cells in lines:
         found.read += 1
-        if len(found.faults) >= MOST_FAULTS:
-            break
         if any(cells[len(header) :]):
             found.faults.append(
                 (line, told("%(cells)s cells for %(columns)s columns", cells=len(cells), columns=len(header)))
             )
             continue
-        row = {name: cell for name, cell in zip(header, cells, strict=False) if name}
-        _read_row(event, found, line, words.in_ids(row), people, seen)
-    return found
+        read.append((line, words.in_ids({name: cell for name, cell in zip(header, cells, strict=False) if name})))
+    again = _again(found, people, read)
+    for line, row in read:
+        if len(found.faults) >= MOST_FAULTS:
+            found.broken_off = True
+            break
+        if line in again:
+            continue
+        if "partner_type" not in header and people.find(row) is None and len(event.partner_types) > 1:
+            raise UnclearColumnsError(
+                found,
+                told("No column was read as %(title)s. Say which one it is", title=column_words("partner_type", event)),
+            )
+        _read_row(event, found, line, row, people)
+    found.faults.sort(key=lambda fault: fault[0])
+    found.warnings.sort(key=lambda warning: warning[0])
+
+
+def _again(found: Preview, people: _People, read: Iterable[tuple[int, Mapping[str, str]]]) -> set[int]:
+    """The lines that do not count, as another one is about the same person; each gets a warning or a fault.
+
+    Of several answers with one address and one name the last counts. Two names at one address, or two lines of one
+    name without an address, may be two people: that is for the organiser to say.
+    """
+    lines: dict[str, list[tuple[int, str, bool]]] = {}
+    for line, cells in read:
+        person = people.find(cells)
+        key = person.id if person else _row_key(cells)
+        told_apart = bool(cells.get("email") or person)
+        lines.setdefault(key, []).append((line, plain_words(cells.get("name", "")), told_apart))
+    without_effect = set()
+    for same in lines.values():
+        first, name, sure = same[0]
+        counts = max(line for line, other, _ in same if other == name) if sure else first
+        for line, other, _ in same:
+            if line == counts:
+                continue
+            without_effect.add(line)
+            if sure and other == name:
+                found.warnings.append((line, told("the same person again on line %(line)s, which counts", line=counts)))
+            elif sure:
+                words = told("the address of line %(line)s with another name; each person needs their own", line=first)
+                found.faults.append((line, words))
+            else:
+                found.faults.append((line, told("the person of line %(line)s again", line=first)))
+    return without_effect
 
 
 class UnclearColumnsError(InvalidError):
@@ -265,8 +336,15 @@ def fields_of(event: Event) -> dict[str, str]:
             for question in event.questions
         },
         **{(RANK_OF + theme.id).casefold(): told("rank of %(theme)s", theme=theme.title) for theme in event.themes},
+        **_own_words(event),
     }
     return {name: labels.get(name) or column_words(name) for name in Columns(event).fields}
+
+
+def _own_words(event: Event) -> dict[str, str]:
+    """What the event itself calls its columns."""
+    own = {"partner_type": event.labels.partner_type, "organisation": event.labels.organisation}
+    return {name: words for name, words in own.items() if words}
 
 
 COLUMNS: dict[str, Told] = {
@@ -279,8 +357,10 @@ COLUMNS: dict[str, Told] = {
 """The columns that every event has, in words."""
 
 
-def column_words(name: str) -> str:
-    """A column in words."""
+def column_words(name: str, event: Event | None = None) -> str:
+    """A column in words, of an event in its own."""
+    if event and (own := _own_words(event).get(name)):
+        return own
     if ranked := CHOICE.fullmatch(name):
         return told("choice %(number)s", number=ranked[1])
     return COLUMNS.get(name) or name.replace("_", " ")
@@ -306,6 +386,8 @@ class _Words:
             )
         if ranking := self._ranking(cells):
             cells |= {f"choice_{rank}": theme for rank, theme in enumerate(ranking, start=1)}
+        if excluded := cells.get("excluded"):
+            cells["excluded"] = " ".join(listed(excluded, self._known.themes))
         for name, cell in cells.items():
             if CHOICE.fullmatch(name) and cell:
                 cells[name] = self._id(cell, self._meanings.themes, self._known.themes, self._found.themes)
@@ -333,38 +415,39 @@ def _lines(text: str, known: Columns) -> Iterator[tuple[int, list[str]]]:
         raise _unusable(told("Line %(line)s cannot be read: %(why)s", line=error.line, why=error.args[0])) from None
 
 
-def _read_row(
-    event: Event, found: Preview, line: int, cells: Mapping[str, str], people: _People, seen: dict[str, int]
-) -> None:
-    """Add what a line would do, or what is wrong with it."""
+def _read_row(event: Event, found: Preview, line: int, cells: Mapping[str, str], people: _People) -> None:
+    """Add what a line would do, or everything that is wrong with it."""
     person = people.find(cells)
-    key = person.id if person else _row_key(cells)
-    if key in seen:
-        found.faults.append((line, told("the person of line %(line)s again", line=seen[key])))
-        return
-    seen[key] = line
     state = cells.get("state", "").casefold()
+    faults: dict[str, str] = {}
     if state not in ("", *RegistrationState):
-        found.faults.append(
-            (line, told("state: write one of %(states)s, or nothing", states=", ".join(RegistrationState)))
-        )
-        return
+        faults["state"] = told("write one of %(states)s, or nothing", states=", ".join(RegistrationState))
+        state = ""
     try:
         if person is None:
-            _read_stranger(event, found, line, cells, state)
+            row = _read_stranger(event, found, line, cells, state)
         elif state == RegistrationState.WITHDRAWN and person.state is not RegistrationState.WITHDRAWN:
             change = Change("state", person.state, RegistrationState.WITHDRAWN)
-            found.rows.append(Row(line, "withdraw", person.name, person, Correction(withdrawn=True), (change,)))
+            row = Row(line, "withdraw", person.name, person, Correction(withdrawn=True), (change,))
         else:
-            _read_known(event, found, line, cells, state, person)
+            row = _read_known(event, found, line, cells, state, person)
     except InvalidError as error:
+        faults |= error.fields
+    if faults:
+        titles = {column.field: column.title for column in found.columns}
         found.faults += [
-            (line, told("%(name)s: %(words)s", name=name, words=words)) for name, words in error.fields.items()
+            (line, told("%(name)s: %(words)s", name=titles.get(name) or column_words(name, event), words=words))
+            for name, words in faults.items()
         ]
+    elif row:
+        found.rows.append(row)
 
 
-def _read_stranger(event: Event, found: Preview, line: int, cells: Mapping[str, str], state: str) -> None:
-    """A row of which no registration is known: a person to add, unless the row itself says otherwise."""
+def _read_stranger(event: Event, found: Preview, line: int, cells: Mapping[str, str], state: str) -> Row | None:
+    """A row of which no registration is known: a person to add, unless the row itself says otherwise.
+
+    Raises InvalidError with everything that is wrong.
+    """
     if _OUR_ID.fullmatch(cells.get("id", "")):
         words = told(
             "no registration has this id: it was erased, or is of another event. To add the person, empty the id"
@@ -375,19 +458,37 @@ def _read_stranger(event: Event, found: Preview, line: int, cells: Mapping[str, 
             (line, told("not registered, and the state is %(state)s. To add the person, empty the state", state=state))
         )
     else:
-        wanted = read_new_person(event, _fields(event, cells))
-        found.rows.append(Row(line, "add", wanted.name, None, wanted))
+        fields, faults = _fields(event, cells)
+        if len(event.partner_types) == 1:
+            fields.setdefault("partner_type", event.partner_types[0].id)  # as the form does, which asks nobody
+        wanted = _sound(faults, read_new_person, event, fields)
+        stands = tuple(Change(key, "", in_words(event, key, value)) for key in SHOWN if (value := getattr(wanted, key)))
+        return Row(line, "add", wanted.name, None, wanted, stands)
+    return None
+
+
+def _sound(
+    faults: Mapping[str, str], read: Callable[[Event, Fields], _Wanted], event: Event, fields: Fields
+) -> _Wanted:
+    """What the fields of a line say. Raises InvalidError with these faults and with what reading finds beside them."""
+    try:
+        wanted = read(event, fields)
+    except InvalidError as error:
+        raise InvalidError(error.message, {**faults, **error.fields}) from None
+    if faults:
+        raise InvalidError(told("Some fields need another look."), faults)
+    return wanted
 
 
 def _read_known(
     event: Event, found: Preview, line: int, cells: Mapping[str, str], state: str, person: Registration
-) -> None:
-    """A row of a registration: what it says otherwise is a change."""
+) -> Row | None:
+    """A row of a registration: what it says otherwise is a change. Raises InvalidError with all that is wrong."""
     withdrawn = person.state is RegistrationState.WITHDRAWN
     if withdrawn and state != RegistrationState.WITHDRAWN:
         words = told("has withdrawn and stays so. If they want to come after all, add them on the page of people")
         found.warnings.append((line, words))
-        return
+        return None
     if state not in ("", person.state):
         words = told(
             "is %(is)s, not %(state)s; a file does not change that", **{"is": person.state.value, "state": state}
@@ -395,29 +496,53 @@ def _read_known(
         found.warnings.append((line, words))
     if cells.get("group", person.delegate) != person.delegate:
         found.warnings.append((line, told("is of another group here, or of none; a file does not change that")))
-    fields = _fields(event, cells, person)
+    fields, faults = _fields(event, cells, person)
     if _key(fields.get("email", "")) in ("", address_key(person.email)):  # other capitals are no change
         fields.pop("email", None)
     if not fields["name"]:
         fields.pop("name")
     # What is stored may be older than the event file: only what differs must fit it.
     differs = {key: value for key, value in fields.items() if value != getattr(person, key)}
-    wanted = read_correction(event, differs)
+    wanted = _sound(faults, read_correction, event, differs)
     after = differing(person, wanted)
     if after and withdrawn:
         found.warnings.append((line, told("has withdrawn; the changes are left out")))
         after = {}
-    changes = tuple(Change(key, _in_words(getattr(person, key)), _in_words(value)) for key, value in after.items())
-    found.rows.append(Row(line, "change" if changes else "same", person.name, person, wanted, changes))
+    changes = tuple(
+        Change(key, in_words(event, key, getattr(person, key)), in_words(event, key, value))
+        for key, value in after.items()
+    )
+    return Row(line, "change" if changes else "same", person.name, person, wanted, changes)
 
 
-def _in_words(value: object) -> str:
-    """A field of a person as a preview shows it."""
+SHOWN = ("email", "organisation", "partner_type", "language", "choices", "absent", "pinned", "excluded", "answers")
+"""Fields of a person to add that the preview shows beside the name."""
+
+
+def in_words(event: Event, field: str, value: object) -> str:
+    """A field of a person as a preview shows it: titles and hours, and no code of the event file."""
     if isinstance(value, bool):
         return told("yes") if value else told("no")
+    if field == "partner_type":
+        return event.partner_type_title(str(value))
+    if field == "language":
+        return LANGUAGES.get(str(value), str(value))
+    words: dict[str, str] = {theme.id: theme.title for theme in event.themes} | round_hours(event)
     if isinstance(value, dict):
-        return ", ".join(f"{key}: {_in_words(part)}" for key, part in value.items())
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        words |= {question.id: question.label for question in event.questions} if field == "answers" else {}
+        pairs = [
+            told(
+                "%(name)s: %(words)s",
+                name=words.get(key, key),
+                words=in_words(event, "", part) if field == "answers" else words.get(part, part),
+            )
+            for key, part in value.items()
+        ]
+        return told_together(pairs, ", ")
+    if isinstance(value, list):
+        titles: list[str] = value
+        return told_together((words.get(each, each) for each in titles), ", ")
+    return str(value)
 
 
 def _key(typed: str) -> str:
@@ -447,22 +572,29 @@ _YES = "yes|ja|oui|true|1|x|i agree|agree|ik ga akkoord|akkoord|j accepte|d acco
 _YES_OR_NO = dict.fromkeys(_YES.split("|"), True) | dict.fromkeys(["no", "nee", "neen", "non", "false", "0"], False)
 
 
-def _answers(event: Event, cells: Mapping[str, str]) -> dict[str, str | bool]:
-    """The answers of a line. Raises InvalidError."""
+def _answers(event: Event, cells: Mapping[str, str]) -> tuple[dict[str, str | bool], dict[str, str]]:
+    """The answers of a line, and what is wrong with them by column."""
     answers: dict[str, str | bool] = {}
+    faults: dict[str, str] = {}
     for column, question in _answer_columns(event).items():
         cell = cells.get(column, "")
         if cell and question.kind == "consent":
-            if plain_words(cell) not in _YES_OR_NO:
-                raise InvalidError(told("Some fields need another look."), {column: told("write yes or no")})
-            answers[question.id] = _YES_OR_NO[plain_words(cell)]
+            if (said := _YES_OR_NO.get(plain_words(cell))) is None:
+                faults[column] = told("write yes or no")
+            else:
+                answers[question.id] = said
         elif cell:
             answers[question.id] = cell
-    return answers
+    return answers, faults
 
 
-def _fields(event: Event, cells: Mapping[str, str], person: Registration | None = None) -> dict[str, Any]:
-    """A line's fields; an empty cell says nothing. Answers of the person to other questions stay."""
+def _fields(
+    event: Event, cells: Mapping[str, str], person: Registration | None = None
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """A line's fields, and what is wrong with its answers by column; an empty cell says nothing.
+
+    Answers of the person to other questions stay.
+    """
     plain = ("name", "email", "organisation", "partner_type")
     fields: dict[str, Any] = {name: cells[name] for name in plain if cells.get(name)}
     fields.setdefault("name", "")
@@ -475,17 +607,17 @@ def _fields(event: Event, cells: Mapping[str, str], person: Registration | None 
     if choices:
         fields["choices"] = choices
     if absent := cells.get("absent"):
-        fields["absent"] = absent.split()
+        fields["absent"] = parts(absent)
     if excluded := cells.get("excluded"):
         fields["excluded"] = excluded.split()
     if pinned := cells.get("pinned"):
-        pairs = [pin.partition(":") for pin in pinned.split()]
+        pairs = [pin.partition(":") for pin in parts(pinned)]
         fields["pinned"] = {slot: theme for slot, _, theme in pairs}
-    given, before = _answers(event, cells), person.answers if person else {}
+    (given, faults), before = _answers(event, cells), person.answers if person else {}
     if any(before.get(question) != answer for question, answer in given.items()):
         asked = {question.id for question in event.questions}
         fields["answers"] = {**{key: value for key, value in before.items() if key in asked}, **given}
-    return fields
+    return fields, faults
 
 
 def _unusable(words: str) -> InvalidError:
@@ -493,20 +625,30 @@ def _unusable(words: str) -> InvalidError:
 
 
 def carry_out(
-    table: Table, event: Event, found: Preview, fingerprint: object, *, actor: str, now: datetime
+    table: Table,
+    event: Event,
+    found: Preview,
+    fingerprint: object,
+    *,
+    leave_out_faulty: bool = False,
+    actor: str,
+    now: datetime,
 ) -> dict[str, Any]:
     """Do what the preview showed, one transaction for each person; what is refused is listed by its line.
 
     A long file takes several requests: `left` rows wait for the same file to be sent again, with its new preview.
 
-    Raises InvalidError when the file has faults, ConflictError when it no longer does what was seen, or when there
-    are fewer places than people to add. Then nothing was changed.
+    Raises InvalidError when the file has faults that are not to be left out, ConflictError when it no longer does what
+    was seen, or when there are fewer places than people to add. Then nothing was changed.
     """
-    if found.faults:
+    if found.faults and (found.broken_off or not leave_out_faulty):
         raise InvalidError(told("Nothing was imported: correct these lines first."), by_line(found))
     if fingerprint != found.fingerprint:
         raise StaleError(
-            told("People changed since this preview was made. Nothing was imported; look at the new preview.")
+            told(
+                "The list, or the people in it, changed since this preview was made. Nothing was imported; look at the "
+                "new preview."
+            )
         )
     free = event.capacity - read_state(table, event.id).confirmed
     if len(found.of("add")) > free:
@@ -530,6 +672,7 @@ def carry_out(
         except ParcoursError as error:
             done["refused"].append({"line": row.line, "message": error.message})
     done["left"] = len(later)
+    done["left_out"] = len({line for line, _ in found.faults})
     count("ImportedRows", done["added"] + done["changed"] + done["withdrawn"])
     count("ImportedRowsRefused", len(done["refused"]))
     logger.info("people imported", extra={"event_id": event.id, **{**done, "refused": len(done["refused"])}})

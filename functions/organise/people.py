@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -19,7 +19,7 @@ from shared.confirmation import MOST_AT_ONCE, release, unconfirmed
 from shared.errors import ConflictError, InvalidError, NotFoundError, StaleError
 from shared.events import audit
 from shared.http import Fields, invalid
-from shared.i18n import told, told_many
+from shared.i18n import Told, told, told_many, told_together
 from shared.mails import send
 from shared.models import Event, MailKind, Model, Programme, Registration, RegistrationState, checked_address, utc
 from shared.reasons import in_words
@@ -164,30 +164,70 @@ def _read(model: type[_Read], event: Event, fields: Fields) -> _Read:
     try:
         found = model.model_validate(fields)
     except ValidationError as error:
-        raise invalid(error, WORDS) from None
+        refused = invalid(error, WORDS)
+        unreadable = {fault["loc"][0] for fault in error.errors() if fault["loc"]}
+        rest = {key: fields[key] for key in _OF_THE_EVENT if key in fields and key not in unreadable}
+        raise InvalidError(
+            refused.message, {**refused.fields, **faults_of(event, Correction.model_validate(rest))}
+        ) from None
     faults = faults_of(event, found)
     if faults:
         raise InvalidError(told("Some fields need another look."), faults)
     return found
 
 
+_OF_THE_EVENT = ("partner_type", "choices", "answers", "absent", "pinned", "excluded")
+"""Fields of a person that must fit the event."""
+
+
+def round_hours(event: Event) -> dict[str, str]:
+    """The hours of each round, by its id."""
+    return {slot.id: f"{slot.start:%H:%M}–{slot.end:%H:%M}" for slot in event.rounds}
+
+
+def _named(titles: Mapping[str, str]) -> Told:
+    """Each title with its code, which a file and a program write."""
+    return told_together(
+        (
+            told("%(title)s (%(code)s)", title=title, code=code) if code != title else title
+            for code, title in titles.items()
+        ),
+        ", ",
+    )
+
+
+def _unknown(typed: Iterable[str], known: Collection[str]) -> str:
+    return ", ".join(f"“{one}”" for one in dict.fromkeys(typed) if one not in known)
+
+
 def faults_of(event: Event, person: NewPerson | Correction) -> dict[str, str]:
     """What of a person does not fit the event, by field."""
     faults: dict[str, str] = {}
-    themes = [theme.id for theme in event.themes]
-    rounds = [slot.id for slot in event.rounds]
-    types = [known.id for known in event.partner_types]
-    if person.partner_type is not None and person.partner_type not in types:
-        faults["partner_type"] = told("Choose one of: %(choices)s", choices=", ".join(types))
+    themes: dict[str, str] = {theme.id: theme.title for theme in event.themes}
+    types: dict[str, str] = {known.id: known.title for known in event.partner_types}
+    if person.partner_type == "":
+        faults["partner_type"] = WORDS["missing"]
+    elif person.partner_type is not None and person.partner_type not in types:
+        faults["partner_type"] = told(
+            "%(typed)s is none of: %(choices)s",
+            typed=_unknown([person.partner_type], types),
+            choices=_named(types),
+        )
     choices = person.choices or []
-    if any(choice not in themes for choice in choices):
-        faults["choices"] = told("Rank only themes of this event: %(choices)s", choices=", ".join(themes))
+    if unknown := _unknown(choices, themes):
+        faults["choices"] = told(
+            "%(typed)s is no theme of this event: %(choices)s", typed=unknown, choices=_named(themes)
+        )
     elif len(set(choices)) != len(choices):
         faults["choices"] = told("Rank each theme once")
-    if any(slot not in rounds for slot in person.absent or []):
-        faults["absent"] = told("Choose among the rounds: %(choices)s", choices=", ".join(rounds))
-    if any(theme not in themes for theme in person.excluded or []):
-        faults["excluded"] = told("Choose among the themes: %(choices)s", choices=", ".join(themes))
+    if unknown := _unknown(person.absent or [], round_hours(event)):
+        faults["absent"] = told(
+            "%(typed)s is no round of this event: %(choices)s", typed=unknown, choices=_named(round_hours(event))
+        )
+    if unknown := _unknown(person.excluded or [], themes):
+        faults["excluded"] = told(
+            "%(typed)s is no theme of this event: %(choices)s", typed=unknown, choices=_named(themes)
+        )
     questions = {question.id: question for question in event.questions}
     for key, value in (person.answers or {}).items():
         question = questions.get(key)
@@ -210,19 +250,21 @@ def _pin_faults(
 ) -> dict[str, str]:
     """Pins that cannot hold for one person, of whom the partner type may not be known."""
     themes = {theme.id for theme in event.themes}
-    rounds = {slot.id for slot in event.rounds}
+    rounds = round_hours(event)
     for slot, theme in pinned.items():
         if slot not in rounds or theme not in themes:
             return {"pinned": told("Pin to a theme and a round of this event")}
         if not event.seats(theme, slot):
             return {
                 "pinned": told(
-                    "%(theme)s is not offered in round %(round)s", theme=event.theme(theme).title, round=slot
+                    "%(theme)s is not offered in round %(round)s", theme=event.theme(theme).title, round=rounds[slot]
                 )
             }
         if slot in absent:
             return {
-                "pinned": told("They are absent from round %(round)s; take the pin or the absence away", round=slot)
+                "pinned": told(
+                    "They are absent from round %(round)s; take the pin or the absence away", round=rounds[slot]
+                )
             }
         if theme in excluded:
             return {
@@ -264,7 +306,7 @@ def refuse_full_pins(
                         "All %(seats)s seats of %(theme)s in round %(round)s are pinned already",
                         seats=seats,
                         theme=event.theme(theme).title,
-                        round=slot,
+                        round=round_hours(event)[slot],
                     )
                 },
             )

@@ -147,7 +147,10 @@ def bodies() -> dict[tuple[str, str], type[BaseModel] | Mapping[str, Any] | None
         f"{event}/no-shows": expected,
         f"{event}/walk-ins": NewPerson,
         f"{event}/people": NewPerson,
-        f"{event}/people/import": {"csv": TEXT, "file": TEXT, "expected": TEXT, "columns": {"type": "object"}},
+        f"{event}/people/import": {
+            **{"csv": TEXT, "file": TEXT, "expected": TEXT, "columns": {"type": "object"}},
+            "leave_out_faulty": {"type": "boolean"},
+        },
         f"{event}/people/release": expected,
         person: Correction,
         f"{person}/check-in": {"undo": {"type": "boolean"}},

@@ -100,7 +100,8 @@ def import_people(event_id: str) -> Answer:
         meanings = imports.read_meanings(here.table, here.event, fields)
         found = imports.preview(here.table, here.event, text, meanings)
         if expected:
-            finished = imports.carry_out(here.table, here.event, found, expected, **here.by)
+            leave_out = fields.get("leave_out_faulty") in ("yes", True)
+            finished = imports.carry_out(here.table, here.event, found, expected, leave_out_faulty=leave_out, **here.by)
             imports.remember(here.table, here.event, meanings)
             if finished["left"]:
                 found = imports.preview(here.table, here.event, text, meanings)

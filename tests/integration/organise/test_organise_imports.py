@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from html import unescape
+from html.parser import HTMLParser
 
 import pytest
 import xlsxwriter  # type: ignore[import-untyped]
@@ -106,7 +108,7 @@ def test_what_is_said_of_columns_and_words_is_remembered_for_the_event(browser: 
     assert unknown.status == 422
     assert "Say which column is name and which is email" in words_of(unknown.text)
     assert 'value="Waar bereikbaar"' in unknown.text
-    assert "Line 2: partner_type" in words_of(unclear.text)
+    assert "Line 2: Vak: “Overheid” is none of: Government (government)" in words_of(unclear.text)
     assert '<option value="governance" selected>' in unclear.text
     assert "1 added" in words_of(done.text)
     assert "name: Zoë → Zoé" in words_of(next_file.text)
@@ -124,3 +126,154 @@ def test_a_long_list_is_carried_out_in_parts_that_can_stop_and_go_on(
 
     assert [step["left"] for step in steps[1:]] == [3, 1, 0]
     assert len(list(registrations_of(table, "nature"))) == 5
+
+
+SCHOOL = {
+    "labels": {"partner_type": "Type d’école", "organisation": "Établissement"},
+    "partner_types": [{"id": "everyone", "title": "École primaire"}, {"id": "k2", "title": "École secondaire"}],
+    "themes": [{"id": f"w{n}", "title": title, "capacity": 10} for n, title in enumerate(("Maths", "Musique"), 1)],
+    "questions": [{"id": "photo", "kind": "consent", "label": "Photo"}],
+}
+
+
+@pytest.fixture
+def school(table: Table, event: Event) -> Event:
+    """An event made by the pages: its ids are codes that no organiser has seen."""
+    made = make_event(**SCHOOL)
+    put_event(table, made, actor="test", now=NOW)
+    return made
+
+
+def test_columns_are_found_by_the_event_s_own_words_and_the_preview_shows_what_was_read(
+    browser: Client, organiser: Client, school: Event
+) -> None:
+    head = "Nom,E-mail,Type d'école,ÉTABLISSEMENT,1er choix,2e choix\n"
+
+    seen = words_of(
+        browser.submit(IMPORT, {"csv": f"{head}Zoé,zoe@example.org,École secondaire,KA,Musique,Maths\n"}).text
+    )
+    unread = organiser.post(IMPORT, {"csv": "Nom,E-mail,Genre\n" + "Zoé,z{0}@example.org,x\n" * 3})
+
+    assert "1 to add" in seen.replace(" ,", ",")
+    assert "Type d’école: École secondaire" in seen
+    assert "Établissement: KA" in seen
+    assert "ranking: Musique, Maths" in seen
+    assert unread.json["fields"] == {"csv": "No column was read as Type d’école. Say which one it is"}
+
+
+def test_a_line_tells_all_its_faults_in_titles_and_equal_faults_are_told_once(browser: Client, school: Event) -> None:
+    head = "Nom,E-mail,Type d'école,1er choix,Photo\n"
+    faulty = "Ann,ann@,Lycée,Chant,perhaps\n" + "".join(f"P{n},p{n}@example.org,Lycée,Maths,\n" for n in range(3))
+
+    seen = unescape(words_of(browser.submit(IMPORT, {"csv": head + faulty}).text))
+
+    assert (
+        "Lines 2, 3, 4, 5: Type d'école: “Lycée” is none of: École primaire (everyone), École secondaire (k2)" in seen
+    )
+    assert "Line 2: ranking: “Chant” is no theme of this event: Maths (w1), Musique (w2)" in seen
+    assert "Line 2: Photo: write yes or no" in seen
+    assert "Line 2: E-mail: " in seen
+
+
+def test_a_change_is_shown_in_titles_and_hours(organiser: Client, school: Event) -> None:
+    head = "name,email,partner_type,choice_1,choice_2,absent,pinned\n"
+    zoe = {"name": "Zoé", "email": "zoe@example.org", "partner_type": "everyone", "choices": ["w2", "w1"]}
+    organiser.post("/organise/nature/people", zoe)
+
+    shown = organiser.post(IMPORT, {"csv": f"{head}Zoé,zoe@example.org,k2,w1,w2,second,first:w2\n"}).json
+
+    assert {change["field"]: (change["old"], change["new"]) for change in shown["change"][0]["changes"]} == {
+        "partner_type": ("École primaire", "École secondaire"),
+        "choices": ("Musique, Maths", "Maths, Musique"),
+        "absent": ("", "14:20–15:35"),
+        "pinned": ("", "13:00–14:15: Musique"),
+    }
+
+
+def test_good_lines_are_imported_without_the_faulty_ones_when_an_organiser_says_so(
+    organiser: Client, school: Event, table: Table
+) -> None:
+    text = "name,email,partner_type\nAnn,ann@example.org,k2\nBob,bob@example.org,Lycée\n"
+
+    shown = organiser.post(IMPORT, {"csv": text}).json
+    refused = organiser.post(IMPORT, {"csv": text, "expected": shown["expected"]})
+    done = organiser.post(IMPORT, {"csv": text, "expected": shown["expected"], "leave_out_faulty": True}).json
+
+    assert refused.status == 422
+    assert (done["added"], done["left_out"]) == (1, 1)
+    assert [person.name for person in registrations_of(table, "nature")] == ["Ann"]
+
+
+def test_of_two_answers_of_one_person_the_last_counts_and_two_names_at_one_address_are_a_fault(
+    organiser: Client, school: Event
+) -> None:
+    text = (
+        "name,email,partner_type,choice_1\nZoé,zoe@example.org,k2,w1\nAnn,ann@example.org,k2,w1\n"
+        "zoe,ZOE@example.org,k2,w2\nBob,ann@example.org,k2,w1\n"
+    )
+
+    shown = organiser.post(IMPORT, {"csv": text}).json
+
+    assert [row["line"] for row in shown["add"]] == [3, 4]
+    assert [(one["line"], "line 4, which counts" in one["message"]) for one in shown["warnings"]] == [(2, True)]
+    assert [(one["line"], "another name" in one["message"]) for one in shown["faults"]] == [(5, True)]
+
+
+class _Forms(HTMLParser):
+    """What each button of a page would send: the fields of its form, as a browser collects them."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.fields: dict[str, str] = {}
+        self.buttons: dict[str, dict[str, str]] = {}
+        self._area = self._select = self._button = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        found = {name: value or "" for name, value in attributes}
+        if tag == "form" and found.get("id") == "typed":
+            self.fields, self.buttons = {}, {}
+        elif tag == "input" and found.get("type") == "hidden":
+            self.fields[found["name"]] = found["value"]
+        elif tag == "textarea":
+            self._area = found["name"]
+            self.fields[self._area] = ""
+        elif tag == "select":
+            self._select = found["name"]
+        elif tag == "option" and ("selected" in found or self._select not in self.fields):
+            self.fields[self._select] = found["value"]
+        elif tag == "button" and "form" not in found:
+            self._button = "?"
+            self._sent = {found["name"]: found["value"]} if "name" in found else {}
+
+    def handle_data(self, data: str) -> None:
+        if self._area:
+            self.fields[self._area] += data
+        elif self._button == "?":
+            self._button = ""
+            self.buttons[data] = self._sent
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "textarea":
+            self._area = ""
+
+
+def test_whatever_button_is_pressed_corrections_and_edited_lines_go_along(browser: Client, school: Event) -> None:
+    """Mended lines keep the columns as corrected; corrected columns keep the mended lines; nothing old is imported."""
+    first = _Forms(browser.submit(IMPORT, {"csv": "Qui,Adresse,Genre\nZoé,zoe@example.org,k2\n"}).text)
+    said = dict(zip((f"columns_field_{n}" for n in (1, 2, 3)), ("name", "email", "partner_type"), strict=True))
+    edited = {"csv": "Qui,Adresse,Genre\nAnn,ann@example.org,k2\n"}
+
+    mended = browser.submit(IMPORT, {**first.fields, **said, **edited, **first.buttons["Show what it would do"]})
+    again = browser.submit(IMPORT, {**first.fields, **said, **edited, **first.buttons["Show again with these"]})
+    pressed = _Forms(mended.text)
+    done = browser.submit(
+        IMPORT,
+        {**pressed.fields, "csv": "Qui,Adresse,Genre\nEve,eve@example.org,k2\n"}
+        | pressed.buttons["Do this for 1 person"],
+    )
+
+    for page in (mended, again):
+        assert "Ann is added" in words_of(page.text).replace(" | ", " ")
+    assert done.status == 409
+    assert "Eve is added" in words_of(done.text)
