@@ -354,6 +354,8 @@ def _agenda(raw: Mapping[str, Any]) -> Iterator[Fault]:
                 f"agenda[{n}].end",
                 told("ends at %(end)s, before its start at %(start)s", end=f"{end:%H:%M}", start=f"{start:%H:%M}"),
             )
+        if row.get("title") in (None, "") and row.get("round") is None:
+            yield Fault(f"agenda[{n}].title", told("is missing"))
         if row.get("round") is not None and _key(row["round"]) not in rounds:
             yield Fault(
                 f"agenda[{n}].round",

@@ -152,11 +152,11 @@ class Organiser(Model):
 
 
 class AgendaItem(Model):
-    """A line of the day; `round` marks the line that is a round of workshops."""
+    """A line of the day; `round` marks the line that is a round of workshops, which has the hours of that round."""
 
     start: LocalTime
     end: LocalTime | None = None
-    title: Text
+    title: OptionalText = ""
     speaker: OptionalText = ""
     round: Key | None = None
 
@@ -399,19 +399,29 @@ class Event(Model):
     @property
     def starts_at(self) -> datetime:
         """The first line of the day, aware, in the event's zone."""
-        return self.on_the_day(min([item.start for item in self.agenda] + [slot.start for slot in self.rounds]))
+        return self.on_the_day(min(line.start for line in self.day_lines()))
 
     @property
     def ends_at(self) -> datetime:
         """The last line of the day, aware, in the event's zone."""
-        ends = [item.end or item.start for item in self.agenda] + [slot.end for slot in self.rounds]
-        return self.on_the_day(max(ends))
+        return self.on_the_day(max(line.end or line.start for line in self.day_lines()))
 
-    def day_lines(self, *, with_rounds: bool) -> list[AgendaItem | Round]:
-        """The lines of the day in order; without an agenda, or `with_rounds`, the rounds that it leaves out too."""
+    def day_lines(self) -> list[AgendaItem]:
+        """The lines of the day in order: those of the agenda, and the rounds that it leaves out, without a title.
+
+        A line that is a round has the hours of the round, whatever stands in the line.
+        """
+        rounds = {slot.id: {"start": slot.start, "end": slot.end} for slot in self.rounds}
+        lines = [item.model_copy(update=rounds.get(item.round or "", {})) for item in self.agenda]
         listed = {item.round for item in self.agenda}
-        added = [slot for slot in self.rounds if slot.id not in listed] if with_rounds or not self.agenda else []
-        return sorted([*self.agenda, *added], key=lambda line: line.start)
+        lines += [
+            AgendaItem(start=slot.start, end=slot.end, round=slot.id) for slot in self.rounds if slot.id not in listed
+        ]
+        return sorted(lines, key=lambda line: line.start)
+
+    def number_of(self, round_id: str) -> int:
+        """Which round of the day this is, from 1."""
+        return [slot.id for slot in self.rounds].index(round_id) + 1
 
     def rooms_of(self, theme_id: str) -> list[tuple[time, str]]:
         """The start of each round and the room of the theme's workshop in it; one line when it is always the same."""

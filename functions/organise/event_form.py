@@ -8,6 +8,7 @@ a page does not show, and what a row holds beside its fields, stays as it was.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -236,6 +237,7 @@ def read(event: Event, page: str, values: Values) -> Reading:
         _read_grid(event, data, values, places)
     if page == "day":
         _follow_rounds(event, data)
+        _follow_hours(data)
     if page == "registration":
         _follow_types(data)
     return Reading(data, places, ", ".join(f"{slot.start:%H:%M}" for slot in event.rounds))
@@ -412,9 +414,18 @@ def _follow_rounds(event: Event, data: Data) -> None:
             row["minimum"] = {slot: least for slot, least in row["minimum"].items() if slot in after}
         _put(row, "leaders", list(_who_still_lead(row.get("leaders", []), after)) or None)
     _put(data, "capacities", capacities or None)
+    gone = set(before) - set(after)
+    if gone and "agenda" in data:
+        lines = [line for line in data["agenda"] if line.get("title") or line.get("round") not in gone]
+        data["agenda"] = [{k: v for k, v in line.items() if k != "round" or v not in gone} for line in lines]
+
+
+def _follow_hours(data: Data) -> None:
+    """Give a line of the day that is a round the hours of the round."""
+    rounds = {row["id"]: row for row in data["rounds"]}
     for line in data.get("agenda", []):
-        if line.get("round") not in after:
-            line.pop("round", None)
+        for key in ("start", "end") if line.get("round") in rounds else ():
+            _put(line, key, rounds[line["round"]].get(key))
 
 
 def _who_still_lead(leaders: Iterable[Data], rounds: Collection[str]) -> Iterator[Data]:
@@ -467,40 +478,65 @@ class Difference:
 def differences(before: Event, after: Event) -> list[Difference]:
     """Everything that differs between two events, in the order of the file."""
     old, new = dict(_values_of(before)), dict(_values_of(after))
+    names = {**_names(after), **_names(before)}
     return [
-        Difference(where, old.get(where, ""), new.get(where, ""))
-        for where in {**old, **new}
-        if old.get(where) != new.get(where)
+        Difference(_where(path, names), old.get(path, ""), new.get(path, ""))
+        for path in {**old, **new}
+        if old.get(path) != new.get(path)
     ]
 
 
-def _values_of(event: Event) -> Iterator[tuple[str, str]]:
+Path = tuple[str, ...]
+"""The way to a value of an event: keys of the file, and ids of rows, which stay when titles and hours change."""
+
+
+def _names(event: Event) -> dict[Path, str]:
+    """What rows with an id are called on the pages."""
+    return {
+        **{("rounds", slot.id): f"{slot.start:%H:%M}" for slot in event.rounds},
+        **{("themes", theme.id): theme.title for theme in event.themes},
+        **{("partner_types", kind.id): kind.title for kind in event.partner_types},
+        **{("questions", question.id): question.label for question in event.questions},
+    }
+
+
+def _where(path: Path, names: Mapping[Path, str]) -> Told:
+    """The way to a value in words."""
+    parts = []
+    for n, part in enumerate(path):
+        row = ("rounds", part) if n and path[n - 1] in ("seats", "room") else path[max(n - 1, 0) : n + 1]
+        parts.append(names.get(row) or (part if n and (path[n - 1] in ROWS) else _words(part)))
+    return told_together(parts, " → ")
+
+
+def _values_of(event: Event) -> Iterator[tuple[Path, str]]:
     data = as_data(event)
     data.pop("capacities", None)
     for theme, row in zip(event.themes, data["themes"], strict=True):
         for key in ("capacity", "rounds", "rooms"):
             row.pop(key, None)
-        row["seats"] = {f"{slot.start:%H:%M}": event.seats(theme.id, slot.id) for slot in event.rounds}
-        row["room"] = {f"{slot.start:%H:%M}": event.room(theme.id, slot.id) or None for slot in event.rounds}
+        row["seats"] = {slot.id: event.seats(theme.id, slot.id) for slot in event.rounds}
+        row["room"] = {slot.id: event.room(theme.id, slot.id) or None for slot in event.rounds}
     yield from _flat(data, ())
 
 
-def _flat(value: Any, where: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """Every value with the way to it, in words."""
+def _flat(value: Any, where: Path) -> Iterator[tuple[Path, str]]:
+    """Every value with the way to it."""
     if isinstance(value, dict):
         for key, inner in value.items():
-            yield from _flat(inner, (*where, _words(key)))
+            yield from _flat(inner, (*where, key))
     elif isinstance(value, list):
+        seen: Counter[str] = Counter()
         for n, inner in enumerate(value):
-            if isinstance(inner, dict) and ("id" in inner or "title" in inner or "name" in inner):
-                name = inner.get("id") or _first_text(inner.get("title") or inner.get("name"))
-                yield from _flat({key: one for key, one in inner.items() if key != "id"}, (*where, name))
-            elif isinstance(inner, dict):
-                yield from _flat(inner, (*where, str(n + 1)))
+            if isinstance(inner, dict):
+                name = inner.get("id") or _first_text(inner.get("title") or inner.get("name")) or str(n + 1)
+                seen[name] += 1
+                rest = {key: one for key, one in inner.items() if key != "id"}
+                yield from _flat(rest, (*where, name if seen[name] == 1 else f"{name} ({seen[name]})"))
         if value and not any(isinstance(inner, dict) for inner in value):
-            yield told_together(where, " → "), ", ".join(map(str, value))
+            yield where, ", ".join(map(str, value))
     elif value is not None:
-        yield told_together(where, " → "), _value_words(value)
+        yield where, _value_words(value)
 
 
 def _value_words(value: Any) -> str:

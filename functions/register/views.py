@@ -95,7 +95,8 @@ def public_event(event: Event, state: EventState, now: datetime) -> dict[str, An
         "labels",
         "ranking",
     }
-    facts = event.model_dump(mode="json", include=shown | {"agenda", "rounds", "partner_types", "questions"})
+    facts = event.model_dump(mode="json", include=shown | {"rounds", "partner_types", "questions"})
+    agenda = [line.model_dump(mode="json") for line in event.day_lines()] if event.agenda else []
     themes = [{"id": theme.id, "title": theme.title, "description": theme.description} for theme in event.themes]
     registration = {
         "phase": registration_phase(event, now),
@@ -103,7 +104,13 @@ def public_event(event: Event, state: EventState, now: datetime) -> dict[str, An
         "closes": event.closes_at.isoformat(),
         "places": places(state),
     }
-    return {**facts, "themes": themes, "registration": registration, "draw": draw_facts(event, state, now)}
+    return {
+        **facts,
+        "agenda": agenda,
+        "themes": themes,
+        "registration": registration,
+        "draw": draw_facts(event, state, now),
+    }
 
 
 def draw_facts(event: Event, state: EventState, now: datetime) -> dict[str, Any]:

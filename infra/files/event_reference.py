@@ -62,10 +62,11 @@ KEYS: dict[str, tuple[str, str]] = {
     "agenda": ("The lines of the day. Left out, the day is built from the rounds.", ""),
     "agenda[].start": ("When the line starts.", '"09:30"'),
     "agenda[].end": ("When it ends.", '"10:00"'),
-    "agenda[].title": ("What happens.", "Welcome"),
+    "agenda[].title": ("What happens. A line that is a round may have none.", "Welcome"),
     "agenda[].speaker": ("Who speaks.", "Toon Denys"),
     "agenda[].round": (
-        "The id of the round that this line is; the line then shows each person's own workshop.",
+        "The id of the round that this line is; the line then has the hours of the round, and shows each person's own "
+        "workshop.",
         "first",
     ),
     "themes": ("The subjects that attendees rank. Each theme is offered as one workshop in each round.", ""),

@@ -7,12 +7,15 @@ from dataclasses import dataclass, replace
 from datetime import time
 
 from shared.edition import UNKNOWN, Facts
-from shared.models import Event, Programme, Round
+from shared.models import AgendaItem, Event, Programme, Round
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of the day; `own` marks a workshop of this person's, `away` a round they do not attend."""
+    """A line of the day; `own` marks a workshop of this person's, `away` a round they do not attend.
+
+    `number` is that of a round from 1, where the line is one and has no title of its own.
+    """
 
     start: time
     end: time | None
@@ -21,6 +24,7 @@ class Line:
     room: str = ""
     own: bool = False
     away: bool = False
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +41,17 @@ class Change:
 
 
 def the_day(event: Event, programme: Programme | None) -> list[Line]:
-    """Every line of the day in its order. A round that the agenda leaves out is added."""
-    lines = [
-        _round_line(event, programme, event_round(event, item.round), item.title)
-        if item.round and programme
-        else Line(item.start, item.end, item.title, item.speaker)
-        for item in event.agenda
-    ]
-    listed = {item.round for item in event.agenda}
-    if programme:
-        lines += [_round_line(event, programme, slot, slot.id) for slot in event.rounds if slot.id not in listed]
-    return sorted(lines, key=lambda line: line.start)
+    """Every line of the day in its order, with the rounds that the agenda leaves out."""
+    return [_day_line(event, programme, item) for item in event.day_lines()]
+
+
+def _day_line(event: Event, programme: Programme | None, item: AgendaItem) -> Line:
+    number = event.number_of(item.round) if item.round and not item.title else 0
+    line = Line(item.start, item.end, item.title, item.speaker, number=number)
+    if not item.round or not programme:
+        return line
+    own = own_workshop(event, programme.workshops, event_round(event, item.round))
+    return own or replace(line, detail="", away=True)
 
 
 def workshops(event: Event, programme: Programme) -> list[Line]:
@@ -100,7 +104,3 @@ def own_workshop(event: Event, chosen: Mapping[str, str], slot: Round) -> Line |
 def event_round(event: Event, slot: str) -> Round:
     """The round with this id; the event file has been checked to have it."""
     return next(one for one in event.rounds if one.id == slot)
-
-
-def _round_line(event: Event, programme: Programme, slot: Round, title: str) -> Line:
-    return own_workshop(event, programme.workshops, slot) or Line(slot.start, slot.end, title, away=True)

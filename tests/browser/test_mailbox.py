@@ -9,6 +9,10 @@ from email.message import EmailMessage
 from playwright.sync_api import Page, expect
 
 from infra.demo.mailbox import Mailbox
+from shared.table import Table
+from shared.tokens import Keys
+from tests.support.factories import make_event
+from tests.support.mail_samples import every_kind, html_of
 
 Open = Callable[..., Page]
 
@@ -40,6 +44,18 @@ def test_a_new_mail_appears_in_the_list_by_itself(open_page: Open) -> None:
         deliver(mailbox, "https://example.org/")
 
         expect(page.get_by_role("link", name="Your place")).to_be_visible()
+
+
+def test_no_mail_scrolls_sideways_on_a_phone(open_page: Open, table: Table, keys: Keys) -> None:
+    """Not even with its longest word, the digest of a confirmation."""
+    mails = every_kind(table, keys, make_event(), "fr")
+    page = open_page("about:blank")
+    page.set_viewport_size({"width": 320, "height": 640})
+    wide = {}
+    for name, mail in mails.items():
+        page.set_content(html_of(mail))
+        wide[name] = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    assert {name: more for name, more in wide.items() if more > 0} == {}
 
 
 def deliver(mailbox: Mailbox, link: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 from functions.organise import event_form
 from functions.organise.event_form import PAGES
 from infra.files.event_reference import keys
-from shared.event_file import as_data, check_event, parse_event
+from shared.event_file import EventFileError, as_data, check_event, parse_event
 from shared.events import put_event, read_event
 from shared.models import Event
 from shared.new_event import example, shifted_copy
@@ -21,6 +21,7 @@ from shared.table import Table
 from tests.support.attendee_client import Web
 from tests.support.factories import NOW, event_data, full_event_data, make_event, make_registration
 from tests.support.forms import read_form
+from tests.support.mail_samples import Letters, text_of
 from tests.support.organiser_client import Client, words_of
 
 SCHOOL = {
@@ -238,6 +239,68 @@ def test_rounds_that_come_and_go_take_what_names_them_along(browser: Client, tab
     assert [slot.id for slot in after.rounds] == ["second", "r1"]
     assert [after.seats("vision", slot.id) for slot in after.rounds] == [10, 10]
     assert [line.round for line in after.agenda] == [None, None, "second", None]
+
+
+def test_a_line_of_the_day_that_is_a_round_has_its_hours_wherever_the_day_is_shown(
+    table: Table, public: Web, event: Event
+) -> None:
+    """On the pages of the event and of its set-up, whatever hours an event file gives the line."""
+    typed = fields(event, "day", **{"rounds[0].start": "13:30", "rounds[0].end": "14:10"})
+    after = check_event(event_form.read(event, "day", typed).data)
+    assert [f"{line.start:%H:%M}–{line.end:%H:%M}" for line in after.agenda if line.round == "first" and line.end] == [
+        "13:30–14:10"
+    ]
+    data = event_data()
+    data["agenda"][1] |= {"start": "12:05", "end": "17:45"}
+    put_event(table, check_event(data), actor="o", now=NOW)
+
+    page = public.visit("/events/nature").text
+    told = public.get("/events/nature").json["agenda"]
+
+    assert "12:05" not in page
+    assert "17:45" not in page
+    assert [line["start"] for line in told][1:3] == ["13:00", "14:20"]
+
+
+def test_one_line_of_the_day_takes_no_round_off_the_page_and_a_round_needs_no_title(
+    table: Table, public: Web, keys: Any
+) -> None:
+    lines = [{"start": "12:30", "title": "Welcome"}, {"start": "13:00", "round": "first"}]
+    event = check_event({**event_data(), "agenda": lines})
+    put_event(table, event, actor="o", now=NOW)
+    post = Letters(table, keys, event)
+    person = register(table, event, make_registration(), now=NOW)[0]
+    post.publish(1, {person.id: {"second": "vision"}})
+
+    page = public.visit("/events/nature").text
+    mail = text_of(post.tell("programme", person.id, run=1))
+
+    assert page.count('<li class="round">') == len(event.rounds)
+    assert "Workshops, round 1" in page
+    assert "13:00–14:15  Workshops, round 1 (you take no part)" in mail
+    assert "14:20–15:35  Vision, Room vision (your workshop)" in mail
+    with pytest.raises(EventFileError, match=r"agenda\[0\]\.title: is missing"):
+        check_event({**event_data(), "agenda": [{"start": "12:30"}]})
+
+
+def test_what_changes_names_each_value_once_in_words_that_stand_on_the_pages(event: Event) -> None:
+    """Rounds keep their seats when their hours change, and lines of one title stay apart."""
+    data = event_data()
+    data["rounds"][0]["start"] = "13:05"
+    data["agenda"] += [{"start": f"{hour}:00", "title": "Coffee"} for hour in (17, 18)]
+    data["themes"][0]["title"] = "Rivers"
+
+    found = sorted((one.where, one.before, one.after) for one in event_form.differences(event, check_event(data)))
+
+    title = event.themes[0].title
+    assert found == [
+        ("agenda → Coffee (2) → start", "", "17:00"),
+        ("agenda → Coffee (2) → title", "", "Coffee"),
+        ("agenda → Coffee (3) → start", "", "18:00"),
+        ("agenda → Coffee (3) → title", "", "Coffee"),
+        ("rounds → 13:00 → start", "13:00", "13:05"),
+        (f"workshops → {title} → title", title, "Rivers"),
+    ]
 
 
 def test_a_page_changed_by_another_organiser_meanwhile_is_not_overwritten(
