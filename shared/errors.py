@@ -74,6 +74,14 @@ class NotFoundError(ParcoursError):
     status = 404
 
 
+class DeadLinkError(NotFoundError):
+    """A link of ours that no longer holds; `event` is the id of the event, where a new one can be asked for."""
+
+    def __init__(self, message: str, event: str) -> None:
+        super().__init__(message)
+        self.event = event
+
+
 class ConflictError(ParcoursError):
     """The state of things does not allow it now: another request was faster, or it would break what exists."""
 

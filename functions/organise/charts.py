@@ -29,6 +29,18 @@ def percent(part: int, whole: int) -> int:
     return (200 * part + whole) // (2 * whole) if whole else 0
 
 
+def shares(parts: Sequence[int]) -> list[int]:
+    """Each part's share of all in percent, rounded so that together they are 100; zeros of nothing."""
+    total = sum(parts)
+    if not total:
+        return [0] * len(parts)
+    found = [100 * part // total for part in parts]
+    largest_rest = sorted(range(len(parts)), key=lambda n: -(100 * parts[n] % total))
+    for n in largest_rest[: 100 - sum(found)]:
+        found[n] += 1
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Share:
     """Seats that went to people's first, second, … choice, and their share of all seats in percent."""
@@ -41,9 +53,9 @@ class Share:
 def satisfaction(event: Event, run: Run) -> list[Share]:
     """Seats by choice; a choice that nobody got is listed with 0."""
     counts: Mapping[str, int] = run.result.get("satisfaction") or {}
-    total = sum(counts.values())
-    ranked = ((rank, counts.get(str(rank), 0)) for rank in range(1, len(event.themes) + 1))
-    return [Share(ToldOrdinal(rank), seats, percent(seats, total)) for rank, seats in ranked]
+    seats = [counts.get(str(rank), 0) for rank in range(1, len(event.themes) + 1)]
+    rounded = zip(seats, shares([*seats, sum(counts.values()) - sum(seats)]), strict=False)
+    return [Share(ToldOrdinal(rank), number, share) for rank, (number, share) in enumerate(rounded, start=1)]
 
 
 def result_words(event: Event, run: Run) -> list[Told]:

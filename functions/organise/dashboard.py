@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from functions.organise import outbox
-from functions.organise.charts import fill_label, percent
+from functions.organise.charts import fill_label, percent, shares
 from functions.organise.door import attendance
 from functions.organise.drafts import UNDER_WAY
 from functions.organise.search import in_tab, tab_counts, unconfirmed_ids
@@ -230,10 +230,10 @@ def demand(event: Event, people: Iterable[Registration]) -> list[Demand]:
 def mix(event: Event, people: Iterable[Registration]) -> list[MixShare]:
     """How many people of each partner type hold a place."""
     counts = Counter(person.partner_type for person in people if holds_a_place(person))
-    total = counts.total()
+    rounded = shares([counts[known.id] for known in event.partner_types])
     return [
-        MixShare(known.id, known.title, counts[known.id], percent(counts[known.id], total))
-        for known in event.partner_types
+        MixShare(known.id, known.title, counts[known.id], share)
+        for known, share in zip(event.partner_types, rounded, strict=True)
     ]
 
 

@@ -85,7 +85,7 @@ NOTICES: dict[str, Told] = {
     "draft-made": told("The draft is made. Only organisers see it until you open it."),
     "page-saved": told("The page is saved."),
     "opened": told("The event is open: everybody can see its page now."),
-    "event-put": told("The event was put. This is its page for organisers."),
+    "event-put": told("The event is stored. This is its page for organisers."),
     "retired": told("The event is retired."),
     "draft-started": told("The draft is started. Nobody is mailed before you publish it."),
     "draft-deleted": told("The draft is deleted. Nobody was mailed."),

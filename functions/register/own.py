@@ -21,6 +21,7 @@ from shared.errors import (
     CANCELLED,
     ClosedError,
     ConflictError,
+    DeadLinkError,
     NotFoundError,
     ParcoursError,
     StaleError,
@@ -301,8 +302,10 @@ def named_registration(named: tuple[str, str, int] | None) -> tuple[Event, Regis
     """The event and the registration that a link names. Raises NotFoundError when it is no longer so."""
     event = read_event(web.table, named[0]) if named else None
     registration = read_registration(web.table, named[0], named[1]) if named and event else None
-    if named is None or event is None or registration is None or registration.link_version != named[2]:
+    if named is None or event is None:
         raise NotFoundError(NO_LINK)
+    if registration is None or registration.link_version != named[2]:
+        raise DeadLinkError(NO_LINK, event.id)
     return event, registration
 
 

@@ -207,9 +207,16 @@ def _cost_by_type(case: Case) -> Told:
     return told("      mean cost by partner type: %(costs)s", costs=told_together(costs, ", "))
 
 
+MOST_FAULTS = 40
+"""Mistakes that are printed; a file with more usually has one of them in every line."""
+
+
 def _refuse(error: FileFaultsError) -> int:
-    for fault in error.faults:
+    for fault in error.faults[:MOST_FAULTS]:
         print(printable(say(fault)), file=sys.stderr)
+    more = len(error.faults) - MOST_FAULTS
+    if more > 0:
+        tell(told_many("… and %(num)s mistake more", "… and %(num)s mistakes more", more), file=sys.stderr)
     return BAD_INPUT
 
 

@@ -74,7 +74,7 @@ STATES = {
     ),
     "set up, allocation": State(f"{HOME}/setup/allocation"),
     "set up, access": State(f"{HOME}/setup/access"),
-    "an event file, mistakes": State("/organise/new?file=yes", type_in={"#text": "id: X\n"}, press="Put this event"),
+    "an event file, mistakes": State("/organise/new?file=yes", type_in={"#text": "id: X\n"}, press="Store this event"),
     "dashboard": State(HOME),
     "people": State(f"{HOME}/people"),
     "people, nobody": State(f"{HOME}/people?q=nobody"),

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from functions.organise.charts import curve_points, fill_label, percent, result_words
+from functions.organise.charts import curve_points, fill_label, percent, result_words, shares
 from functions.organise.views import NOTICES, notice_words
 from shared.acts import Act, words_of
 from shared.models import Event, Run
@@ -155,6 +155,12 @@ def test_how_full_an_event_is_in_words(taken: int, label: str) -> None:
 
 
 def test_shares_are_rounded_and_not_cut() -> None:
+    assert [shares(parts) for parts in ([17, 15, 16], [1, 1, 1], [0, 5], [0, 0])] == [
+        [36, 31, 33],
+        [34, 33, 33],
+        [0, 100],
+        [0, 0],
+    ]
     assert [percent(19, 160), percent(1, 3), percent(2, 3), percent(1, 2), percent(0, 0)] == [12, 33, 67, 50, 0]
 
 

@@ -1212,3 +1212,13 @@ def test_a_refusal_that_quotes_what_was_sent_quotes_it_as_text(event: Event, web
     assert answer.status == 415
     assert "&lt;b&gt;100%&lt;/b&gt;" in answer.text
     assert "<b>100" not in answer.text
+
+
+def test_a_link_that_was_replaced_leads_to_a_new_one(web: Web, table: Table, keys: Keys) -> None:
+    person = register(table, make_event(), make_registration(), now=NOW)[0]
+    dead = web.visit(f"/r/{sign_link(keys, 'nature', person.id, person.link_version + 1)}")
+    unknown = web.visit("/r/none")
+
+    assert (dead.status, unknown.status) == (404, 404)
+    assert 'href="/events/nature/links"' in dead.text
+    assert "/links" not in unknown.text
