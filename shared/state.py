@@ -28,6 +28,11 @@ def gives_out_at(event: Event, state: EventState) -> datetime | None:
     return None if state.published_run and state.afterwards != "keep" else event.allocates_at
 
 
+def comes_at_once(event: Event, state: EventState) -> bool:
+    """Whether programmes are mailed at that time by themselves; else an organiser publishes them after it."""
+    return event.allocation.publish == "automatic" and not state.published_run
+
+
 def allocated(table: Table, event: str, number: int) -> dict[str, dict[str, str]]:
     """The workshops (theme by round) of each person with a programme under a run; nobody under run 0."""
     rows = table.query(programmes_pk(event, number), PROGRAMMES, only=("registration", "workshops")) if number else ()

@@ -52,7 +52,7 @@ from shared.registrations import (
     withdraw,
 )
 from shared.runs import programme_of
-from shared.state import gives_out_at, read_state
+from shared.state import comes_at_once, gives_out_at, read_state
 from shared.text import address_key
 from shared.tokens import CALENDAR_SALT, sign, sign_link, verify, verify_link
 from shared.waiting_list import accept_offer, band_of, offer_places
@@ -402,6 +402,7 @@ def own_page(
         fields=field_names(event),
         programme=programme,
         gives_out=gives_out_at(event, state),
+        at_once=comes_at_once(event, state),
         workshops=views.workshops(event, programme) if programme else [],
         reason=in_words(programme.reason, event, language) if programme else "",
         among_first=band,

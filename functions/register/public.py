@@ -34,7 +34,7 @@ from shared.models import Event, RegistrationState
 from shared.pages import PAGES, read_asset
 from shared.registrations import register, send_own_link
 from shared.runs import read_run
-from shared.state import gives_out_at, read_state
+from shared.state import comes_at_once, gives_out_at, read_state
 from shared.text import address_key
 from shared.tokens import PREVIEW_SALT, keyed_digest, verify
 
@@ -117,8 +117,15 @@ def show_registered(event_id: str) -> Answer:
     """Page after registering; safe to reload."""
     event = find_event(event_id)
     sent_to = unquote(read_cookie(request(), SENT_TO))
-    gives_out = gives_out_at(event, read_state(web.table, event.id))
-    return show("registered.html", language_of(event), event=event, sent_to=sent_to, gives_out=gives_out)
+    state = read_state(web.table, event.id)
+    return show(
+        "registered.html",
+        language_of(event),
+        event=event,
+        sent_to=sent_to,
+        gives_out=gives_out_at(event, state),
+        at_once=comes_at_once(event, state),
+    )
 
 
 @router.post("/events/<event_id>/links")
@@ -222,6 +229,7 @@ def event_page(event: Event, form: Form, *, status: int = 200, preview: str = ""
         draw=views.draw_facts(event, state, now),
         published=state.published_run > 0,
         gives_out=gives_out_at(event, state),
+        at_once=comes_at_once(event, state),
         offer_hours=views.OFFER_HOURS,
     )
 

@@ -51,7 +51,7 @@ from shared.pages import environment
 from shared.reasons import in_words
 from shared.registrations import members_of, read_registration
 from shared.runs import programme_of, read_run
-from shared.state import gives_out_at, read_state
+from shared.state import comes_at_once, gives_out_at, read_state
 from shared.table import EVENTS_PK, Table, address_digest
 from shared.text import JOINERS, TextError, clean_address, is_letter
 from shared.tokens import LEADER_SALT, SIGN_IN_FOR, SIGN_IN_SALT, Keys, sign, sign_link
@@ -274,7 +274,7 @@ def _facts(
         "has_entry": person is not None and person.state in (RegistrationState.CONFIRMED, RegistrationState.WITHDRAWN),
         "offer_hours": OFFER // timedelta(hours=1),
         "is_allocated": now >= event.allocates_at,
-        "comes_at_once": event.allocation.publish == "automatic",
+        "comes_at_once": False,
         "published_run": 0,
         "commitment": "",
         "programme": None,
@@ -313,7 +313,7 @@ def _facts(
         gives_out = gives_out_at(event, state)
         facts["commitment"] = commitment(event, state, now)
         facts["is_allocated"] = gives_out is None or now >= gives_out
-        facts["comes_at_once"] &= not state.published_run
+        facts["comes_at_once"] = comes_at_once(event, state)
     if facts["programme"]:
         facts["reason"] = in_words(facts["programme"].reason, event, facts["language"])
     return facts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from types import ModuleType
@@ -9,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from functions.register import app as register_app
+from functions.register import web
 from shared.errors import ConflictError
 from shared.events import put_event, read_event
 from shared.mails import mails_of
@@ -18,7 +21,8 @@ from shared.registrations import register, registrations_of
 from shared.runs import read_run, runs_of
 from shared.state import read_state
 from shared.table import Table
-from shared.tokens import Keys
+from shared.tokens import Keys, sign_link
+from tests.support.attendee_client import Web
 from tests.support.crash_points import Crash, Faults, Snapshot
 from tests.support.factories import NOW, event_data, make_registration
 from tests.support.mail_samples import Letters, text_of
@@ -272,3 +276,24 @@ def test_a_fresh_draft_of_the_schedule_is_never_published_over_a_publication(
 
     with pytest.raises(ConflictError, match="never replaces"):
         publish(table, drafted, fresh, registrations_of(table, "nature"), actor="schedule", now=drafted.allocates_at)
+
+
+@pytest.mark.parametrize(("publish_by", "word"), [("automatic", "on"), ("after_review", "after")])
+def test_every_page_and_mail_says_alike_whether_workshops_come_at_a_time_or_after_it(
+    app: ModuleType, table: Table, keys: Keys, monkeypatch: pytest.MonkeyPatch, publish_by: str, word: str
+) -> None:
+    rules = {**event_data()["allocation"], "publish": publish_by}
+    event = Event.model_validate(event_data(allocation=rules))
+    put_event(table, event, actor="o", now=NOW)
+    for name, value in {"table": table, "keys": keys, "clock": lambda: NOW}.items():
+        monkeypatch.setattr(web, name, value)
+    late = newcomer(table, event)
+    visitor = Web(register_app.handler)
+
+    own = words_of(visitor.visit(f"/r/{sign_link(keys, 'nature', late, 1)}").text)
+    pages = [words_of(visitor.visit(f"/events/nature{path}").text) for path in ("", "/registered")]
+    mail = " ".join(text_of(Letters(table, keys, event).write(f"confirmation#{late}")).split())
+
+    assert f"Your workshops come by mail {word} " in own
+    assert f"Your workshops come by mail {word} " in mail
+    assert [bool(re.search(r"(given out|workshops come) after ", page)) for page in pages] == [word == "after"] * 2
