@@ -31,7 +31,6 @@ REGION = "eu-central-1"
 PREFERRED_PORT = 4566
 INTERPRETER = ROOT / ".tools" / "cloud" / "bin" / "python"
 START_SECONDS = 30.0
-STOP_SECONDS = 5.0
 
 # Runs in MiniStack's interpreter. The read ends only when the parent is gone or has closed the pipe; then a shell in
 # a group of its own ends this one, the functions' workers with it, and takes away the folder they ran in.
@@ -125,11 +124,8 @@ class EmbeddedCloud:
         if process is not None:
             assert process.stdin is not None  # noqa: S101
             process.stdin.close()
-            with contextlib.suppress(ProcessLookupError):
-                process.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(STOP_SECONDS)
-            # The functions' workers are in the group that we started, and nobody else is.
+            # At once, as nothing it holds is kept: asked to end, it waits for every function at work. The functions'
+            # workers are in the group that we started, and nobody else is.
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()

@@ -80,7 +80,7 @@ def local_deployment(port: int = 0, parameters: Mapping[str, str] | None = None)
         try:
             yield LocalDeployment(cloud, mailbox, stack, table, HttpClient(url))
         finally:
-            mailbox.tell = lambda _event: None  # nobody is left to hear of the last mails
+            mailbox.close_events()
 
 
 def _transformer(endpoint_url: str, stack: Stack) -> dict[str, Any]:

@@ -112,7 +112,8 @@ class Mailbox:
         self.endpoint_url = endpoint_url
         self.tell: Callable[[dict[str, Any]], None] = lambda _event: None
         self.undelivered = 0
-        """SES events that nobody took; once the cloud has stopped, each of them."""
+        """SES events that nobody took."""
+        self._closing = False
         self._mails: list[SentMail] = []
         self._lock = threading.Lock()
         self._events: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
@@ -158,12 +159,18 @@ class Mailbox:
             for kind in ("Send", outcome):
                 self._events.put(_ses_event(kind, message_id, to, {**tags, "ses:configuration-set": configuration_set}))
 
+    def close_events(self) -> None:
+        """Tell nobody of mails any more: the cloud is about to stop, and an event on its way fails with it."""
+        self._closing = True
+
     def _tell_events(self) -> None:
         """One event at a time: a laptop should not start a worker for each."""
-        while (event := self._events.get()) is not None:
+        while (event := self._events.get()) is not None and not self._closing:
             try:
                 self.tell(event)
             except Exception as error:
+                if self._closing:
+                    return
                 if not self.undelivered:
                     print(f"mailbox: an SES event was not delivered (more are only counted): {error}", flush=True)
                 self.undelivered += 1
