@@ -15,6 +15,7 @@ import highspy
 import numpy as np
 from numpy.typing import NDArray
 
+from functions.allocate.exact.milp import silent_highs
 from infra.verify.case import NONE, Case
 
 MOST_COLUMNS = 200_000
@@ -206,7 +207,7 @@ class _Counts:
         """
         case, columns = self.case, len(self.group)
         fixed = other * self.pinned_ranks + change * self.pinned_changes
-        solver = highspy.Highs()  # type: ignore[no-untyped-call]
+        solver = silent_highs()
         settings = {"output_flag": False, "mip_rel_gap": 0.0, "mip_abs_gap": 0.5, "time_limit": case.time_limit}
         if target is not None:
             settings["objective_target"] = target - fixed - 0.5

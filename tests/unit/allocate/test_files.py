@@ -19,6 +19,7 @@ import xlsxwriter  # type: ignore[import-untyped]
 from functions.allocate.model.problem import EngineCannotError
 from infra import words
 from infra.cli import main
+from infra.cloud.build import ROOT
 from shared.allocations import checksum
 from shared.event_file import event_yaml
 from tests.support.bracketed import Bracketing, bracket_translations, greek_event, unmarked_words
@@ -669,3 +670,21 @@ def test_a_past_in_which_a_person_stands_twice_is_refused_and_no_name_clears_the
 
     assert code == 2
     assert said == [f"{past}:1: \\x1b[2J: 'visions' is no theme of the event"]
+
+
+def test_the_solver_of_the_verifier_says_nothing_of_itself(run: Run, tmp_path: Path, event_file: Path) -> None:
+    """It greets once in a process, so this takes one that only verifies, and a bound that prices do not prove."""
+    run(HEADER + ANN + BOB)
+    file = tmp_path / "out" / "allocation.json"
+    document = json.loads(file.read_text(encoding="utf-8"))
+    document.update(bound=document["bound"] + 1, engine="flow+exact")
+    file.write_text(json.dumps(document), encoding="utf-8")
+    command = [sys.executable, "-m", "infra.start", "--language", "en", "verify"]
+
+    told = subprocess.run(
+        [*command, event_file, tmp_path / "people.csv", file], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+
+    assert (told.returncode, told.stderr) == (1, "")
+    assert {line[:4] for line in told.stdout.splitlines()} == {"ok  ", "FAIL", "    "}
+    assert "an integer programme of its own proves" in told.stdout
