@@ -7,26 +7,31 @@ import getpass
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.cloud.aws import add_deploy_parser
+from infra.cloud.build import ROOT
 from infra.cloud.restore import RetainedNoLongerError, copy_back
-from infra.cloud.stack import StackError, find_table
+from infra.cloud.stack import StackError, find_address, find_table
 from infra.demo.day import add_demo_parser
+from infra.event_source import event_or_told
 from infra.files.allocate import add_allocation_parsers
 from infra.words import add_language_option, say, say_help, take_language, tell
 from shared.errors import ConflictError, ParcoursError, UnreadableEventError
-from shared.event_file import EventFileError, load_event, load_text
+from shared.event_file import load_text
 from shared.events import put_event, read_event, retire_event
-from shared.i18n import told, told_many
+from shared.i18n import Told, told, told_many
 from shared.models import Event
 from shared.new_event import example
 
 DONE, FAILED, BAD_INPUT = 0, 1, 2
+
+CHECKOUT = (ROOT / "pyproject.toml").is_file()
+"""Whether the sources stand around this file: `demo` and `deploy` build from them, and `pip install .` brings none."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,9 +49,11 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="parcours", description=told("Registration and a provably best allocation."))
     add_language_option(parser)
     commands = parser.add_subparsers(title=say(told("commands")), required=True, metavar="COMMAND")
-    add_demo_parser(commands)
+    if CHECKOUT:
+        add_demo_parser(commands)
     _add_event_parser(commands)
-    add_deploy_parser(commands)
+    if CHECKOUT:
+        add_deploy_parser(commands)
     add_allocation_parsers(commands)
     return parser
 
@@ -105,7 +112,7 @@ def new_event_file(options: argparse.Namespace) -> int:
 
 def check_event(options: argparse.Namespace) -> int:
     """`parcours event check FILE`."""
-    event = _load(options.file)
+    event = event_or_told(options.file)
     if event is None:
         return BAD_INPUT
     tell(
@@ -118,24 +125,46 @@ def check_event(options: argparse.Namespace) -> int:
             places=told_many("%(num)s place", "%(num)s places", event.capacity),
         )
     )
+    for doubt in doubts(event, datetime.now(UTC)):
+        tell(told("%(name)s: %(words)s", name=options.file, words=doubt), file=sys.stderr)
     return DONE
+
+
+def doubts(event: Event, now: datetime) -> Iterator[Told]:
+    """What is no mistake of a file and can hardly be meant: days that are over, rounds without a seat."""
+    if now >= event.ends_at:
+        yield told("the day is over: %(date)s", date=f"{event.date:%Y-%m-%d}")
+    elif now >= event.closes_at:
+        yield told("registration is closed since %(moment)s", moment=f"{event.registration.closes:%Y-%m-%d %H:%M}")
+    for slot in event.rounds:
+        if not any(event.seats(theme.id, slot.id) for theme in event.themes):
+            yield told("no workshop has a seat in the round at %(start)s", start=f"{slot.start:%H:%M}")
 
 
 def put_event_file(options: argparse.Namespace) -> int:
     """`parcours event put FILE`."""
-    event = _load(options.file)
+    event = event_or_told(options.file)
     if event is None:
         return BAD_INPUT
     try:
         table = find_table(options.stack, options.table, region=options.region)
         put_event(table, event, actor=_actor(), now=datetime.now(UTC), text=load_text(options.file))
+        address = "" if options.table else find_address(options.stack, region=options.region)
     except ConflictError as error:
         return _fault(told("%(name)s: %(words)s", name=options.file, words=error.message), FAILED)
     except (StackError, BotoCoreError, ClientError) as error:
         return _fault(error.args[0] if error.args and isinstance(error, ParcoursError) else str(error), FAILED)
+    opens = event.opens_at.astimezone(event.zone)
     tell(
-        told("%(id)s: stored; registration opens %(opens)s UTC", id=event.id, opens=f"{event.opens_at:%Y-%m-%d %H:%M}")
+        told(
+            "%(id)s: stored; registration opens %(opens)s (%(zone)s)",
+            id=event.id,
+            opens=f"{opens:%Y-%m-%d %H:%M}",
+            zone=event.timezone,
+        )
     )
+    if address:
+        print(f"{address}/events/{event.id}")
     return DONE
 
 
@@ -168,18 +197,6 @@ def restore_event_rows(options: argparse.Namespace) -> int:
     told_of = {"event": options.event, "rows": found.rows, "erased": found.erased}
     tell(told("%(event)s: %(rows)s rows came back; people erased since: %(erased)s", **told_of))
     return DONE
-
-
-def _load(path: Path) -> Event | None:
-    """The event of a file, or None after every mistake was named."""
-    try:
-        return load_event(path)
-    except EventFileError as error:
-        for fault in error.faults:
-            tell(told("%(name)s: %(words)s", name=path, words=fault.told), file=sys.stderr)
-    except OSError as error:
-        tell(f"{path}: {error.strerror}", file=sys.stderr)
-    return None
 
 
 def _fault(message: str, code: int) -> int:

@@ -12,6 +12,8 @@ import sys
 import threading
 
 INTERRUPTED = 130
+UNREAD = 141
+"""As shells say of a program whose output nobody reads any more."""
 
 
 def main() -> int:
@@ -21,9 +23,14 @@ def main() -> int:
         from infra.cli import main as run
 
         code = run()
+        sys.stdout.flush()
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
         code = INTERRUPTED
+    except BrokenPipeError:
+        # `parcours verify … | head`: nobody reads on. Python would write again at its end, and fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = UNREAD
     return _ended(code)
 
 

@@ -38,10 +38,15 @@ _DATE: TypeAdapter[Any] = TypeAdapter(LocalDate)
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One mistake: where it stands in the file (`themes[2].capacity`) and what to do about it."""
+    """One mistake: where it stands in the file (`themes[2].capacity`) and what to do about it.
+
+    Where the file is no YAML there are no paths: then `line` is where reading stopped, and `words` say why without it.
+    """
 
     path: str
     message: str
+    line: int = 0
+    words: str = ""
 
     def __str__(self) -> str:
         return str(self.told)
@@ -122,8 +127,8 @@ def parse_event(text: str) -> Event:
     try:
         raw = read_yaml(text)
     except MarkedYAMLError as error:
-        mark = error.problem_mark
-        raise EventFileError([Fault("", _where(mark, error.problem or told("not YAML")))]) from None
+        mark, words = error.problem_mark, _yaml_words(error.problem or "")
+        raise EventFileError([Fault("", _where(mark, words), mark.line + 1 if mark else 0, words)]) from None
     except (YAMLError, ValueError, RecursionError) as error:
         raise EventFileError([Fault("", told("not YAML: %(error)s", error=str(error)))]) from None
     return check_event(raw)
@@ -135,6 +140,15 @@ def read_yaml(text: str) -> Any:
     yaml = YAML(typ="safe", pure=True)
     yaml.Constructor = _Constructor
     return yaml.load(text)
+
+
+def _yaml_words(problem: str) -> str:
+    """What YAML's reader says is wrong, in plain words for the mistakes that are made most."""
+    if "'\\t'" in problem:
+        return told("a tab stands where only spaces may; indent with spaces")
+    if problem.startswith("mapping values are not allowed"):
+        return told("a colon and a space inside a text; put the text in quotation marks")
+    return problem or told("not YAML")
 
 
 def _where(mark: Any, problem: str) -> str:

@@ -19,8 +19,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from infra.cloud.build import BUILD, ROOT, TEMPLATE, load_template
 from infra.cloud.localisation import compile_catalogues
 from infra.cloud.stack import StackError, outputs_of
+from infra.event_source import event_or_told
 from infra.words import say, tell
-from shared.event_file import EventFileError, load_event, load_text
+from shared.event_file import load_text
 from shared.events import put_event
 from shared.i18n import Told, told
 from shared.table import Table
@@ -74,13 +75,11 @@ def add_deploy_parser(commands: argparse._SubParsersAction[argparse.ArgumentPars
 
 def run_deploy(options: argparse.Namespace) -> int:
     """`parcours deploy`: 0 done, 1 a step failed, 2 bad input."""
-    try:
-        event = load_event(options.event) if options.event else None
-        given = parameters(options, boto3.Session(region_name=options.region))
-    except EventFileError as error:
-        for fault in error.faults:
-            tell(told("%(name)s: %(words)s", name=options.event, words=fault.told), file=sys.stderr)
+    event = event_or_told(options.event) if options.event else None
+    if options.event and event is None:
         return BAD_INPUT
+    try:
+        given = parameters(options, boto3.Session(region_name=options.region))
     except (OSError, ValueError, BotoCoreError, ClientError) as error:
         tell(_words_of(error), file=sys.stderr)
         return BAD_INPUT

@@ -28,6 +28,11 @@ def find_table(stack: str, name: str = "", *, region: str | None = None) -> Tabl
         raise StackError(f"the stack {stack!r} cannot be read: {error}") from None
 
 
+def find_address(stack: str, *, region: str | None = None) -> str:
+    """The address of the pages, as the stack's outputs tell it; "" where they do not."""
+    return outputs_of(boto3.Session(region_name=region).client("cloudformation"), stack).get("ApiUrl", "")
+
+
 def outputs_of(cloudformation: Any, stack: str) -> dict[str, str]:
     """The outputs of a stack by name. Raises StackError if it is not a stack of Parcours."""
     found = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]

@@ -22,8 +22,9 @@ from infra.demo.local_stack import LocalDeployment, closing, local_deployment, s
 from infra.demo.organiser import RefusedError, publish_draft, sign_in
 from infra.demo.outcome import Outcome, read_outcome, write_files
 from infra.demo.rerun import run_reallocation
+from infra.event_source import event_or_told
 from infra.words import say, tell
-from shared.event_file import EventFileError, load_event, load_text
+from shared.event_file import load_text
 from shared.i18n import told, told_many
 from shared.models import Event, RegistrationState, RunState
 from shared.registrations import registrations_of
@@ -76,14 +77,8 @@ def add_demo_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser
 
 def run_demo(options: argparse.Namespace) -> int:
     """Run the demo and return its exit code."""
-    try:
-        event = load_event(options.event)
-    except EventFileError as error:
-        for fault in error.faults:
-            tell(told("%(name)s: %(words)s", name=options.event, words=fault.told), file=sys.stderr)
-        return BAD_INPUT
-    except OSError as error:
-        print(f"{options.event}: {error.strerror}", file=sys.stderr)
+    event = event_or_told(options.event)
+    if event is None:
         return BAD_INPUT
     if problem := (options.port and why_not(options.port)) or _out_problem(options.out):
         tell(problem, file=sys.stderr)

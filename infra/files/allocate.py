@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import re
 import sys
 from collections.abc import Callable
 from fractions import Fraction
@@ -15,20 +14,18 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from functions.allocate.model.problem import EngineCannotError, NoAllocationError, NotFoundInTimeError
 from functions.allocate.model.result import Allocation
 from functions.allocate.solve import allocate
+from infra.event_source import FileFaultsError, read_event_file
 from infra.files.outputs import checksum_faults, read_json, read_previous, write_files
-from infra.files.people_csv import FileFaultsError, read_people
+from infra.files.people_csv import PeopleFile, read_people
 from infra.report.compare import compare
 from infra.verify.case import Case
 from infra.verify.checks import Check, verify_case
 from infra.words import printable, say, tell
 from shared.attendees import Attendee, question
-from shared.event_file import EventFileError, load_event
 from shared.i18n import Told, told, told_many, told_together
 from shared.models import Event
 
@@ -98,6 +95,7 @@ def run_allocate(args: argparse.Namespace) -> int:
     except FileFaultsError as error:
         return _refuse(error)
     attendees = people.attendees
+    _tell_unused(args.people, people)
     if people.without_place:
         tell(
             told(
@@ -164,11 +162,14 @@ def run_allocate(args: argparse.Namespace) -> int:
 def run_verify(args: argparse.Namespace) -> int:
     """Recompute an allocation; one line a check. Returns the exit code."""
     try:
-        event, attendees = read_inputs(args.event, args.people)
+        event = read_event_file(args.event)
+        people = read_people(args.people, event)
+        attendees = people.attendees
         document, twice = read_json(args.allocation)
         previous = read_previous(args.previous, event) if args.previous else None
     except FileFaultsError as error:
         return _refuse(error)
+    _tell_unused(args.people, people)
     case = None
     checks = [Check(told("the file is as it was written (checksum)"), tuple(checksum_faults(document, twice)))]
     try:
@@ -220,6 +221,19 @@ def _refuse(error: FileFaultsError) -> int:
     return BAD_INPUT
 
 
+def _tell_unused(file: Path, people: PeopleFile) -> None:
+    """Say which columns have no effect: a misspelled title looks like any other column."""
+    if people.unused:
+        columns = (
+            told("%(title)s (is it %(known)s?)", title=repr(title), known=known) if known else repr(title)
+            for title, known in people.unused.items()
+        )
+        tell(
+            told("%(file)s: columns not used: %(columns)s", file=file, columns=told_together(columns, ", ")),
+            file=sys.stderr,
+        )
+
+
 def _progress() -> Callable[[str], None] | None:
     """Say what is being done, on a terminal only."""
     if not sys.stderr.isatty():
@@ -260,39 +274,3 @@ def read_inputs(event_file: Path, people_file: Path) -> tuple[Event, list[Attend
     """Read the event and its people. Raises FileFaultsError with every mistake of the first file that has any."""
     event = read_event_file(event_file)
     return event, read_people(people_file, event).attendees
-
-
-def read_event_file(path: Path) -> Event:
-    """Read the event. Raises FileFaultsError with every mistake as `FILE:LINE: message`."""
-    try:
-        return load_event(path)
-    except OSError as error:
-        raise FileFaultsError([f"{path}:1: {error.strerror}"]) from None
-    except EventFileError as error:
-        document = _document(path)
-        raise FileFaultsError(
-            [
-                told("%(file)s:%(line)s: %(words)s", file=path, line=_line_of(f.path, document), words=f.told)
-                for f in error.faults
-            ]
-        ) from None
-
-
-def _line_of(path: str, document: Any) -> int:
-    """The line of a YAML document at which a path like `themes[2].capacity` stands, as far down as it leads."""
-    line = 0
-    for key, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", path):
-        try:
-            line = (document.lc.item(int(index)) if index else document.lc.key(key))[0]
-            document = document[int(index) if index else key]
-        except (AttributeError, KeyError, IndexError, TypeError):
-            break
-    return line + 1
-
-
-def _document(path: Path) -> Any:
-    """An event file with the lines of its parts; None where it is no YAML."""
-    try:
-        return YAML().load(path.read_bytes())
-    except (YAMLError, ValueError, RecursionError):
-        return None

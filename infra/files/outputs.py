@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from functions.allocate.model.result import Allocation
-from infra.files.people_csv import FileFaultsError, decoded
+from infra.event_source import FileFaultsError
+from infra.files.people_csv import decoded
 from infra.report.facts import heads_of_types
 from infra.report.page import report_page
 from shared.allocations import checksum

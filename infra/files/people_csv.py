@@ -7,17 +7,19 @@ import sys
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import cached_property
 from itertools import takewhile
 from operator import itemgetter
 from pathlib import Path
 from typing import cast
 
+from infra.event_source import FileFaultsError
 from shared.attendees import Attendee, attendee_faults, closed_themes
 from shared.i18n import told
 from shared.models import Event
-from shared.people_columns import Columns
+from shared.people_columns import Columns, listed, parts
 from shared.people_csv import CsvError, csv_rows
 from shared.people_files import FileError, text_of
 
@@ -29,14 +31,6 @@ _Wishes = tuple[str, tuple[str, ...], frozenset[str], dict[str, str], frozenset[
 
 MOST_ALIKE = 5_000
 """Rows that differ whose reading is remembered: equal rows are read once, and of a large crowd few are equal."""
-
-
-class FileFaultsError(ValueError):
-    """Files that cannot be used; `faults` holds a line for each mistake, `FILE:LINE: message`."""
-
-    def __init__(self, faults: Sequence[str]) -> None:
-        super().__init__("\n".join(faults))
-        self.faults = list(faults)
 
 
 @dataclass(frozen=True)
@@ -65,12 +59,14 @@ class PeopleFile:
     """What a PEOPLE.csv says.
 
     `names` holds the names by id, where the file has a column for them: the allocator never sees them. `without_place`
-    counts people whose column `state` says that they hold no place; they are attendees all the same.
+    counts people whose column `state` says that they hold no place; they are attendees all the same. `unused` holds
+    the titles of the columns that count for nothing, each with the column that it may be meant to be, or "".
     """
 
     attendees: list[Attendee]
     names: Mapping[str, str]
     without_place: int
+    unused: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_people(path: Path, event: Event) -> PeopleFile:
@@ -105,7 +101,7 @@ def read_people(path: Path, event: Event) -> PeopleFile:
         faults.append(told("%(path)s:1: there are no people in the file", path=path))
     if faults:
         raise FileFaultsError(faults)
-    return PeopleFile(attendees, reader.names, reader.without_place)
+    return PeopleFile(attendees, reader.names, reader.without_place, reader.unused)
 
 
 class _PeopleReader:
@@ -122,6 +118,7 @@ class _PeopleReader:
         self._type_names = {kind.title: kind.id for kind in event.partner_types if kind.title not in self.types}
         self.names: dict[str, str] = {}
         self.without_place = 0
+        self.unused: dict[str, str] = {}
         self._alike: dict[tuple[str, ...], tuple[_Wishes, Sequence[str]]] = {}
 
     def rows(self) -> Iterator[tuple[int, Attendee | None, Sequence[str]]]:
@@ -153,6 +150,7 @@ class _PeopleReader:
                 [told("%(file)s:%(line)s: %(words)s", file=self.path, line=line, words=fault) for fault in faults]
             )
         at = {name: column for column, name in enumerate(names)}
+        self.unused = _unused(titles, names)
         return _Header(
             id=at["id"],
             partner_type=at["partner_type"],
@@ -199,12 +197,33 @@ class _PeopleReader:
         faults: list[str] = []
         if any(choices[len(ranking) :]):
             faults.append(told("choice_%(rank)s is empty and a later choice is not", rank=len(ranking) + 1))
-        absent, excluded = frozenset(special[0].split()), frozenset(special[2].split())
+        absent, excluded = frozenset(parts(special[0])), frozenset(listed(special[2], self._columns.themes))
         pinned, pin_faults = _pins(special[1])
         attendee = Attendee("unnamed", partner_type, ranking, absent, pinned, excluded)
         faults += [*pin_faults, *attendee_faults(attendee, self.themes, self.rounds, self.types, self.closed)]
         return (partner_type, ranking, absent, pinned, excluded), faults
 
+
+def _unused(titles: Sequence[str], names: Sequence[str]) -> dict[str, str]:
+    """The titles of columns that count for nothing, each with the column that it looks like, or "".
+
+    Columns that only the organisers' list of people has are no surprise to anybody.
+    """
+    used = [name for name in names if name in _USED or _CHOICE.fullmatch(name)]
+    free = [*_USED, *(f"choice_{rank}" for rank in range(1, len(used) + 2))]
+    found = {}
+    for title, name in zip(titles, names, strict=True):
+        if title.strip() and name not in used and not _EXPORTED.fullmatch(name):
+            alike = get_close_matches(name, [column for column in free if column not in used], 1, 0.75)
+            found[title.strip()] = alike[0] if alike else ""
+    return found
+
+
+_USED = ("id", "partner_type", "absent", "pinned", "excluded", "name", "state")
+_CHOICE = re.compile(r"choice_[1-9]\d{0,3}")
+_EXPORTED = re.compile(
+    r"email|organisation|language|source|bounced|group|(checked_in|created|updated)_at|(round|present|answer)_.+"
+)
 
 _NOTHING: frozenset[str] = frozenset()
 _NO_PINS: dict[str, str] = {}
@@ -216,7 +235,7 @@ def _text(path: Path) -> str:
     try:
         return text_of(path.read_bytes())
     except OSError as error:
-        raise FileFaultsError([f"{path}:1: {error.strerror}"]) from None
+        raise FileFaultsError([f"{path}: {error.strerror}"]) from None
     except FileError as error:
         raise FileFaultsError(
             [told("%(file)s:%(line)s: %(words)s", file=path, line=1, words=error.args[0] if error.args else "")]
@@ -229,7 +248,7 @@ def decoded(path: Path) -> str:
         data = path.read_bytes()
         return data.decode("utf-8-sig")
     except OSError as error:
-        raise FileFaultsError([f"{path}:1: {error.strerror}"]) from None
+        raise FileFaultsError([f"{path}: {error.strerror}"]) from None
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
@@ -244,7 +263,7 @@ def decoded(path: Path) -> str:
 def _pins(text: str) -> tuple[dict[str, str], list[str]]:
     pins: dict[str, str] = {}
     faults: list[str] = []
-    for part in text.split():
+    for part in parts(text):
         slot, colon, theme = part.partition(":")
         if not (slot and colon and theme):
             faults.append(told("pinned: %(part)s is not round:theme", part=repr(part)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ import boto3
 import pytest
 
 from infra import start
-from infra.cli import main
+from infra.cli import doubts, main
 from infra.cloud.build import ROOT
 from infra.demo.day import SAMPLE
 from shared.events import put_event, read_event
@@ -58,7 +59,8 @@ def test_a_mistake_is_told_in_the_language_of_the_terminal(tmp_path: Path, capsy
     file = faulty(tmp_path, ("capacity: 42", "capacity: many"))
 
     assert main(["--language", "nl", "event", "check", str(file)]) == 2
-    assert f"{file}: themes[0].capacity: schrijf een geheel getal\n" in capsys.readouterr().err
+    line = next(n for n, text in enumerate(file.read_text("utf-8").splitlines(), 1) if "capacity: many" in text)
+    assert f"{file}:{line}: themes[0].capacity: schrijf een geheel getal\n" in capsys.readouterr().err
 
 
 def test_a_new_event_file_begins_with_an_example_that_has_no_mistake(tmp_path: Path) -> None:
@@ -83,14 +85,55 @@ def test_every_mistake_is_named_at_once_by_its_path(tmp_path: Path, capsys: pyte
     said = capsys.readouterr()
     assert said.out == ""
     for place in ("timezone", "themes[0].capacity", "dat", "date"):
-        assert f"{path}: {place}: " in said.err
+        assert re.search(rf"^{re.escape(str(path))}:\d+: {re.escape(place)}: ", said.err, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("id: a\n\ttitle: b\n", "2: a tab stands where only spaces may; indent with spaces"),
+        ("id: a\ntitle: Day: one\n", "2: a colon and a space inside a text; put the text in quotation marks"),
+    ],
+)
+def test_a_file_that_is_no_yaml_is_told_by_line_in_plain_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, fault: str
+) -> None:
+    path = tmp_path / "event.yaml"
+    path.write_text(text, encoding="utf-8")
+
+    assert main(["event", "check", str(path)]) == 2
+
+    assert capsys.readouterr().err == f"{path}:{fault}\n"
+
+
+def test_what_can_hardly_be_meant_is_said_of_a_file_without_a_mistake() -> None:
+    """A day that is over, a registration that is, and a round without a seat."""
+    event = make_event(capacities={name: {"first": 0} for name in ("vision", "governance", "resources", "wildlife")})
+
+    def said(now: datetime) -> list[str]:
+        return [str(doubt) for doubt in doubts(event, now)]
+
+    assert said(datetime(2026, 3, 2, tzinfo=UTC)) == ["no workshop has a seat in the round at 13:00"]
+    assert said(datetime(2026, 4, 2, tzinfo=UTC))[0] == "registration is closed since 2026-04-01 12:00"
+    assert said(datetime(2026, 5, 2, tzinfo=UTC))[0] == "the day is over: 2026-04-16"
+
+
+def test_an_output_that_nobody_reads_on_ends_without_a_traceback() -> None:
+    """`parcours event new | head -1`."""
+    command = [sys.executable, "-m", "infra.start", "event", "new"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        _, said = process.communicate()
+
+    assert (process.returncode, said) == (start.UNREAD, b"")
 
 
 def test_a_file_that_is_not_there_is_bad_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """No traceback."""
     assert main(["event", "check", str(tmp_path / "none.yaml")]) == 2
 
-    assert "No such file" in capsys.readouterr().err
+    assert capsys.readouterr().err == f"{tmp_path / 'none.yaml'}: No such file or directory\n"
 
 
 @pytest.mark.parametrize("command", [["event", "put"], ["demo", "--event"]])

@@ -120,7 +120,11 @@ def test_a_wheel_works_outside_the_checkout(tmp_path: Path) -> None:
         "import infra.cli, shared.pages; from datetime import date; from shared.i18n import day; "
         "print(infra.cli.__file__); print(day(date(2024, 11, 6), 'fr'))",
     ).splitlines()
+    offered = run_python(tmp_path, "-m", "infra.cli", "--language", "en", "--help")
 
+    assert "allocate" in offered
+    assert "demo" not in offered
+    assert "deploy" not in offered.replace("deployed", "")
     assert "nature-connectivity: 4 themes" in checked
     assert said == [str(site / "infra" / "cli.py"), "mercredi 6 novembre 2024"]
     missing = [name for name in project_files("functions", "shared", "infra") if not (site / name).exists()]

@@ -84,9 +84,8 @@ def _people_without_choice(problem: Problem) -> Iterator[str]:
         needed = "a theme" if len(rounds_free) == 1 else f"{len(rounds_free)} different themes"
         open_ = ", ".join(problem.theme_titles[t] for t in allowed) or "none"
         yield (
-            f"{names}: {needed} must be found for {', '.join(rounds_free)}, and those offered then that are possible "
-            f"for {'them' if len(people) > 1 else 'this person'} and go with the rest of the programme do not suffice: "
-            f"{open_}."
+            f"{names}: {needed} must be found for {', '.join(rounds_free)}. The themes that may be given to "
+            f"{'them' if len(people) > 1 else 'this person'} then are not enough: {open_}."
         )
 
 

@@ -115,8 +115,9 @@ def test_a_byte_order_mark_semicolons_blank_lines_and_other_columns_do_not_matte
     lines = (HEADER + BOB + ANN).replace(",", ";").splitlines()
     sheet = "\r\n".join([lines[0] + ";remark", "", *(f"{line};hello" for line in lines[1:])])
 
-    assert run(b"\xef\xbb\xbf" + sheet.encode(), "--seed", "same") == (0, [])
+    code, said = run(b"\xef\xbb\xbf" + sheet.encode(), "--seed", "same")
 
+    assert (code, said) == (0, [f"{tmp_path / 'people.csv'}: columns not used: 'remark'"])
     assert (tmp_path / "out" / "programmes.csv").read_text(encoding="utf-8") == plain
 
 
@@ -566,6 +567,33 @@ def test_a_column_that_says_who_withdrew_is_not_passed_over_in_silence(run: Run)
 
     assert code == 0
     assert "1 of 2 people hold no place" in said[0]
+
+
+def test_columns_that_count_for_nothing_are_named_with_what_they_may_be_meant_to_be(
+    tmp_path: Path, event_file: Path, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By `allocate` and by `verify`; what only the organisers' list of people has is no surprise."""
+    header = "id,partner_type,choice_1,choice_2,choise_3,abscent,Name,exclude,email,remark\n"
+
+    code, said = run(header + "ann,ngo,vision,governance,wildlife,first,Ann,resources,ann@example.org,x\n")
+    files = [event_file, tmp_path / "people.csv", tmp_path / "out" / "allocation.json"]
+    assert main(["verify", *map(str, files)]) == 0
+
+    unused = (
+        f"{files[1]}: columns not used: 'choise_3' (is it choice_3?), 'abscent' (is it absent?), "
+        "'exclude' (is it excluded?), 'remark'"
+    )
+    assert (code, said) == (0, [unused])
+    assert capsys.readouterr().err.splitlines() == [unused]
+
+
+def test_lists_in_a_cell_may_have_semicolons_and_titles(tmp_path: Path, run: Run) -> None:
+    header = HEADER.replace("\n", ",excluded\n")
+
+    assert run(header + "ann,ngo,vision,,,,,first:wildlife;second:vision,Governance; resources;\n") == (0, [])
+    code, said = run(header + "ann,ngo,vision,,,,,,governance vison;\n")
+
+    assert (code, said) == (2, [f"{tmp_path / 'people.csv'}:2: excluded: 'vison' is no theme of the event"])
 
 
 def test_verify_tells_what_the_allocation_costs_each_partner_type(
