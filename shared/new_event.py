@@ -156,6 +156,13 @@ def _dates(day: str, now: datetime) -> Data:
     }
 
 
+def _of_year(title: Any, before: int, after: int) -> Any:
+    """A title, in one language or several, with the year of another day."""
+    if isinstance(title, Mapping):
+        return {language: _of_year(words, before, after) for language, words in title.items()}
+    return re.sub(rf"(?<!\d){before}(?!\d)", str(after), str(title))
+
+
 def shifted_copy(earlier: Event, data: Mapping[str, Any], *, title: str, day: date) -> Data:
     """A draft like an earlier event, with every date moved by as many days as the day itself.
 
@@ -173,7 +180,7 @@ def shifted_copy(earlier: Event, data: Mapping[str, Any], *, title: str, day: da
         **asked,
         "id": "",
         "draft": True,
-        **({"title": title} if title else {}),
+        "title": title or _of_year(data["title"], earlier.date.year, day.year),
         "date": day.isoformat(),
         "registration": {
             **data["registration"],

@@ -19,7 +19,7 @@ from shared.i18n import Told, told, told_together
 from shared.models import Event, Theme
 from shared.new_event import Data, slug
 
-Kind = Literal["text", "word", "number", "moment", "time", "lines", "list", "numbers", "tick", "leaders"]
+Kind = Literal["text", "word", "number", "moment", "time", "lines", "list", "numbers", "decimal", "tick", "leaders"]
 Values = dict[str, Any]
 """What the fields of a page hold: a text each, or a list of texts where a name was sent more than once."""
 
@@ -81,8 +81,8 @@ PAGES: dict[str, Page] = {
         told("Allocation"),
         {
             **{"allocation.at": "moment", "allocation.publish": "word", "allocation.balance.weight": "number"},
-            **{"allocation.balance.tolerance": "word", "allocation.rank_costs": "numbers"},
-            **{"allocation.change_cost": "number", "allocation.most_gap": "word"},
+            **{"allocation.balance.tolerance": "decimal", "allocation.rank_costs": "numbers"},
+            **{"allocation.change_cost": "number", "allocation.most_gap": "decimal"},
         },
     ),
     "access": Page(told("People with access"), {"organiser_emails": "lines", "door_emails": "lines"}),
@@ -126,6 +126,20 @@ def shown(event: Event, page: str) -> Values:
         if name in about.fields:
             values[name] = default
     return values
+
+
+def texts_missing(event: Event, language: str) -> dict[str, int]:
+    """How many texts of each page that stand in the event's own language lack another; no page that lacks none."""
+    found = {}
+    for page in PAGES:
+        values = shown(event, page)
+        own = (
+            name[: -len(event.language)]
+            for name, text in values.items()
+            if name.endswith(f".{event.language}") and text
+        )
+        found[page] = sum(not values.get(f"{name}{language}") for name in own)
+    return {page: number for page, number in found.items() if number}
 
 
 def _grid(event: Event) -> Values:
@@ -303,6 +317,8 @@ def _value(event: Event, values: Values, name: str, kind: Kind) -> Any:
             return told.get(event.language) if set(told) == {event.language} else told or None
         case "number":
             return _number(text)
+        case "decimal" if re.fullmatch(r"\d*,\d+", text):
+            return text.replace(",", ".")  # as it is written in Dutch and French
         case "numbers":
             return [_number(one) for one in re.split(r"[\s,;]+", text) if one] or None
         case "lines":
@@ -598,15 +614,40 @@ KEYS: dict[str, Told] = {
 """The keys of the file in words."""
 
 
+LABELS: dict[str, Told] = {
+    **{"title": told("Name of the day"), "summary": told("What it is about"), "date": told("Date")},
+    **{"contact": told("Contact address"), "timezone": told("Time zone"), "venue.name": told("Building")},
+    **{"venue.address": told("Address"), "venue.map": told("Map link (optional)")},
+    **{"agenda.title": told("What happens"), "agenda.round": told("Is a round"), "agenda.start": told("Starts")},
+    **{"agenda.end": told("Ends (optional)"), "rounds.start": told("Starts"), "rounds.end": told("Ends")},
+    **{"registration.opens": told("Opens"), "registration.closes": told("Closes")},
+    **{"registration.capacity": told("Places (optional)")},
+    **{"registration.changes_until": told("Rankings may change until (optional)")},
+    **{"registration.per_source_hour": told("Registrations an hour from one network (optional)")},
+    **{"reminder_days": told("Reminder, days before"), "retention_days": told("Personal data is deleted, days after")},
+    **{"feedback.url": told("Form to ask people about the day (optional)")},
+    **{"feedback.send": told("When it is mailed (optional)")},
+    **{"allocation.at": told("Workshops are given out"), "allocation.balance.weight": told("Weight")},
+    **{"allocation.balance.tolerance": told("Tolerance")},
+    **{"allocation.most_gap": told("Largest gap that is published at once")},
+    **{"allocation.rank_costs": told("Cost of the 1st, 2nd, … choice (optional)")},
+    **{"organiser_emails": told("Organisers"), "door_emails": told("Helpers at the door (optional)")},
+}
+"""What fields are called on the pages, where that is not the word of the file. `agenda.title` is one of any line."""
+
+
 def field_words(name: str) -> str:
-    """A field of the pages in words: `themes[2].title` is "Workshop 3, title"."""
-    match = re.match(r"(\w+)\[(\d+)\]\.?", name)
-    rest = name[match.end() :] if match else name
-    parts: list[str] = [_words(part) for part in rest.split(".") if part and part not in {"en", "nl", "fr"}]
-    if match:
-        number = int(match[2]) + 1
-        parts.insert(0, ROWS[match[1]](number) if match[1] in ROWS else f"{match[1]} {number}")
-    return told_together(parts, ", ")
+    """A field as its page calls it: `themes[2].title` is "Workshop 3, title", `door_emails[0]` is "Helpers …, 1"."""
+    plain = re.sub(r"\.(en|nl|fr)$", "", name)
+    match = re.match(r"(\w+)\[(\d+)\]\.?", plain)
+    if not match:
+        return LABELS.get(plain) or told_together([_words(part) for part in plain.split(".") if part], ", ")
+    rows, number, rest = match[1], int(match[2]) + 1, plain[match.end() :]
+    if rows not in ROWS:
+        return told_together([LABELS.get(rows) or _words(rows), str(number)], ", ")
+    label = LABELS.get(f"{rows}.{rest}")
+    parts: list[str] = [label] if label else [_words(part) for part in rest.split(".") if part]
+    return told_together([ROWS[rows](number), *parts], ", ")
 
 
 def _words(key: str) -> str:

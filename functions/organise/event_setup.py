@@ -8,16 +8,20 @@ from datetime import date, datetime
 from typing import Any
 
 from functions.organise import event_files
+from functions.organise.event_form import texts_missing
 from functions.organise.words import ShortMoment
 from shared.errors import InvalidError, NotFoundError
 from shared.event_file import as_data
 from shared.events import read_text
-from shared.i18n import N_, Told, told, told_many, told_together
+from shared.i18n import LANGUAGES, N_, Told, told, told_many, told_together
 from shared.local_time import local_date
 from shared.models import MOST_ROUNDS, Event, Registration, RegistrationState
 from shared.new_event import Data, plain_draft, shifted_copy, slug, workshop_title
 from shared.table import EVENTS_PK, Table
 from shared.tokens import PREVIEW_SALT, Keys, sign
+
+MOST_NAMED = 5
+"""Workshops without seats that the check list names."""
 
 MOST_AT_ONCE = 60
 """Workshops of a new event; more are added on its page."""
@@ -146,6 +150,34 @@ def _checks(event: Event, now: datetime) -> Iterator[Check]:
         else told("Every workshop is described"),
         "themes",
     )
+    closed = [
+        f"{theme.title} ({slot.start:%H:%M})"
+        for theme in event.themes
+        for slot in event.rounds
+        if not event.seats(theme.id, slot.id)
+    ]
+    if closed:
+        yield Check(
+            False,
+            told(
+                "Without seats, so not held: %(workshops)s",
+                workshops=", ".join(closed[:MOST_NAMED]) + (" …" if len(closed) > MOST_NAMED else ""),
+            ),
+            "themes",
+        )
+    for language in event.spoken if len(event.spoken) > 1 else []:
+        missing = texts_missing(event, language)
+        if missing:
+            yield Check(
+                False,
+                told_many(
+                    "%(num)s text is missing in %(language)s; readers get the language of the event",
+                    "%(num)s texts are missing in %(language)s; readers get the language of the event",
+                    sum(missing.values()),
+                    language=LANGUAGES[language],
+                ),
+                next(iter(missing)),
+            )
     roomless = sum(
         not event.room(theme.id, slot.id)
         for theme in event.themes

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 from urllib.parse import quote
 
-from functions.organise import audit_list, dashboard, event_files, exports, people, sessions, web
+from functions.organise import audit_list, dashboard, event_files, event_setup, exports, people, sessions, web
 from functions.organise.drafts import read_publication
 from functions.organise.routes import setup
 from functions.organise.sessions import Role
@@ -94,7 +94,8 @@ def show_event(event_id: str) -> Answer:
     sessions.refuse_less(here.role, Role.ORGANISER)
     overview = dashboard.read_overview(here.table, here.event, here.now)
     shown = dashboard.as_shown(here.event, overview)
-    return here.reply(shown, "dashboard.html", here="overview", overview=overview)
+    preview = event_setup.preview_url(services().keys, here.event)
+    return here.reply(shown, "dashboard.html", here="overview", overview=overview, preview=preview)
 
 
 @router.get("/organise/<event_id>/file")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from decimal import Decimal
 from types import ModuleType
 from typing import Any
 
 import pytest
 
-from functions.organise import event_form
+from functions.organise import event_form, event_setup
 from functions.organise.event_form import PAGES
 from infra.files.event_reference import keys
 from shared.event_file import EventFileError, as_data, check_event, parse_event
@@ -281,6 +282,56 @@ def test_one_line_of_the_day_takes_no_round_off_the_page_and_a_round_needs_no_ti
     assert "14:20–15:35  Vision, Room vision (your workshop)" in mail
     with pytest.raises(EventFileError, match=r"agenda\[0\]\.title: is missing"):
         check_event({**event_data(), "agenda": [{"start": "12:30"}]})
+
+
+def test_a_draft_says_so_on_the_overview_and_leads_to_its_preview_and_its_opening(
+    browser: Client, table: Table, public: Web
+) -> None:
+    table.delete_all([{"pk": "EVENTS", "sk": "nature"}])
+    put_event(table, make_event(draft=True), actor="o", now=NOW)
+
+    page = browser.page("/organise/nature").text
+
+    assert "This event is a draft: only organisers see it" in page
+    assert '<a href="/organise/nature/setup">Check it and open it</a>' in page
+    assert '"/events/nature"' not in page
+    [preview] = re.findall(r'href="(/events/nature/preview/[^"]+)"', page)
+    assert public.visit(preview).status == 200
+
+
+def test_the_check_list_names_workshops_without_seats_and_counts_texts_that_a_language_lacks() -> None:
+    spoken = {"languages": ["en", "nl"], "title": {"en": "Nature", "nl": "Natuur"}}
+    some = make_event(capacities={"vision": {"first": 0}}, **spoken)
+
+    said = [check.what for check in event_setup.check_list(some, NOW) if not check.done]
+    before = [check.what for check in event_setup.check_list(make_event(languages=["en"]), NOW)]
+
+    assert "Without seats, so not held: Vision (13:00)" in said
+    assert any("texts are missing in Nederlands" in one for one in said)
+    assert not any("missing in English" in one for one in said)
+    assert not any("Without seats" in one or "missing in" in one for one in before)
+
+
+def test_a_copy_has_the_year_of_its_day_in_its_title(event: Event) -> None:
+    day = event.date.replace(year=event.date.year + 1)
+    earlier = make_event(title={"en": f"Nature {event.date.year}", "nl": f"Natuur {event.date.year}, 120261"})
+
+    copied = shifted_copy(earlier, as_data(earlier), title="", day=day)
+
+    assert copied["title"] == {"en": f"Nature {day.year}", "nl": f"Natuur {day.year}, 120261"}
+
+
+def test_a_comma_is_a_decimal_point_and_faults_name_fields_as_the_page_does(event: Event) -> None:
+    typed = fields(event, "allocation", **{"allocation.balance.tolerance": "0,25"})
+    assert check_event(event_form.read(event, "allocation", typed).data).allocation.balance.tolerance == Decimal("0.25")
+    named = {
+        "door_emails[0]": "Helpers at the door (optional), 1",
+        "agenda[1].title": "Line 2, What happens",
+        "allocation.at": "Workshops are given out",
+        "themes[2].title.fr": "Workshop 3, title",
+        "venue.directions": "venue, directions",
+    }
+    assert {name: event_form.field_words(name) for name in named} == named
 
 
 def test_what_changes_names_each_value_once_in_words_that_stand_on_the_pages(event: Event) -> None:
