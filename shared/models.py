@@ -423,6 +423,10 @@ class Event(Model):
         """Which round of the day this is, from 1."""
         return [slot.id for slot in self.rounds].index(round_id) + 1
 
+    def starts_of(self, theme_id: str) -> list[time]:
+        """The starts of the rounds in which a theme has a workshop."""
+        return [slot.start for slot in self.rounds if self.seats(theme_id, slot.id)]
+
     def rooms_of(self, theme_id: str) -> list[tuple[time, str]]:
         """The start of each round and the room of the theme's workshop in it; one line when it is always the same."""
         found = [(slot.start, self.room(theme_id, slot.id)) for slot in self.rounds if self.seats(theme_id, slot.id)]

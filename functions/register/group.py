@@ -29,6 +29,7 @@ NOBODY = N_("Enter the names of the people you register.")
 TOO_MANY = N_("Register at most 40 people at once.")
 NO_MEMBER = N_("There is no such person in your group.")
 NOT_SURE = N_("Tick the box to say that you are sure.")
+SAME_NAME = N_("This name stands in the list already. Add what tells the two apart, such as a middle name.")
 DAY_IS_OVER = N_("The day is over.")
 
 ROWS = (10, 20, 30, 40)
@@ -117,7 +118,7 @@ def read_group(event: Event, sent: Fields) -> Group:
     rows = rows if isinstance(rows, list) else []
     faults: dict[str, str] = {}
     common = {"email": sent.get("email"), "organisation": sent.get("organisation") or ""}
-    members = []
+    members: list[Details] = []
     for position, row in enumerate(rows[: MOST_IN_GROUP + 1], start=1):
         row = row if isinstance(row, dict) else {}
         line = row.get("line", position)
@@ -126,9 +127,10 @@ def read_group(event: Event, sent: Fields) -> Group:
         possible = set(wishes.possible(str(kind)))
         choices = row.get("choices") or [theme for theme in shared if theme in possible or not possible]
         try:
-            members.append(
-                read_details(bare, {**common, "name": row.get("name"), "partner_type": kind, "choices": choices})
-            )
+            one = read_details(bare, {**common, "name": row.get("name"), "partner_type": kind, "choices": choices})
+            if any(one.name.casefold() == other.name.casefold() for other in members):
+                faults[f"name_{line}"] = SAME_NAME
+            members.append(one)
         except InvalidError as error:
             names = {"name": f"name_{line}", "partner_type": f"type_{line}", "choices": f"choice_{line}_1"}
             if not row.get("choices"):

@@ -372,7 +372,9 @@ def is_confirmed() -> bool:
 
 def ask_first(token: str, event: Event, registration: Registration, what: str) -> Answer:
     """Confirmation page before withdrawal or erasure."""
-    return show("confirm.html", language_of(event, registration.language), event=event, token=token, what=what)
+    waiting = registration.state is RegistrationState.WAITING
+    language = language_of(event, registration.language)
+    return show("confirm.html", language, event=event, token=token, what=what, waiting=waiting)
 
 
 def own_page(

@@ -9,7 +9,7 @@ from shared.errors import InvalidError
 from shared.event_file import EventFileError, check_event
 from shared.events import put_event
 from shared.models import Event
-from shared.table import Table
+from shared.table import Table, update
 from tests.support.attendee_client import Web
 from tests.support.factories import NOW, event_data, make_event, make_registration
 
@@ -39,6 +39,26 @@ def test_the_page_speaks_the_words_of_the_event(reader: Web, table: Table) -> No
     assert page.index("About vision.") < page.index('id="register"')
     assert ('id="choice-2"' in page, 'id="choice-3"' in page) == (True, False)
     assert "Choice 2 (optional)" in page
+
+
+def test_the_page_says_what_is_not_held_what_is_full_and_when_registration_closed(
+    reader: Web, table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event = make_event(capacities={"vision": {"first": 0}, "wildlife": {"first": 0, "second": 0}})
+    put_event(table, event, actor="test", now=NOW)
+    table.write(update("EVENT#nature", "STATE", assign={"counted": {"places": "full"}}))
+    full = reader.visit("/events/nature").text
+    hero = full[: full.index("</h2>")]
+
+    assert (full.count("Only at 14:20."), full.count("This workshop does not take place.")) == (1, 1)
+    assert "All places are taken. You can register to wait for one." in hero
+    assert "Register for the waiting list" in hero
+
+    monkeypatch.setattr("functions.register.web.clock", lambda: event.closes_at)
+    closed = reader.visit("/events/nature").text
+    assert "Registration closed" in closed
+    assert "Register, change or withdraw until" not in closed
+    assert "of least cost" not in closed
 
 
 def details(event: Event, *choices: str) -> Details:

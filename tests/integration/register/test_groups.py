@@ -83,6 +83,9 @@ def test_a_group_has_a_place_and_a_programme_each_and_one_mail(
 
     assert (refused.status, sent) == (422, [303, 303])
     assert {'href="#email"', 'href="#type_3"'} <= set(re.findall(r'href="#\w+"', refused.text))
+    assert re.search(r'href="#type_3">Bob: ', refused.text)
+    twice = web.submit(GROUP, {**FORM, "name_2": "ann pupil", "type_2": "ngo"}).text
+    assert re.search(r'href="#name_2">ann pupil: This name stands in the list already', twice)
     assert 'value="Ann Pupil"' in refused.text
     assert states(table) == {"Tess Teacher": "delegate", "Ann Pupil": "confirmed", "Bob Pupil": "confirmed"}
     assert read_state(table, "nature").confirmed == 2

@@ -463,6 +463,34 @@ def test_a_fault_leads_to_its_field_and_one_without_a_field_leads_nowhere(web: W
     assert "<strong>&lt;i&gt;admin</strong>: There is no such field." in summary
 
 
+def test_the_list_of_faults_says_which_question_each_is_about(web: Web, table: Table) -> None:
+    event = make_event(
+        labels={"partner_type": "Type of school"},
+        questions=[
+            {
+                "id": one,
+                "kind": "choice",
+                "label": f"Which {one}?",
+                "options": ["a", "b"],
+                "required": True,
+                "purpose": "P.",
+            }
+            for one in ("meal", "bus")
+        ],
+    )
+    put_event(table, event, actor="test", now=NOW)
+
+    page = web.submit(AT, form(partner_type="")).text
+
+    [summary] = re.findall(r'<div class="problem".*?</div>', page, re.DOTALL)
+    said = [re.sub(r"<.*?>", "", line) for line in re.findall(r"<li>(.*?)</li>", summary)]
+    assert said == [
+        "Type of school: Choose one of the answers listed.",
+        "Which meal?: Answer this question.",
+        "Which bus?: Answer this question.",
+    ]
+
+
 def test_a_form_may_name_the_choices_as_the_contract_does(web: Web, table: Table) -> None:
     fields = {name: value for name, value in form().items() if not name.startswith("choice-")}
 
