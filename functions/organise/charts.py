@@ -85,8 +85,8 @@ def result_words(event: Event, run: Run) -> list[Told]:
             )
             if last
             else told_many(
-                "The latest choice that anybody got is the %(choice)s: %(num)s seat is one.",
-                "The latest choice that anybody got is the %(choice)s: %(num)s seats are one.",
+                "The latest choice that anybody got is the %(choice)s, with %(num)s seat.",
+                "The latest choice that anybody got is the %(choice)s, with %(num)s seats.",
                 worst.seats,
                 choice=worst.choice,
             )

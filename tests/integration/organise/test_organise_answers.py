@@ -176,7 +176,7 @@ def test_what_came_out_is_said_in_words_before_costs(event: Event) -> None:
     )
     assert result_words(event, run) == [
         "85 % of seats are a 1st or 2nd choice.",
-        "The latest choice that anybody got is the 3rd: 15 seats are one.",
+        "The latest choice that anybody got is the 3rd, with 15 seats.",
         "Over all workshops 3 heads are too many or too few of a kind.",
     ]
 

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from dataclasses import replace
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
@@ -194,3 +195,18 @@ def test_the_curve_of_balance_has_a_time_of_its_own() -> None:
 
     with pytest.raises(EngineCannotError, match="the time ended"):
         balance_curve(instance.event, instance.attendees, (0, 1), time_budget=0.0)
+
+
+def test_a_heavier_weight_never_leaves_more_heads_outside_than_a_lighter_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each point is the best for its weight of all that were found: a poor answer to one invites no heavier one."""
+    instance = random_instance(3, "even")
+    real = solve_module.solve
+
+    def poor(problem: Problem, **rest: Any) -> Solution:
+        return real(replace(problem, weight=0) if problem.weight == 1000 else problem, **rest)
+
+    monkeypatch.setattr(solve_module, "solve", poor)
+    curve = balance_curve(instance.event, instance.attendees, (0, 500, 1000))
+
+    outside = [point["outside"] for point in curve]
+    assert outside[2] == outside[1] < outside[0]
