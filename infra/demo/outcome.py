@@ -81,7 +81,7 @@ class Outcome:
         lines.append(
             say(
                 told(
-                    "Registered %(registered)s (confirmed %(confirmed)s, waiting %(waiting)s), confirmations "
+                    "Registered %(registered)s (with a place %(confirmed)s, waiting %(waiting)s), confirmations "
                     "%(confirmations)s, programmes by mail %(programmes)s; %(verdict)s",
                     **counts,
                 )

@@ -48,6 +48,7 @@ def door_page(
         words=words,
         found=door.search([*expected, *there.no_shows], words),
         missing=len(there.missing) if here.role is Role.ORGANISER else 0,
+        early=here.now < here.event.on_the_day(min(slot.start for slot in here.event.rounds)),
         walk_ins=may_walk_in(here.event, here.now),
         typed=typed or {},
         key=secrets.token_hex(16),

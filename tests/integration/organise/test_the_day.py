@@ -137,6 +137,11 @@ def test_seats_of_people_who_did_not_come_are_freed_and_given_again(
     check_in(program, *here)
     wrong = program.post(f"{HOME}/no-shows", {"expected": 2})
     before = taken(program)
+    early = program.page(f"{HOME}/door").text
+    assert "The first workshop has not begun yet" in early
+    assert 'href="#missing"' in early
+    assert 'id="missing"' in early
+    assert 'href="#missing"' not in helper.page(f"{HOME}/door").text  # only organisers free seats
     freed = helper.submit(f"{HOME}/no-shows", {"expected": "3"}), program.post(f"{HOME}/no-shows", {"expected": 3})
 
     assert (nobody_yet.status, wrong.status, "3 people are not checked in" in wrong.text) == (409, 409, True)
@@ -152,6 +157,7 @@ def test_seats_of_people_who_did_not_come_are_freed_and_given_again(
     assert read_state(table, "nature").confirmed == 10
 
     at(app, today.on_the_day(today.rounds[0].end))  # the first round is over
+    assert "The first workshop has not begun yet" not in program.page(f"{HOME}/door").text
     second_only = program.post(f"{HOME}/people/{gone}/check-in", {})
     assert second_only.status == 200
     assert list(own_workshops(program, gone)) == ["second"]
