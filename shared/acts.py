@@ -46,7 +46,7 @@ class Act(StrEnum):
     SEND_FAILED_AGAIN = "send-failed-again", told("sent all failed mails again"), "FailedMailsSentAgain"
     SIGN_IN = "sign-in", told("signed in"), "OrganisersSignedIn"
     SIGN_OUT = "sign-out", told("signed out"), "OrganisersSignedOut"
-    PUT_EVENT = "put-event", told("put the event file"), "EventFilesPut"
+    PUT_EVENT = "put-event", told("changed the event"), "EventFilesPut"
     RETIRE_EVENT = "retire-event", told("retired the event"), "EventsRetired"
     CANCEL_EVENT = "cancel-event", told("cancelled the day"), "DaysCancelled"
     UNDO_CANCELLATION = "undo-cancellation", told("undid the cancellation of the day"), "CancellationsUndone"

@@ -96,7 +96,7 @@ def _fraction(value: object) -> object:
         value = format(value, "f") if value.adjusted() > -20 else ""
     text = ""
     if isinstance(value, str):
-        text = value.strip()
+        text = value.strip().replace(",", ".")  # as people write it whose language has a decimal comma
     elif isinstance(value, int | float) and not isinstance(value, bool):
         text = str(value + 0)  # the plain number: what it was written as does not count here
     if not re.fullmatch(TOLERANCE, text):

@@ -23,7 +23,7 @@ from shared.registrations import registrations_of
 from shared.runs import programmes_of, read_run
 from shared.state import read_state
 from shared.table import Table
-from shared.text import family_name
+from shared.text import by_family_name, family_name
 
 LARGEST = 4 * 1024 * 1024
 """Bytes of one answer: a Lambda answer holds 6 MB at most, and base64 makes a file a third longer."""
@@ -40,6 +40,10 @@ CONSENTS = {"yes": told("yes"), "no": told("no")}
 
 LISTS_IN_WORDS = frozenset({"leaders", "catering", "badges"})
 """Lists that people read; the headings of the others are the names that an import and other programs know."""
+
+
+CODED = frozenset({"people", "programmes", "workshops"})
+"""Lists with codes of the event file; as XLSX they have a second sheet that says what each code stands for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,7 @@ def people(table: Table, event: Event) -> Sheet:
         *(f"answer_{question.id}" for question in event.questions),
         *("source", "bounced", "checked_in_at", "created_at", "updated_at"),
         *(f"present_{slot.id}" for slot in event.rounds),
+        *("partner_type_title", *(f"title_{slot.id}" for slot in event.rounds)),
     ]
     rows = [
         [
@@ -100,8 +105,10 @@ def people(table: Table, event: Event) -> Sheet:
             *(_answer(person.answers.get(question.id, "")) for question in event.questions),
             *(person.source, _answer(person.bounced), person.checked_in_at, person.created_at, person.updated_at),
             *(person.attended.get(slot.id, "") for slot in event.rounds),
+            event.partner_type_title(person.partner_type),
+            *_titles(event, shown.get(person.id) if person.state is not RegistrationState.NO_SHOW else None),
         ]
-        for person in everybody
+        for person in sorted(everybody, key=lambda person: (by_family_name(person.name), person.id))
     ]
     return Sheet("people", header, rows)
 
@@ -111,12 +118,16 @@ def programmes(table: Table, event: Event) -> Sheet:
     shown = _published(table, event)
     tell = Teller(event)
     header = ["id", *(f"round_{slot.id}" for slot in event.rounds), "name", "email", "organisation", "reason"]
+    header += [f"title_{slot.id}" for slot in event.rounds]
     rows = [
         [
             *(person.id, *_by_round(event, shown[person.id])),
             *(person.name, person.email, person.organisation, tell(shown[person.id].reason)),
+            *_titles(event, shown[person.id]),
         ]
-        for person in registrations_of(table, event.id)
+        for person in sorted(
+            registrations_of(table, event.id), key=lambda person: (by_family_name(person.name), person.id)
+        )
         if person.id in shown and person.state is RegistrationState.CONFIRMED
     ]
     return Sheet("programmes", header, rows)
@@ -133,16 +144,18 @@ def filled(table: Table, event: Event) -> Sheet:
         if registration in known and known[registration].state is RegistrationState.CONFIRMED
     }
     seen = Counter((slot, theme) for person in known.values() for slot, theme in person.attended.items())
+    round_hours = {slot.id: hours(slot) for slot in event.rounds}
     rows = [
         [
             *(fill.theme, fill.round, fill.room, str(fill.seats), str(fill.minimum), str(fill.heads)),
             str(seen[fill.round, fill.theme]),
             *(str(fill.by_type[partner_type]) for partner_type in types),
+            *(event.theme(fill.theme).title, round_hours.get(fill.round, "")),
         ]
         for fill in workshops(event, run, known, shown)
     ]
     header = ["theme", "round", "room", "seats", "minimum", "heads", "present", *(f"heads_{known}" for known in types)]
-    return Sheet("workshops", header, rows, numbers=header[3:])
+    return Sheet("workshops", [*header, "title", "hours"], rows, numbers=header[3:])
 
 
 def leaders(table: Table, event: Event) -> Sheet:
@@ -225,6 +238,22 @@ def _by_round(event: Event, programme: Programme | None) -> list[str]:
     return [programme.workshops.get(slot.id, "") if programme else "" for slot in event.rounds]
 
 
+def _titles(event: Event, programme: Programme | None) -> list[str]:
+    """The titles of a programme's workshops, beside the codes that other programs read."""
+    titles = {theme.id: theme.title for theme in event.themes}
+    return [titles.get(theme, theme) for theme in _by_round(event, programme)]
+
+
+def _codes(event: Event) -> list[tuple[str, str]]:
+    """Every code that the lists have, and what it stands for."""
+    return [
+        *((theme.id, theme.title) for theme in event.themes),
+        *((slot.id, hours(slot)) for slot in event.rounds),
+        *((known.id, known.title) for known in event.partner_types),
+        *((f"answer_{question.id}", question.label) for question in event.questions),
+    ]
+
+
 def _answer(value: str | bool) -> str:
     return ("yes" if value else "no") if isinstance(value, bool) else value
 
@@ -265,6 +294,12 @@ def as_xlsx(found: Sheet, event: Event) -> bytes:
         page.set_paper(A4)
         page.fit_to_pages(1, 0)
         page.repeat_rows(0)
+        if found.name in CODED:
+            codes = book.add_worksheet("codes")
+            codes.set_column(0, 1, WIDEST)
+            for line, pair in enumerate([("code", "title"), *_codes(event)]):
+                for column, cell in enumerate(pair):
+                    codes.write_string(line, column, without_controls(cell))
     return _carried(data.getvalue())
 
 

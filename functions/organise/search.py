@@ -10,7 +10,7 @@ from shared.confirmation import unconfirmed
 from shared.i18n import told, told_as
 from shared.models import Registration, RegistrationState
 from shared.registrations import HOLDS_A_PLACE
-from shared.text import folded
+from shared.text import by_family_name, folded
 
 PROGRAM_PAGE_SIZE = 1000
 """People in one JSON answer; a page shows fewer (`web.PAGE_SIZE`)."""
@@ -84,12 +84,12 @@ def read_page(query: Mapping[str, str]) -> int:
 
 
 def find(people: Sequence[Registration], search: Search) -> Found:
-    """The people that a search matches, sorted by name, and the page of them that is asked for."""
+    """The people that a search matches, sorted by family name, and the page of them that is asked for."""
     matching = [person for person in people if matches(person, search.words, search.partner_type)]
     open_ = unconfirmed_ids(people)
     listed = sorted(
         (person for person in matching if in_tab(person, search.tab, open_)),
-        key=lambda person: (person.name.casefold(), person.id),
+        key=lambda person: (by_family_name(person.name), person.id),
     )
     shown, page, pages = part(listed, search.page, search.size)
     return Found(shown, tab_counts(matching, open_), len(listed), page, pages)

@@ -29,8 +29,11 @@ def find_table(stack: str, name: str = "", *, region: str | None = None) -> Tabl
 
 
 def find_address(stack: str, *, region: str | None = None) -> str:
-    """The address of the pages, as the stack's outputs tell it; "" where they do not."""
-    return outputs_of(boto3.Session(region_name=region).client("cloudformation"), stack).get("ApiUrl", "")
+    """The address of the pages, as the stack's outputs tell it; "" where they do not, or cannot be read."""
+    try:
+        return outputs_of(boto3.Session(region_name=region).client("cloudformation"), stack).get("ApiUrl", "")
+    except (BotoCoreError, ClientError, StackError):
+        return ""
 
 
 def outputs_of(cloudformation: Any, stack: str) -> dict[str, str]:

@@ -222,7 +222,7 @@ def _unused(titles: Sequence[str], names: Sequence[str]) -> dict[str, str]:
 _USED = ("id", "partner_type", "absent", "pinned", "excluded", "name", "state")
 _CHOICE = re.compile(r"choice_[1-9]\d{0,3}")
 _EXPORTED = re.compile(
-    r"email|organisation|language|source|bounced|group|(checked_in|created|updated)_at|(round|present|answer)_.+"
+    r"email|organisation|language|source|bounced|group|(checked_in|created|updated)_at|(round|present|answer|title)_.+|partner_type_title"
 )
 
 _NOTHING: frozenset[str] = frozenset()

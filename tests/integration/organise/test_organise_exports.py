@@ -13,6 +13,7 @@ from types import ModuleType
 import openpyxl  # type: ignore[import-untyped]
 import pytest
 
+from functions.organise.drafts import read_wish
 from infra.cli import main
 from shared.acts import Act
 from shared.events import audit, put_event
@@ -244,3 +245,30 @@ def test_an_import_finds_people_by_id_and_never_adds_again_one_who_left(organise
         ids["leaver"]: ("Lea", "lea@example.org", "withdrawn"),
         ids["gone"]: ("Gus", "gus@example.org", "withdrawn"),
     }
+
+
+def test_lists_with_codes_have_titles_beside_them_rows_by_family_name_and_a_sheet_of_codes(
+    organiser: Client, table: Table
+) -> None:
+    event = make_event(partner_types=[{"id": "everyone", "title": "École primaire"}])
+    put_event(table, event, actor="test", now=NOW)
+    names = ("Wim Zwart", "Émile Adam", "Ann De Backer")
+    people = [make_registration(number=n, name=name, partner_type="everyone") for n, name in enumerate(names)]
+    fill(table, event, people, NOW)
+
+    rows = list(csv.DictReader(organiser.get(f"{HOME}/people.csv").content.decode("utf-8-sig").splitlines()))
+    book = openpyxl.load_workbook(io.BytesIO(organiser.get(f"{HOME}/people.xlsx").content), read_only=True)
+    shown = [person["name"] for person in organiser.get(f"{HOME}/people").json["people"]]
+
+    assert [row["name"] for row in rows] == shown == ["Émile Adam", "Ann De Backer", "Wim Zwart"]
+    assert {row["partner_type_title"] for row in rows} == {"École primaire"}
+    codes = dict(book["codes"].iter_rows(values_only=True))
+    assert (codes["everyone"], codes["vision"], codes["first"]) == ("École primaire", "Vision", "13:00-14:15")
+    assert [str(read_wish({"tolerance": "0,25"}).tolerance), str(check_tolerance("0,3"))] == ["0.25", "0.3"]
+
+
+def check_tolerance(typed: str) -> object:
+    """A tolerance of the event file, as it is read."""
+    return make_event(
+        allocation={"at": "2026-04-01 12:00", "balance": {"tolerance": typed}}
+    ).allocation.balance.tolerance
