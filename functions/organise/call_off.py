@@ -28,15 +28,18 @@ class Workshop:
 
 
 def find_workshop(table: Table, event: Event, theme_id: str, round_id: str) -> Workshop:
-    """A workshop that is offered. Raises NotFoundError."""
+    """A workshop that is offered, or has lost its seats and has people in it still. Raises NotFoundError."""
     theme = next((theme for theme in event.themes if theme.id == theme_id), None)
     slot = next((slot for slot in event.rounds if slot.id == round_id), None)
-    if theme is None or slot is None or not event.seats(theme_id, round_id):
-        raise NotFoundError(told("There is no such workshop, or it is called off already."))
+    gone = NotFoundError(told("There is no such workshop, or it is called off already."))
+    if theme is None or slot is None:
+        raise gone
     run = read_state(table, event.id).published_run
     programmes = allocated(table, event.id, run)
     here = [person.id for person in registrations_of(table, event.id) if person.takes_part]
     people = sum(programmes.get(one, {}).get(round_id) == theme_id for one in here)
+    if not people and not event.seats(theme_id, round_id):
+        raise gone
     return Workshop(theme, slot, people, published=run > 0)
 
 
@@ -46,7 +49,7 @@ def call_off(
     """Take the seats of a workshop out of the event file and, once programmes are published, ask for a draft.
 
     The draft keeps what it can; publishing it tells exactly the people whose programme changes. A fault in between
-    leaves the overview saying that people sit in a workshop without seats.
+    leaves the overview saying that people sit in a workshop without seats; the same act once more asks for the draft.
 
     Raises StaleError when another number of people is in it by now, ConflictError or InvalidError when the event file
     cannot lose these seats.
@@ -63,7 +66,8 @@ def call_off(
         )
     seats = {**event.capacities.get(workshop.theme.id, {}), workshop.round.id: 0}
     data = {**as_data(event), "capacities": {**event.capacities, workshop.theme.id: seats}}
-    event_files.put_data(table, event, data, actor=actor, now=now)
+    if event.seats(workshop.theme.id, workshop.round.id):
+        event_files.put_data(table, event, data, actor=actor, now=now)
     if not workshop.published:
         return None
     after = event.model_copy(update={"capacities": data["capacities"]})
