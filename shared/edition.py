@@ -32,6 +32,7 @@ def _facts_of(event: Event) -> DayFacts:
         date=event.date.isoformat(),
         hours=f"{begins:%H:%M}–{ends:%H:%M}",
         venue=f"{event.venue.name}, {event.venue.address}",
+        directions=str(event.venue.directions),
         rounds={slot.id: f"{slot.start:%H:%M}–{slot.end:%H:%M}" for slot in event.rounds},
         titles={theme.id: theme.title for theme in event.themes},
         rooms={
@@ -41,6 +42,10 @@ def _facts_of(event: Event) -> DayFacts:
             if (room := event.room(theme.id, slot.id))
         },
     )
+
+
+DAY = ("date", "hours", "venue", "directions")
+"""The facts of the day itself, which all programmes print."""
 
 
 def facts_since(told: Run | None, event: Event) -> Facts:
@@ -59,7 +64,7 @@ def read_in(facts: Facts, language: str) -> Facts:
 def printed(facts: DayFacts, workshops: Mapping[str, str]) -> tuple[str, ...]:
     """What of the facts stands in the mail of a person with these workshops, in the order of the day."""
     own = sorted((facts.rounds.get(slot, ""), *facts.workshop(theme, slot)) for slot, theme in workshops.items())
-    return (facts.date, facts.hours, facts.venue, *(" ".join(line) for line in own))
+    return (facts.date, facts.hours, facts.venue, facts.directions, *(" ".join(line) for line in own))
 
 
 def told_otherwise(facts: Facts, workshops: Mapping[str, str], language: str = "") -> bool:
@@ -73,7 +78,7 @@ def differing(facts: Facts, workshops: Mapping[str, str], language: str = "") ->
     told, now = read_in(facts, language)
     if told is None or now is None:
         return
-    for name in ("date", "hours", "venue"):
+    for name in DAY:
         if getattr(told, name) != getattr(now, name):
             yield getattr(told, name), getattr(now, name)
     for slot, theme in workshops.items():

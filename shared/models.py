@@ -715,6 +715,7 @@ class DayFacts(Model):
     date: str
     hours: str
     venue: str
+    directions: str = ""
     rounds: dict[str, str]
     titles: dict[str, str]
     rooms: dict[str, str] = {}

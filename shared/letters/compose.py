@@ -28,7 +28,7 @@ from shared.address_change import Step, sign_change
 from shared.calendar import calendar_file
 from shared.cancellation import IS_CANCELLED, TAKES_PLACE
 from shared.commitment import commitment
-from shared.edition import Facts, facts_since, sequence_of
+from shared.edition import DAY, Facts, facts_since, sequence_of
 from shared.events import read_event, read_or_stand_in
 from shared.i18n import N_, day, language_for, translations
 from shared.leaders import find_led
@@ -477,11 +477,10 @@ def _day_before(facts: Facts) -> dict[str, Any]:
     told, now = facts
     if told is None or now is None:
         return {}
-    names = ("date", "hours", "venue")
-    before = {name: getattr(told, name) if getattr(told, name) != getattr(now, name) else "" for name in names}
-    if not any(before.values()):
-        return {}
-    return {**before, "date": date.fromisoformat(before["date"]) if before["date"] else None}
+    before: dict[str, Any] = {name: getattr(told, name) for name in DAY if getattr(told, name) != getattr(now, name)}
+    if "date" in before:
+        before["date"] = date.fromisoformat(before["date"])
+    return before
 
 
 def _refuse_if_overtaken(table: Table, event: Event, mail: Mail, programme: Programme | None, published: int) -> None:

@@ -231,6 +231,7 @@ CHANGES: dict[str, Callable[[World], list[Mail]]] = {
     ),
     "the hours of the first round": lambda world: world.change(rounds=LATER, agenda=[]),
     "the place": lambda world: world.change(venue={**FILE["venue"], "address": "Another street 1"}),
+    "how to get there": lambda world: world.change(venue={**FILE["venue"], "directions": "Bus 3."}),
     "the date": lambda world: world.change(date="2026-04-23"),
     "the summary, a description, a seat more": lambda world: world.change(
         summary="Another.", themes=themes(description="Another.", capacity=11)
