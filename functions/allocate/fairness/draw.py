@@ -233,11 +233,10 @@ class _Draw:
         mine = slice(int(self.ends[g]), int(self.ends[g + 1]))
         open_, holds = self.open[:, mine], self.holds[:, mine]
         who = np.flatnonzero(open_[give] & holds[give] & open_[take] & ~holds[take])[-count:]
-        open_here, before = open_[:, who], holds[:, who]
-        after = before.copy()
-        after[give], after[take] = False, True
-        holds[:, who] = after
-        self.network.change_swaps(g, _swaps(open_here, after) - _swaps(open_here, before))
+        open_here, held = open_[:, who], open_[:, who] & holds[:, who]
+        counts = held.sum(axis=1), (open_here ^ held).sum(axis=1)
+        holds[give, who], holds[take, who] = False, True
+        self.network.exchange(g, give, take, len(who), *counts)
 
 
 def _swaps(open_: Bools, holds: Bools) -> Ints:
@@ -292,12 +291,22 @@ class _Condensed:
         self.swaps[g] = counts
         self.onward[g] = [_as_bits(row) for row in np.packbits(counts > 0, 1, "little")]
 
-    def change_swaps(self, g: int, change: Ints) -> None:
-        """Add to how many people of a type may change, from theme to theme."""
-        rows = np.flatnonzero(change.any(axis=1))
-        counts = self.swaps[g]
-        counts[rows] += change[rows]
-        for t, bits in zip(rows.tolist(), np.packbits(counts[rows] > 0, 1, "little"), strict=True):
+    def exchange(self, g: int, give: int, take: int, count: int, held: Ints, free: Ints) -> None:
+        """Note that so many people of a type give one theme for another, which changes what they may swap.
+
+        A person may give each open theme they hold for each they do not hold: the sum, over people, of the product of
+        two vectors. One exchange adds to both, so the difference needs only their sums, `held` and `free` by theme.
+        """
+        swaps = self.swaps[g]
+        swaps[:, take] -= held
+        swaps[:, give] += held
+        swaps[give] -= free
+        swaps[take] += free
+        for t, u in ((give, take), (take, give)):
+            swaps[t, u] += count
+            swaps[t, t] -= count
+        rows = np.append(np.flatnonzero(held), take)
+        for t, bits in zip(rows.tolist(), np.packbits(swaps[rows] > 0, 1, "little"), strict=True):
             self.onward[g][t] = _as_bits(bits)
 
     def shift(self, loss: Ints, gain: Ints, partner_type: Ints) -> None:
