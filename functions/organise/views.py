@@ -171,7 +171,8 @@ def render_error(request: APIGatewayProxyEventV2, error: ParcoursError) -> str:
         typed = _form_to_keep(request)
         if typed:
             return render(request, "sign_in_again.html", told=error.message, path=request.path, typed=typed)
-        return render(request, "sign_in.html", told=error.message)
+        page = request.path if request.http_method == "GET" else ""
+        return render(request, "sign_in.html", told=error.message, page=page)
     return render(request, "problem.html", error=error, linked=False)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -34,6 +36,11 @@ from shared.table import EVENTS_PK, Table
 from shared.tokens import Keys
 
 COOKIE = "parcours"
+
+PAGE_COOKIE = "parcours_page"
+
+_PAGE = re.compile(r"/organise/(?!sign-)[a-z0-9][A-Za-z0-9@/_-]*")
+
 
 PAGE_SIZE = 100
 """People, mails or lines on one page."""
@@ -112,6 +119,24 @@ def session_cookie(value: str, seconds: int) -> Cookie:
     )
 
 
+def page_cookie(page: str, seconds: int) -> Cookie:
+    """The cookie that remembers, while a link is on its way, which page was asked for; no seconds remove it."""
+    return Cookie(
+        PAGE_COOKIE,
+        page,
+        path="/organise/sign-in",
+        secure=True,
+        http_only=True,
+        max_age=seconds,
+        same_site=SameSite.STRICT_MODE,
+    )
+
+
+def page_wanted(page: object) -> str:
+    """A page of ours to go to after signing in; "" for anything else: a form or a cookie may say what it likes."""
+    return page if isinstance(page, str) and len(page) <= 200 and _PAGE.fullmatch(page) else ""
+
+
 def signed_in() -> str:
     """The address of the organiser who asks. Raises NotSignedInError."""
     address = sessions.who_is(services().table, session_token(), services().now)
@@ -186,12 +211,19 @@ def visit(event_id: str, least: Role = Role.ORGANISER, *, unreadable_too: bool =
 # --------------------------------------------------------------------------- answers
 
 
-def show(template: str, *, error: ParcoursError | None = None, status: int = 200, **facts: Any) -> Answer:
+def show(
+    template: str,
+    *,
+    error: ParcoursError | None = None,
+    status: int = 200,
+    cookies: Sequence[Cookie] = (),
+    **facts: Any,
+) -> Answer:
     """A page in the organiser's language; with an error its status, and the notice that a redirect carries."""
     values = {name: _value(fact) for name, fact in facts.items()}
     notice = "" if error else _notice()
     body = render(request(), template, error=error, notice=notice, **values)
-    kept = language_cookies(request(), language_of(request()))
+    kept = [*language_cookies(request(), language_of(request())), *cookies]
     return answer(error.status if error else status, body, "text/html; charset=utf-8", private=True, cookies=kept)
 
 

@@ -167,3 +167,45 @@ def test_a_session_that_ends_while_a_form_is_filled_in_loses_nothing_that_was_ty
     browser.sign_in_browser(event)
     assert browser.submit("/organise/nature/people", {**typed, "name": "Zoë"}).status == 303
     assert "textarea" not in Client(app, table, keys).page("/organise/nature").text
+
+
+def test_signing_in_leads_to_the_page_that_was_asked_for(
+    app: ModuleType, table: Table, keys: Keys, event: Event
+) -> None:
+    """A bookmark or a link in a mail opens where it points, once the mailed link was used in the same browser."""
+    visitor = Client(app, table, keys)
+    wanted = "/organise/nature/people"
+    form = visitor.page(wanted)
+    assert (form.status, f'name="page" value="{wanted}"' in form.text) == (401, True)
+
+    sent = visitor.submit("/organise/sign-in", {"email": "organiser@example.org", "page": wanted})
+    (mail,) = sign_in_mails(table, event)
+    visitor.cookie = next(one for one in sent.cookies if one.startswith("parcours_page=")).split(";")[0]
+    token = sign(keys, SIGN_IN_SALT, [event.id, mail.facts["nonce"]])
+    signed = visitor.submit(f"/organise/sign-in/{token}", {})
+    assert signed.headers["location"] == wanted
+    assert any(one.startswith("parcours=") for one in signed.cookies)
+
+
+ELSEWHERE = (
+    "https://example.org/",
+    "//example.org",
+    "/organise/../x",
+    "/organise/sign-out",
+    "/organise/a?b",
+    "/events",
+)
+
+
+@pytest.mark.parametrize("page", ELSEWHERE)
+def test_no_page_elsewhere_is_gone_to_after_signing_in(
+    app: ModuleType, table: Table, keys: Keys, event: Event, page: str
+) -> None:
+    """Neither a form nor a cookie decides where a person who signs in is sent to."""
+    visitor = Client(app, table, keys)
+    sent = visitor.submit("/organise/sign-in", {"email": "organiser@example.org", "page": page})
+    assert not any(one.startswith("parcours_page=") for one in sent.cookies)
+    (mail,) = sign_in_mails(table, event)
+    visitor.cookie = f"parcours_page={page}"
+    token = sign(keys, SIGN_IN_SALT, [event.id, mail.facts["nonce"]])
+    assert visitor.submit(f"/organise/sign-in/{token}", {}).headers["location"] == "/organise"
