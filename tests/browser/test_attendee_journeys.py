@@ -152,7 +152,7 @@ def test_on_a_phone_somebody_registers_by_taps_and_nothing_sticks_out(site: str,
     assert ranking(page)[2] == last
     small = page.evaluate(
         """() => [...document.querySelectorAll("button, .button, input:not([type=hidden]), select, textarea, .option")]
-        .filter((one) => one.checkVisibility() && !one.closest(".option, .trap"))
+        .filter((one) => one.checkVisibility() && !one.closest(".option, .trap, .unseen"))
         .map((one) => [one.outerHTML.slice(0, 60), one.getBoundingClientRect().height])
         .filter(([, height]) => height < 44)"""
     )

@@ -120,7 +120,7 @@ def test_an_organisers_day_from_the_mailed_link_to_signing_out(
     expect(page.get_by_role("heading", level=1)).to_have_text("Allocation 1: draft", ignore_case=True)
     expect(page.get_by_text("Proven best.")).to_be_visible()
     assert sum(int(one) for one in page.locator("table:has(caption) td.num").all_inner_texts()) == 2 * 25 - 1
-    expect(page.get_by_role("img", name="Mean choice against heads outside the mix")).to_be_visible()
+    expect(page.get_by_role("rowheader", name="2 (this one)")).to_be_visible()  # what another weight would cost
     follow(page, "Read them first")
     expect(page.get_by_role("heading", level=1)).to_have_text("Outbox: 25 mails")
     assert page.locator("tbody tr").count() == 25
