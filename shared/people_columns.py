@@ -134,7 +134,11 @@ class Columns:
         if "partner_type" not in found and len(set(self.partner_types.values())) > 1:
             for column, field in enumerate(found):
                 cells = {row[column].strip() for row in rows if column < len(row)} - {""}
-                if field in ("", "organisation") and len(cells) > 1 and all(self._is_type(cell) for cell in cells):
+                if (
+                    field in ("", "organisation", "group")
+                    and len(cells) > 1
+                    and all(self._is_type(cell) for cell in cells)
+                ):
                     found[column] = "partner_type"
                     break
         return found

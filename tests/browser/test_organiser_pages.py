@@ -17,8 +17,8 @@ from playwright.sync_api import Browser, Page
 from functions.organise import app as organise
 from functions.organise import web
 from shared.events import put_event
-from shared.runs import Wish, request_run
-from shared.table import Table
+from shared.runs import Wish, request_run, runs_of
+from shared.table import Table, event_pk, run_sk, update
 from shared.tokens import Keys
 from tests.browser.conftest import SLOW, accessibility_faults
 from tests.browser.organising import HELPER, organised_event, organiser_site, sideways, sign_in
@@ -223,10 +223,18 @@ def picture_faults(page: Page, seen: Counter[str]) -> list[str]:
     return faults
 
 
+CURVE = [
+    {"weight": weight, "mean_choice": mean, "outside": outside}
+    for weight, mean, outside in ((0, 1.5, 9), (1, 1.5, 6), (2, 1.625, 2), (4, 1.75, 1), (8, 1.875, 0))
+]
+
+
 def test_every_page_in_every_state_is_accessible_fits_and_says_in_numbers_what_it_shows(
     site: str, browser: Browser, table: Table, keys: Keys
 ) -> None:
     """At a desk in the light and on a phone in the dark."""
+    for run in runs_of(table, "nature"):  # with so few people all weights have one allocation, and no curve
+        table.write(update(event_pk("nature"), run_sk(run.number), assign={"result": {**run.result, "curve": CURVE}}))
     found: dict[str, list[str]] = {}
     pictures: Counter[str] = Counter()
     for who in sorted({state.who for state in STATES.values()}):

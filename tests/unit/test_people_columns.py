@@ -37,5 +37,5 @@ def test_a_column_of_nothing_but_partner_types_is_theirs() -> None:
 
     assert columns.guess(["Group", "Vegetarian", "Name"], rows) == ["partner_type", "", "name"]
     assert columns.guess(["Class", "Vegetarian", "Name"], rows) == ["partner_type", "", "name"]
-    assert columns.guess(["Group", "Type", "Name"], rows) == ["", "partner_type", "name"]
-    assert columns.guess(["Group", "Vegetarian", "Name"], [*rows, ["5C", "no", "Dries"]]) == ["", "", "name"]
+    assert columns.guess(["Group", "Type", "Name"], rows) == ["group", "partner_type", "name"]
+    assert columns.guess(["Group", "Vegetarian", "Name"], [*rows, ["5C", "no", "Dries"]]) == ["group", "", "name"]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from functions.organise import event_files, event_form, event_setup, sessions
-from functions.organise.event_form import PAGES, Values
+from functions.organise import event_files, event_setup, sessions
 from functions.organise.uploads import LARGEST
 from functions.organise.views import language_of
 from functions.organise.web import Answer, Visit, created, make_router, request, services, visit
+from shared import event_form
 from shared.errors import InvalidError, ParcoursError
+from shared.event_form import PAGES, Values
 from shared.events import refuse_broken_promises
 from shared.http import read_fields, shown_again
 from shared.i18n import told

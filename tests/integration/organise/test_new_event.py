@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from functions.organise import event_form, event_setup
-from functions.organise.event_form import PAGES
+from functions.organise import event_setup
 from infra.files.event_reference import keys
+from shared import event_form
 from shared.event_file import EventFileError, as_data, check_event, parse_event
+from shared.event_form import PAGES
 from shared.events import put_event, read_event
 from shared.models import Event
 from shared.new_event import example, shifted_copy

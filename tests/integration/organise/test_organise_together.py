@@ -244,7 +244,7 @@ def test_pins_that_cannot_all_hold_are_refused_where_they_are_made(
     smaller = organiser.post(f"{HOME}/file", {"text": json.dumps({**small, "capacities": {"vision": {"first": 1}}})})
 
     assert (third.status, smaller.status) == (422, 409)
-    assert third.json["fields"]["pinned"] == "All 2 seats of Vision in round first are pinned already"
+    assert third.json["fields"]["pinned"] == "All 2 seats of Vision in round 13:00–14:15 are pinned already"
     assert "“vision” has 1 seats in round “first” and 2 are pinned to it" in smaller.json["message"]
     assert everything(table) == before
 
