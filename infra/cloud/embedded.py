@@ -31,6 +31,7 @@ REGION = "eu-central-1"
 PREFERRED_PORT = 4566
 INTERPRETER = ROOT / ".tools" / "cloud" / "bin" / "python"
 START_SECONDS = 30.0
+STOP_SECONDS = 5.0
 
 # Runs in MiniStack's interpreter. The read ends only when the parent is gone or has closed the pipe; then a shell in
 # a group of its own ends this one, the functions' workers with it, and takes away the folder they ran in.
@@ -129,6 +130,9 @@ class EmbeddedCloud:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+            deadline = time.monotonic() + STOP_SECONDS
+            while why_not(self.port) and time.monotonic() < deadline:  # a worker may end a moment after its parent
+                time.sleep(0.02)
         folder, self._folder = self._folder, None
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
