@@ -138,6 +138,7 @@ def read_overview(table: Table, event: Event, now: datetime) -> Overview:
     """Read the table and count."""
     state = read_state(table, event.id)
     people = list(registrations_of(table, event.id))
+    open_ = unconfirmed_ids(people)
     runs = list(runs_of(table, event.id))
     statuses = list(mail_statuses(table, event.id))
     mails = outbox.mail_counts(statuses)
@@ -146,13 +147,13 @@ def read_overview(table: Table, event: Event, now: datetime) -> Overview:
     with_programme = allocated(table, event.id, state.published_run)
     return Overview(
         state=state,
-        counts=tab_counts(people, unconfirmed_ids(people)),
+        counts=tab_counts(people, open_),
         demand=demand(event, people),
         mix=mix(event, people),
         forecast=forecast(event, state, people, now),
         mails=mails,
         last_out=outbox.last_out(table, mails["pending"], now) if not lacking else None,
-        bounced=[person for person in people if in_tab(person, "bounced")],
+        bounced=[person for person in people if in_tab(person, "bounced", open_)],
         runs=runs,
         coming=coming(event, state, now, table.query(event_pk(event.id), task_sk(""))),
         answered=ANSWERED[state.afterwards],

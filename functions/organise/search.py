@@ -107,7 +107,7 @@ def unconfirmed_ids(people: Iterable[Registration]) -> Set[str]:
     return {person.id for person, _ in unconfirmed(people)}
 
 
-def in_tab(person: Registration, tab: str, open_: Set[str] = frozenset()) -> bool:
+def in_tab(person: Registration, tab: str, open_: Set[str]) -> bool:
     """Whether a person is listed under a tab. `open_` are the ids that `unconfirmed_ids` found among all people."""
     match tab:
         case "registered":

@@ -108,28 +108,18 @@ def session_token() -> str:
 
 def session_cookie(value: str, seconds: int) -> Cookie:
     """The cookie that holds a session's token; no seconds remove it."""
-    return Cookie(
-        COOKIE,
-        value,
-        path="/organise",
-        secure=True,
-        http_only=True,
-        max_age=seconds,
-        same_site=SameSite.STRICT_MODE,
-    )
+    return _cookie(COOKIE, value, "/organise", seconds)
 
 
 def page_cookie(page: str, seconds: int) -> Cookie:
     """The cookie that remembers, while a link is on its way, which page was asked for; no seconds remove it."""
-    return Cookie(
-        PAGE_COOKIE,
-        page,
-        path="/organise/sign-in",
-        secure=True,
-        http_only=True,
-        max_age=seconds,
-        same_site=SameSite.STRICT_MODE,
-    )
+    return _cookie(PAGE_COOKIE, page, "/organise/sign-in", seconds)
+
+
+def _cookie(name: str, value: str, path: str, seconds: int) -> Cookie:
+    """A cookie that only our own pages send, and no script reads."""
+    strict = SameSite.STRICT_MODE
+    return Cookie(name, value, path=path, secure=True, http_only=True, max_age=seconds, same_site=strict)
 
 
 def page_wanted(page: object) -> str:
