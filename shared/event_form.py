@@ -19,7 +19,7 @@ from shared.i18n import Told, told, told_together
 from shared.models import Event, Theme
 from shared.new_event import Data, slug
 
-Kind = Literal["text", "word", "number", "moment", "time", "lines", "list", "numbers", "decimal", "tick", "leaders"]
+Kind = Literal["text", "word", "number", "moment", "time", "lines", "list", "numbers", "tick", "leaders"]
 Values = dict[str, Any]
 """What the fields of a page hold: a text each, or a list of texts where a name was sent more than once."""
 
@@ -81,8 +81,8 @@ PAGES: dict[str, Page] = {
         told("Allocation"),
         {
             **{"allocation.at": "moment", "allocation.publish": "word", "allocation.balance.weight": "number"},
-            **{"allocation.balance.tolerance": "decimal", "allocation.rank_costs": "numbers"},
-            **{"allocation.change_cost": "number", "allocation.most_gap": "decimal"},
+            **{"allocation.balance.tolerance": "word", "allocation.rank_costs": "numbers"},
+            **{"allocation.change_cost": "number", "allocation.most_gap": "word"},
         },
     ),
     "access": Page(told("People with access"), {"organiser_emails": "lines", "door_emails": "lines"}),
@@ -317,8 +317,6 @@ def _value(event: Event, values: Values, name: str, kind: Kind) -> Any:
             return told.get(event.language) if set(told) == {event.language} else told or None
         case "number":
             return _number(text)
-        case "decimal" if re.fullmatch(r"\d*,\d+", text):
-            return text.replace(",", ".")  # as it is written in Dutch and French
         case "numbers":
             return [_number(one) for one in re.split(r"[\s,;]+", text) if one] or None
         case "lines":

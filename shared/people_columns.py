@@ -99,12 +99,12 @@ class Columns:
 
     def __init__(self, event: Event) -> None:
         self._event = event
-        self._called = {"partner_type": event.labels.partner_type, "organisation": event.labels.organisation}
         self._questions = {f"answer_{question.id}": question.label for question in event.questions}
         self.themes = _by_words({theme.id: theme.title for theme in event.themes})
         self.partner_types = _by_words({known.id: known.title for known in event.partner_types})
-        labels = {"partner_type": event.labels.partner_type, "organisation": event.labels.organisation}
-        self._labels = {plain_words(text): field for field, label in labels.items() for text in _texts(label) if text}
+        called = {"organisation": event.labels.organisation, "partner_type": event.labels.partner_type}
+        by_words = ((plain_words(text), field) for field, label in called.items() for text in _texts(label))
+        self._labels = {words: field for words, field in by_words if words}
 
     def __contains__(self, title: object) -> bool:
         return isinstance(title, str) and bool(self._field(title))
@@ -168,7 +168,9 @@ class Columns:
         # LimeSurvey writes the code of the question before its text.
         whole = plain_words(title)
         after_code = plain_words(title.partition(". ")[2])
-        for field, label in {**self._called, **self._questions}.items():
+        if found := self._labels.get(whole) or self._labels.get(after_code):
+            return found
+        for field, label in self._questions.items():
             if ({whole, after_code} - {""}) & {plain_words(text) for text in _texts(label)}:
                 return field.casefold()
         for words in (whole, after_code, _asked(whole), _asked(after_code)):
