@@ -23,7 +23,7 @@ from shared.table import Table, update
 from shared.tokens import Keys, sign_link
 from tests.support.attendee_client import Web
 from tests.support.factories import NOW
-from tests.support.mail_samples import Letters, entry_of, text_of
+from tests.support.mail_samples import Letters, entry_of, html_of, text_of
 from tests.support.organiser_client import CONTEXT, Client, at, fill, make_crowd
 
 HOME = "/organise/nature"
@@ -130,6 +130,21 @@ def test_a_day_that_moves_is_told_to_everybody(
     assert "The date, the hours or the place of the day have changed." in text
     assert f"{told.date.day} {told.date:%B %Y}" in text
     assert f"{event.date.day} {event.date:%B %Y}" in text
+
+
+def test_another_way_to_get_there_is_told_and_nothing_else_is_said_to_have_changed(
+    table: Table, told: Event, keys: Keys, publish: Callable[..., int]
+) -> None:
+    event = change(table, told, venue={**told.venue.model_dump(), "directions": "Bus 3 from the station."})
+
+    assert publish("keep") == PEOPLE
+
+    all_sent(table)
+    mail = Letters(table, keys, event).write(next(mails_of(table, "nature", "programme-changed")).id)
+    for text in (text_of(mail), html_of(mail)):
+        assert "How to get there" in text
+        assert "Bus 3 from the station." in text
+        assert "of the day have changed" not in text
 
 
 def test_a_change_that_no_mail_prints_is_told_to_nobody(
