@@ -91,6 +91,12 @@ def language_of(cell: str) -> str:
     return code if code in LANGUAGES else ""
 
 
+def own_titles(event: Event) -> dict[str, str]:
+    """What the event itself calls a column that every event has."""
+    titles = {"organisation": event.labels.organisation, "partner_type": event.labels.partner_type}
+    return {name: title for name, title in titles.items() if title}
+
+
 class Columns:
     """The columns that an event's lists of people may have, and the titles by which they are known.
 
@@ -102,8 +108,7 @@ class Columns:
         self._questions = {f"answer_{question.id}": question.label for question in event.questions}
         self.themes = _by_words({theme.id: theme.title for theme in event.themes})
         self.partner_types = _by_words({known.id: known.title for known in event.partner_types})
-        called = {"organisation": event.labels.organisation, "partner_type": event.labels.partner_type}
-        by_words = ((plain_words(text), field) for field, label in called.items() for text in _texts(label))
+        by_words = ((plain_words(text), field) for field, label in own_titles(event).items() for text in _texts(label))
         self._labels = {words: field for words, field in by_words if words}
 
     def __contains__(self, title: object) -> bool:

@@ -47,7 +47,7 @@ from shared.table import (
     update,
 )
 from shared.tasks import place_late
-from shared.text import address_key
+from shared.text import address_key, by_family_name
 
 BACKUPS_KEPT = timedelta(days=35)
 """How far point-in-time recovery reaches back; as long it must be known who was erased."""
@@ -272,6 +272,11 @@ def members_of(table: Table, delegate: Registration) -> list[Registration]:
     """
     found = (read_registration(table, delegate.event, one) for one in delegate.members)
     return sorted((one for one in found if one is not None), key=lambda one: (one.name.casefold(), one.id))
+
+
+def in_family_order(person: Registration) -> tuple[str, str, str]:
+    """What lists of people are sorted by: the family name, the given name, and the id between equals."""
+    return (*by_family_name(person.name), person.id)
 
 
 def reader_of(person: Registration, by_id: Mapping[str, Registration]) -> Registration | None:

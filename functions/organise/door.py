@@ -18,11 +18,10 @@ from shared.errors import ConflictError, ForbiddenError, NotFoundError, StaleErr
 from shared.events import audit
 from shared.i18n import told
 from shared.models import Event, Registration, RegistrationState, Round, Theme, utc
-from shared.registrations import on_paper, registrations_of, save
+from shared.registrations import in_family_order, on_paper, registrations_of, save
 from shared.runs import programmes_of
 from shared.state import read_state
 from shared.table import Table
-from shared.text import by_family_name
 
 TRIES = 3
 """How often a mark is tried on what another helper stored meanwhile."""
@@ -88,7 +87,7 @@ class AtTheDoor:
 def at_the_door(table: Table, event: Event, now: datetime | None = None) -> AtTheDoor:
     """Read everyone who may come to the door; without a time nobody is missing."""
     shown = programmes_of(table, event.id, read_state(table, event.id).published_run)
-    people = sorted(registrations_of(table, event.id), key=lambda person: (*by_family_name(person.name), person.id))
+    people = sorted(registrations_of(table, event.id), key=in_family_order)
     expected = [
         Guest(person, shown[person.id].workshops if person.id in shown else {})
         for person in people

@@ -19,11 +19,11 @@ from shared.models import Event, Programme, Registration, RegistrationState, Rou
 from shared.models import moment as moment_of
 from shared.people_csv import csv_text, people_csv, without_controls
 from shared.reasons import Teller
-from shared.registrations import registrations_of
+from shared.registrations import in_family_order, registrations_of
 from shared.runs import programmes_of, read_run
 from shared.state import read_state
 from shared.table import Table
-from shared.text import by_family_name, family_name
+from shared.text import family_name
 
 LARGEST = 4 * 1024 * 1024
 """Bytes of one answer: a Lambda answer holds 6 MB at most, and base64 makes a file a third longer."""
@@ -101,14 +101,15 @@ def people(table: Table, event: Event) -> Sheet:
             *person.choices,
             *[""] * (ranks - len(person.choices)),
             *(" ".join(person.absent), _pins(person), " ".join(person.excluded), person.delegate),
-            *_by_round(event, shown.get(person.id) if person.state is not RegistrationState.NO_SHOW else None),
+            *_by_round(event, programme),
             *(_answer(person.answers.get(question.id, "")) for question in event.questions),
             *(person.source, _answer(person.bounced), person.checked_in_at, person.created_at, person.updated_at),
             *(person.attended.get(slot.id, "") for slot in event.rounds),
             event.partner_type_title(person.partner_type),
-            *_titles(event, shown.get(person.id) if person.state is not RegistrationState.NO_SHOW else None),
+            *_titles(event, programme),
         ]
-        for person in sorted(everybody, key=lambda person: (by_family_name(person.name), person.id))
+        for person in sorted(everybody, key=in_family_order)
+        for programme in (shown.get(person.id) if person.state is not RegistrationState.NO_SHOW else None,)
     ]
     return Sheet("people", header, rows)
 
@@ -125,9 +126,7 @@ def programmes(table: Table, event: Event) -> Sheet:
             *(person.name, person.email, person.organisation, tell(shown[person.id].reason)),
             *_titles(event, shown[person.id]),
         ]
-        for person in sorted(
-            registrations_of(table, event.id), key=lambda person: (by_family_name(person.name), person.id)
-        )
+        for person in sorted(registrations_of(table, event.id), key=in_family_order)
         if person.id in shown and person.state is RegistrationState.CONFIRMED
     ]
     return Sheet("programmes", header, rows)

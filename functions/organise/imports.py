@@ -25,7 +25,18 @@ from shared.http import Fields
 from shared.i18n import LANGUAGES, Told, told, told_many, told_together
 from shared.models import Event, Question, Registration, RegistrationState
 from shared.observability import count, logger
-from shared.people_columns import CHOICE, RANK_OF, Columns, language_of, listed, meant, parts, place_in, plain_words
+from shared.people_columns import (
+    CHOICE,
+    RANK_OF,
+    Columns,
+    language_of,
+    listed,
+    meant,
+    own_titles,
+    parts,
+    place_in,
+    plain_words,
+)
 from shared.people_csv import CsvError, csv_rows
 from shared.registrations import registrations_of
 from shared.state import read_state
@@ -336,15 +347,9 @@ def fields_of(event: Event) -> dict[str, str]:
             for question in event.questions
         },
         **{(RANK_OF + theme.id).casefold(): told("rank of %(theme)s", theme=theme.title) for theme in event.themes},
-        **_own_words(event),
+        **own_titles(event),
     }
     return {name: labels.get(name) or column_words(name) for name in Columns(event).fields}
-
-
-def _own_words(event: Event) -> dict[str, str]:
-    """What the event itself calls its columns."""
-    own = {"partner_type": event.labels.partner_type, "organisation": event.labels.organisation}
-    return {name: words for name, words in own.items() if words}
 
 
 COLUMNS: dict[str, Told] = {
@@ -359,7 +364,7 @@ COLUMNS: dict[str, Told] = {
 
 def column_words(name: str, event: Event | None = None) -> str:
     """A column in words, of an event in its own."""
-    if event and (own := _own_words(event).get(name)):
+    if event and (own := own_titles(event).get(name)):
         return own
     if ranked := CHOICE.fullmatch(name):
         return told("choice %(number)s", number=ranked[1])

@@ -9,8 +9,8 @@ from typing import TypeVar
 from shared.confirmation import unconfirmed
 from shared.i18n import told, told_as
 from shared.models import Registration, RegistrationState
-from shared.registrations import HOLDS_A_PLACE
-from shared.text import by_family_name, folded
+from shared.registrations import HOLDS_A_PLACE, in_family_order
+from shared.text import folded
 
 PROGRAM_PAGE_SIZE = 1000
 """People in one JSON answer; a page shows fewer (`web.PAGE_SIZE`)."""
@@ -89,7 +89,7 @@ def find(people: Sequence[Registration], search: Search) -> Found:
     open_ = unconfirmed_ids(people)
     listed = sorted(
         (person for person in matching if in_tab(person, search.tab, open_)),
-        key=lambda person: (by_family_name(person.name), person.id),
+        key=in_family_order,
     )
     shown, page, pages = part(listed, search.page, search.size)
     return Found(shown, tab_counts(matching, open_), len(listed), page, pages)

@@ -21,10 +21,10 @@ from shared.leaders import Led, find_led
 from shared.limits import DAY, seconds_left, within_cap
 from shared.messages import contacts_of, store_message
 from shared.models import Event, Message, Registration, Round, utc
-from shared.registrations import read_registration, registrations_of
+from shared.registrations import in_family_order, read_registration, registrations_of
 from shared.runs import programmes_of
 from shared.state import read_state
-from shared.text import TextError, by_family_name, clean_text
+from shared.text import TextError, clean_text
 from shared.tokens import LEADER_SALT, verify
 
 TEXTS_A_DAY = 5
@@ -112,7 +112,7 @@ def workshops_of(event: Event, led: Led) -> list[Workshop]:
     programmes = programmes_of(web.table, event.id, run)
     there = sorted(
         (person for person in registrations_of(web.table, event.id) if person.takes_part and person.id in programmes),
-        key=lambda person: (*by_family_name(person.name), person.id),
+        key=in_family_order,
     )
     return [
         Workshop(
