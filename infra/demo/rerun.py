@@ -126,8 +126,8 @@ def _compare(
         "told_for_the_first_time": len(new),
         "verified": outcome.verified,
         "text": told(
-            "Then %(gone)s withdrew, %(late)s came late, and run %(number)s (keep) moved %(moved)s: %(changed)s were "
-            "told of a change, %(new)s got their first programme, %(silent)s heard nothing; %(verdict)s",
+            "Then %(gone)s withdrew, %(late)s came late, and run %(number)s (keep) moved %(moved)s: it told a change "
+            "to %(changed)s, a first programme to %(new)s, and nothing to %(silent)s; %(verdict)s",
             **{"gone": len(gone), "late": len(late), "number": run["number"], "moved": len(moved)},
             **{"changed": len(changed), "new": len(new), "silent": len(after) - len(moved) - len(late)},
             verdict=outcome.verdict,
