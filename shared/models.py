@@ -452,6 +452,10 @@ class Event(Model):
         """Whether people may register or change at `now`; never in a draft, nor once the day is cancelled."""
         return not self.draft and not self.cancelled and self.opens_at <= now < self.closes_at
 
+    def is_yet_to_close(self, now: datetime) -> bool:
+        """Whether people may register at `now` or, as registration opens, after it."""
+        return not self.cancelled and now < self.closes_at
+
     def theme(self, theme_id: str) -> Theme:
         """The theme with this id. Raises KeyError when there is none."""
         return {theme.id: theme for theme in self.themes}[theme_id]

@@ -82,14 +82,14 @@ def publish(
     people
         Every registration of the event as it is stored now.
     afterwards
-        What is to happen to those who come later, while registration is open; it counts for nothing once it is closed.
+        What is to happen to those who come later, until registration has closed; it counts for nothing from then on.
 
     Raises
     ------
     ConflictError
         The run is no draft, it was drawn under another seed than the committed one, the mails of an earlier
-        publication are still being written, registration is open and no answer says what is to happen afterwards, or
-        the run would replace what is published and nobody asked for that.
+        publication are still being written, registration is yet to close and no answer says what is to happen
+        afterwards, or the run would replace what is published and nobody asked for that.
     StaleError
         Registrations, the event file or the published run changed since the draft was made.
     """
@@ -168,12 +168,15 @@ _IN_AUDIT: dict[Afterwards, str] = {
 
 
 def _answered(event: Event, afterwards: Afterwards, now: datetime) -> Afterwards:
-    """The answer that counts. Raises ConflictError, naming the choices, where one is needed and missing."""
-    if not event.is_open(now):
+    """The answer that counts: before registration opens as well, for people come then.
+
+    Raises ConflictError, naming the choices, where an answer is needed and missing.
+    """
+    if not event.is_yet_to_close(now):
         return ""
     if not afterwards:
         raise ConflictError(
-            told("Registration is still open. Choose what happens to people who come later."),
+            told("Registration has not closed yet. Choose what happens to people who come later."),
             {"afterwards": told("Choose one of: %(choices)s", choices=", ".join(ANSWERS))},
         )
     return afterwards
@@ -182,14 +185,15 @@ def _answered(event: Event, afterwards: Afterwards, now: datetime) -> Afterwards
 def _file_as_read(event: Event, stored: Item, *, close: bool, now: datetime) -> Write:
     """The write that lets a publication through only with the event file as it was read; or closes registration in it.
 
-    The minute before now is written as the closing time: every page, mail and task reads that one.
+    The minute before now is written as the closing time: every page, mail and task reads that one. Registration that
+    was to open later, or opened in this minute, is written as opened a minute earlier.
     """
     expected = {"updated_at": stored["updated_at"]}
     if not close:
         return check(EVENTS_PK, event.id, expected, name="event")
     minute = now.astimezone(event.zone).replace(second=0, microsecond=0, tzinfo=None)
-    closes = max(minute, event.registration.opens + timedelta(minutes=1))
-    rules = event.registration.model_copy(update={"closes": closes})
+    opens = min(event.registration.opens, minute - timedelta(minutes=1))
+    rules = event.registration.model_copy(update={"opens": opens, "closes": minute})
     document = event.model_copy(update={"registration": rules}).model_dump_json(exclude_defaults=True)
     return update(
         EVENTS_PK, event.id, assign={"document": document, "updated_at": utc(now)}, expect=expected, name="event"

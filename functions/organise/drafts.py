@@ -68,7 +68,7 @@ class Publication(Model):
 
 
 class RunPublication(Publication):
-    """The same, with what happens to people who come later: needed while registration is open."""
+    """The same, with what happens to people who come later: needed until registration has closed."""
 
     afterwards: Afterwards = ""
 
@@ -184,7 +184,7 @@ def publish_draft(
 ) -> Run:
     """Publish a draft if it still writes exactly the mails that the organiser agreed to, and wake the allocator.
 
-    `afterwards` is what happens to people who come later, while registration is open (see `publish`).
+    `afterwards` is what happens to people who come later, until registration has closed (see `publish`).
     Raises ConflictError or StaleError, with nothing changed.
     """
     if run.state is not RunState.DRAFT:

@@ -80,7 +80,7 @@ def test_without_an_answer_nothing_is_published_and_the_choices_are_named(
     assert [page.count(f'name="afterwards" value="{answer}"') for answer in ANSWERS] == [1, 1, 1]
     assert 'value="keep" checked' in page
     assert again.status == 409
-    assert "Registration is still open. Choose what happens" in words_of(again.text)
+    assert "Registration has not closed yet. Choose what happens" in words_of(again.text)
     state = read_state(table, "nature")
     assert (state.published_run, state.afterwards, drafted.is_open(NOW)) == (0, "", True)
 
@@ -191,6 +191,35 @@ def test_opening_registration_again_brings_the_deadline_back(
 
     assert read_state(table, "nature").afterwards == "keep"
     assert tasks(table)["allocation"] == utc(drafted.allocates_at)
+
+
+def test_before_registration_opens_it_is_asked_too_what_happens_to_people_who_come(
+    table: Table, drafted: Event, organiser: Client, browser: Client, allocate: ModuleType
+) -> None:
+    """Organisers may add people and publish before anybody registers: those who come then are placed as answered."""
+    later = event_data(registration={**event_data()["registration"], "opens": "2026-03-20 09:00"})
+    put_event(table, Event.model_validate(later), actor="o", now=NOW)
+    organiser.post(f"{HOME}/allocations", {"mode": "fresh"})
+    allocate.handler({"event": "nature", "run": 2}, CONTEXT)
+
+    page, path = browser.page(f"{HOME}/allocations/2").text, f"{HOME}/allocations/2/publication"
+    refused = organiser.post(path, {"expected_mails": PEOPLE})
+    kept = Snapshot()
+    answers: dict[str, tuple[int, str, dict[str, str]]] = {}
+    for answer in ANSWERS:
+        kept.restore()
+        sent = organiser.post(path, {"expected_mails": PEOPLE, "afterwards": answer})
+        answers[answer] = (sent.status, read_state(table, "nature").afterwards, tasks(table))
+        if answer == "close":
+            closed = read_event(table, "nature")
+
+    assert page.count('name="afterwards"') == len(ANSWERS)
+    assert refused.status == 409
+    assert {answer: found[:2] for answer, found in answers.items()} == {one: (202, one) for one in ANSWERS}
+    assert answers["keep"][2]["allocation"] == utc(drafted.allocates_at)
+    assert closed
+    assert closed.closes_at <= NOW
+    assert Event.model_validate(closed.model_dump()) == closed
 
 
 def test_two_organisers_who_answer_differently_at_once_publish_once(
