@@ -156,11 +156,15 @@ def _ask(
         if asked == MOST_AT_ONCE or not may_go_on():
             break
         with suppress(StaleError):  # confirmed, changed or withdrawn at this moment
-            save(
-                table, one, {"confirm_by": utc(ends)}, now=now, extra=[send("confirm-place", event.id, one.id, now=now)]
-            )
+            save(table, one, {"confirm_by": utc(ends)}, now=now, extra=[_question(one, now)])
             asked += 1
     return asked
+
+
+def _question(one: Registration, now: datetime) -> Write:
+    """The mail that asks an address; another address of the same person is asked by another mail."""
+    occasion = str(one.link_version) if one.link_version > 1 else ""
+    return send("confirm-place", one.event, one.id, occasion=occasion, now=now)
 
 
 def _release_due(

@@ -427,13 +427,13 @@ def change_address(
     """Move a registration to another address (`changes["email"]`): the old link dies, both addresses are told.
 
     Other capitals are the same address: they are saved like any other change, and the link lives on. A person without
-    an address gets one.
+    an address gets one. What the old address was asked to confirm, the new one has not been asked.
     Returns None, with nothing changed, when another registration holds the new address.
     Raises StaleError when the registration changed meanwhile.
     """
     if address_key(changes["email"]) == address_key(before.email):
         return save(table, before, changes, now=now, extra=extra)
-    fresh = {"new_email": "", "link_version": before.link_version + 1, "bounced": False}
+    fresh = {"new_email": "", "link_version": before.link_version + 1, "bounced": False, "confirm_by": ""}
     after = changed(before, {"previous_email": "", **changes, **fresh}, now)
     occasion = str(after.link_version)
     writes = [

@@ -18,6 +18,7 @@ from shared.errors import StaleError
 from shared.events import put_event, read_event
 from shared.models import Event, Registration, RegistrationState, utc
 from shared.registrations import (
+    change_address,
     find_by_address,
     mark_bounced,
     read_registration,
@@ -352,6 +353,25 @@ def test_a_person_who_confirms_in_time_keeps_the_place_and_without_a_person_who_
     upkeep(full, TOO_LATE)
 
     assert states(table) == kept
+
+
+def test_an_address_that_was_corrected_is_asked_anew_and_has_as_long_to_answer(full: Road, table: Table) -> None:
+    """What the wrong address did not confirm costs the person at the right one no place."""
+    upkeep(full, LATER)
+    corrected = TOO_LATE - timedelta(hours=1)
+    change_address(table, person(table), {"email": "right@example.org"}, now=corrected)
+    assert person(table).unconfirmed
+
+    upkeep(full, TOO_LATE)
+    asked = person(table)
+    upkeep(full, TOO_LATE + timedelta(hours=1))
+
+    assert (asked.state, asked.confirm_by) == (RegistrationState.CONFIRMED, utc(TOO_LATE + (TOO_LATE - LATER)))
+    assert {key for key in rows("nature") if key.startswith("confirm-place#p1")} == {
+        "confirm-place#p1",
+        "confirm-place#p1#2",
+    }
+    assert person(table).state is RegistrationState.CONFIRMED
 
 
 def test_an_event_with_room_asks_nobody(full: Road, table: Table) -> None:
