@@ -90,6 +90,8 @@ def release(
 ) -> None:
     """Give an unconfirmed place to others and tell its holder, or the delegate of its holder, so.
 
+    A mail to an address that is known not to be reached would come back, and count against the sender: none is written.
+
     Raises StaleError when the registration was confirmed or changed meanwhile, or the counters are others by now.
     """
     told = _tell_delegate(delegate, registration, now) if delegate else []
@@ -97,7 +99,7 @@ def release(
         table,
         registration,
         now=now,
-        mail=None if delegate else "place-released",
+        mail=None if delegate or registration.bounced else "place-released",
         note={"released": True},
         extra=[*extra, *told],
         counters=counters,
@@ -106,9 +108,10 @@ def release(
 
 def _tell_delegate(delegate: Registration, member: Registration, now: datetime) -> list[Write]:
     """The mail with the group as it is then, if the delegate's address still is unconfirmed."""
+    mail = send("group", delegate.event, delegate.id, now=now, occasion=f"released-{member.id}")
     return [
         check(event_pk(delegate.event), registration_sk(delegate.id), as_read(delegate)),
-        send("group", delegate.event, delegate.id, now=now, occasion=f"released-{member.id}"),
+        *([] if delegate.bounced else [mail]),
     ]
 
 

@@ -10,7 +10,7 @@ from shared.errors import CANCELLED, ConflictError
 from shared.i18n import N_
 from shared.mails import send
 from shared.models import Event, EventState, Registration, RegistrationState, utc
-from shared.registrations import as_read, changed, registration_item, registrations_of, save
+from shared.registrations import as_read, changed, reader_of, registration_item, registrations_of, save
 from shared.state import read_state
 from shared.table import STATE_SK, Below, ConditionFailedError, Present, Table, Write, event_pk, put, update
 from shared.tasks import place_late
@@ -24,15 +24,22 @@ OFFER_OVER = N_("This offer has run out. You are on the waiting list again if yo
 def offer_places(table: Table, event: Event, *, now: datetime) -> int:
     """Offer every free place to those who have waited longest; how many were offered.
 
-    People whom mail does not reach come last: they would hear of the offer on their own page alone. The place is held
-    while the offer stands. Safe to repeat and to run twice at once.
+    People whom mail does not reach come last: they would hear of the offer on their own page alone. Of a group the
+    address of the person who registered it counts. The place is held while the offer stands. Safe to repeat and to run
+    twice at once.
     """
     state = read_state(table, event.id)
     if event.cancelled or not state.waiting or state.confirmed >= event.capacity or now >= event.starts_at:
         return 0
+    by_id = {one.id: one for one in registrations_of(table, event.id)}
+
+    def is_out_of_reach(one: Registration) -> bool:
+        reader = reader_of(one, by_id)
+        return reader is not None and reader.bounced
+
     waiting = sorted(
-        (one for one in registrations_of(table, event.id) if one.state is RegistrationState.WAITING),
-        key=lambda one: (one.bounced, one.created_at, one.id),
+        (one for one in by_id.values() if one.state is RegistrationState.WAITING),
+        key=lambda one: (is_out_of_reach(one), one.created_at, one.id),
     )
     offered = 0
     for one in waiting[: event.capacity - state.confirmed]:

@@ -478,7 +478,7 @@ def _withdraw(table: Table, person: Registration, *, actor: str, now: datetime, 
         return person
     extra = [audit(person.event, actor, Act.WITHDRAW, now=now, about=person.id)]
     contact = read_registration(table, person.event, person.delegate) if person.delegate and tell else None
-    if contact and contact.state is RegistrationState.DELEGATE:
+    if contact and contact.state is RegistrationState.DELEGATE and not contact.bounced:
         extra.append(send("group", person.event, contact.id, now=now, occasion=f"withdrawn-{person.id}"))
     # A mail to an address that is known not to be reached would come back, and count against the sender.
     withdrawn = withdraw(table, person, now=now, mail=None if person.bounced else "withdrawn", extra=extra)
