@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from functions.organise.people import Correction, find_person, published_programme
+from functions.organise.people import find_person, published_programme
+from functions.organise.person_fields import Correction
 from functions.organise.search import matches
 from functions.organise.seats import not_come
 from functions.organise.sessions import Role

@@ -12,7 +12,7 @@ from jinja2 import pass_context
 from jinja2.runtime import Context
 
 from functions.organise.charts import bar, curve_points, fill_label, result_words, satisfaction, stack
-from functions.organise.imports import column_words
+from functions.organise.imports.columns import column_words
 from functions.organise.search import TABS
 from functions.organise.stored import (
     actor_words,

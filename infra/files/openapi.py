@@ -95,7 +95,8 @@ def routes_of(function: Any) -> list[tuple[str, str, Any]]:
 def bodies() -> dict[tuple[str, str], type[BaseModel] | Mapping[str, Any] | None]:
     """What each changing route reads: a model, or fields by name with their schemas; None for a press of a button."""
     from functions.organise.drafts import NewDraft, Publication, RunPublication
-    from functions.organise.people import Correction, GroupWithdrawal, NewPerson
+    from functions.organise.group_contacts import GroupWithdrawal
+    from functions.organise.person_fields import Correction, NewPerson
     from functions.register.forms import Details
 
     event, own = "/organise/<event_id>", "/r/<token>"

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from functions.organise import imports, people, sessions
+from functions.organise import person_fields, sessions
+from functions.organise.imports import reading
 from functions.register import forms
 from shared.errors import InvalidError
 from shared.event_file import EventFileError
@@ -92,20 +93,20 @@ def asking_for_the_link(address: str, event: Event, table: Table) -> str:
 
 
 def added_by_hand(address: str, event: Event, table: Table) -> str:
-    return people.read_new_person(event, {"name": "Jan", "email": address, "partner_type": "ngo"}).email
+    return person_fields.read_new_person(event, {"name": "Jan", "email": address, "partner_type": "ngo"}).email
 
 
 def corrected_by_hand(address: str, event: Event, table: Table) -> str:
-    return people.read_correction(event, {"email": address}).email or ""
+    return person_fields.read_correction(event, {"email": address}).email or ""
 
 
 def imported(address: str, event: Event, table: Table) -> str:
     quoted = address.replace('"', '""')
-    found = imports.preview(table, event, f'name,email,partner_type\nJan,"{quoted}",ngo\n')
+    found = reading.preview(table, event, f'name,email,partner_type\nJan,"{quoted}",ngo\n')
     if found.faults:
         raise InvalidError(found.faults[0][1])
     [row] = found.rows
-    assert isinstance(row.wanted, people.NewPerson)
+    assert isinstance(row.wanted, person_fields.NewPerson)
     return row.wanted.email
 
 
@@ -190,13 +191,15 @@ def test_a_name_is_read_alike_on_the_form_by_hand_and_from_a_file(event: Event, 
         return forms.read_details(event, sent).name
 
     def by_hand(name: str) -> str:
-        return people.read_new_person(event, {"name": name, "email": "jan@example.org", "partner_type": "ngo"}).name
+        return person_fields.read_new_person(
+            event, {"name": name, "email": "jan@example.org", "partner_type": "ngo"}
+        ).name
 
     def from_a_file(name: str) -> str:
-        found = imports.preview(table, event, f'name,email,partner_type\n"{name}",jan@example.org,ngo\n')
+        found = reading.preview(table, event, f'name,email,partner_type\n"{name}",jan@example.org,ngo\n')
         if found.faults:
             raise InvalidError(found.faults[0][1])
-        assert isinstance(found.rows[0].wanted, people.NewPerson)
+        assert isinstance(found.rows[0].wanted, person_fields.NewPerson)
         return found.rows[0].wanted.name
 
     for door in (on_the_form, by_hand, from_a_file, clean_line):

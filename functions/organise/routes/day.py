@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from urllib.parse import urlencode
 
-from functions.organise import door, people, search, seats
+from functions.organise import door, people, person_fields, search, seats
 from functions.organise.seats import may_walk_in
 from functions.organise.sessions import Role
 from functions.organise.web import Answer, Visit, created, make_router, query, request, sent_form, ticked, visit
@@ -66,7 +66,7 @@ def check_in(event_id: str, person_id: str) -> Answer:
     here = visit(event_id, Role.DOOR)
     fields = read_fields(request())
     person = people.find_person(here.table, here.event, person_id)
-    wanted = people.Correction(checked_in=not ticked(fields.get("undo")))
+    wanted = person_fields.Correction(checked_in=not ticked(fields.get("undo")))
     words = search.read_words(str(fields.get("q", "")))
 
     with shown_again(lambda error: door_page(here, words, error=error)):
@@ -84,7 +84,7 @@ def add_walk_in(event_id: str) -> Answer:
     """Register a person at the door, checked in and with the best seats that are free; the page shows the programme."""
     here = visit(event_id, Role.DOOR)
     fields = read_fields(request())
-    wanted = people.from_form(here.event, fields) if sent_form() else fields
+    wanted = person_fields.from_form(here.event, fields) if sent_form() else fields
 
     with shown_again(lambda error: door_page(here, "", error=error, typed=fields)):
         person = people.add_walk_in(here.table, here.event, wanted, key=str(fields.get("request", "")), **here.by)

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
-from functions.organise import audit_list, door, imports, outbox, people, search, web
+from functions.organise import audit_list, door, outbox, people, person_fields, search, web
+from functions.organise.group_contacts import withdraw_at_wish
+from functions.organise.imports import columns, reading
+from functions.organise.imports.carry_out import carry_out
+from functions.organise.imports.preview import UnclearColumnsError, preview_shown
 from functions.organise.sessions import Role
 from functions.organise.uploads import read_people_upload
 from functions.organise.web import Answer, Visit, created, make_router, query, request, sent_form, ticked, visit
@@ -60,7 +64,7 @@ def add_person(event_id: str) -> Answer:
     fields = read_fields(request())
 
     with shown_again(lambda error: here.page("new_person.html", error=error, here="people", typed=fields)):
-        wanted = people.read_new_person(here.event, _person_fields(here, fields))
+        wanted = person_fields.read_new_person(here.event, _person_fields(here, fields))
         person = people.add_person(here.table, here.event, wanted, **here.by)
     shown = people.as_shown(here.event, person)
     return created(201, shown, f"{here.home}/people/{person.id}", "added")
@@ -68,7 +72,7 @@ def add_person(event_id: str) -> Answer:
 
 def _person_fields(here: Visit, fields: Fields) -> Fields:
     """The fields of a person as JSON has them, whatever sent them."""
-    return people.from_form(here.event, fields) if sent_form() else fields
+    return person_fields.from_form(here.event, fields) if sent_form() else fields
 
 
 @router.get("/organise/<event_id>/people/new")
@@ -92,21 +96,21 @@ def import_people(event_id: str) -> Answer:
     found, finished = None, None
 
     def show_form(error: ParcoursError) -> Answer:
-        shown = error.found if isinstance(error, imports.UnclearColumnsError) else found
+        shown = error.found if isinstance(error, UnclearColumnsError) else found
         return here.page("import.html", error=error, text=text or "", found=shown, finished=None, **asked)
 
-    asked = {"here": "people", "fields": imports.fields_of(here.event)}
+    asked = {"here": "people", "fields": columns.fields_of(here.event)}
     with shown_again(show_form):
-        meanings = imports.read_meanings(here.table, here.event, fields)
-        found = imports.preview(here.table, here.event, text, meanings)
+        meanings = columns.read_meanings(here.table, here.event, fields)
+        found = reading.preview(here.table, here.event, text, meanings)
         if expected:
             leave_out = fields.get("leave_out_faulty") in ("yes", True)
-            finished = imports.carry_out(here.table, here.event, found, expected, leave_out_faulty=leave_out, **here.by)
-            imports.remember(here.table, here.event, meanings)
+            finished = carry_out(here.table, here.event, found, expected, leave_out_faulty=leave_out, **here.by)
+            columns.remember(here.table, here.event, meanings)
             if finished["left"]:
-                found = imports.preview(here.table, here.event, text, meanings)
+                found = reading.preview(here.table, here.event, text, meanings)
                 finished["expected"] = found.fingerprint
-    shown = finished or imports.as_shown(found)
+    shown = finished or preview_shown(found)
     return here.reply(shown, "import.html", text=text, found=found, finished=finished, **asked)
 
 
@@ -147,7 +151,7 @@ def person_page(
         programme=people.published_programme(here.table, here.event, person),
         mails=outbox.newest_first(mails, ""),
         lines=audit_list.lines_about(here.table, here.event, person.id),
-        typed=typed or people.as_typed(person),
+        typed=typed or person_fields.as_typed(person),
         group=people.group_of(here.table, person),
         leaving=leaving or {},
     )
@@ -158,7 +162,7 @@ def change_person(event_id: str, person_id: str) -> Answer:
     """Correct, pin, mark absent, withdraw or check in; door helpers check in."""
     here = visit(event_id, Role.DOOR)
     person = people.find_person(here.table, here.event, person_id)
-    wanted = people.read_correction(here.event, read_fields(request()))
+    wanted = person_fields.read_correction(here.event, read_fields(request()))
     door.refuse_beyond_check_in(here.role, wanted)
     after = people.change_person(here.table, here.event, person, wanted, **here.by)
     if here.role is Role.DOOR:
@@ -175,7 +179,7 @@ def correct_person(event_id: str, person_id: str) -> Answer:
     person = people.find_person(here.table, here.event, person_id)
 
     with shown_again(lambda error: person_page(here, person_id, error, fields)):
-        wanted = people.read_correction(here.event, _person_fields(here, fields))
+        wanted = person_fields.read_correction(here.event, _person_fields(here, fields))
         people.change_person(here.table, here.event, person, wanted, **here.by)
     return here.done(f"people/{person_id}", "saved")
 
@@ -187,7 +191,7 @@ def withdraw_person(event_id: str, person_id: str) -> Answer:
     person = people.find_person(here.table, here.event, person_id)
     fields = read_fields(request())
     with shown_again(lambda error: person_page(here, person_id, error, leaving=fields)):
-        after = people.withdraw_at_wish(here.table, here.event, person, fields, **here.by)
+        after = withdraw_at_wish(here.table, here.event, person, fields, **here.by)
     done = "withdrawn" if after.state is RegistrationState.WITHDRAWN else "group-kept"
     where = "people?state=bounced" if query().get("from") == "bounced" else f"people/{person_id}"
     return here.done(where, done)

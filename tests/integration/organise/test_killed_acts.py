@@ -7,7 +7,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from functions.organise import call_off, people
+from functions.organise import call_off, group_contacts
 from functions.organise.allocator import Allocator
 from shared.cancellation import cancel_day
 from shared.errors import ConflictError
@@ -129,7 +129,7 @@ def test_a_group_that_is_withdrawn_never_has_a_person_without_a_contact(table: T
         person = read_registration(table, "nature", contact.id)
         assert person
         fields = {"group": "withdraw", "expected": expected}
-        people.withdraw_at_wish(table, event, person, fields, actor="o", now=NOW)
+        group_contacts.withdraw_at_wish(table, event, person, fields, actor="o", now=NOW)
 
     def holds(ended: bool) -> None:
         state, left = states()

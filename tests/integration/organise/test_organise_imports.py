@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import pytest
 import xlsxwriter  # type: ignore[import-untyped]
 
-from functions.organise import imports
+from functions.organise.imports import carry_out
 from shared.events import put_event
 from shared.models import Event
 from shared.registrations import registrations_of
@@ -117,7 +117,7 @@ def test_what_is_said_of_columns_and_words_is_remembered_for_the_event(browser: 
 def test_a_long_list_is_carried_out_in_parts_that_can_stop_and_go_on(
     organiser: Client, table: Table, event: Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(imports, "AT_ONCE", 2)
+    monkeypatch.setattr(carry_out, "AT_ONCE", 2)
     text = "name,email,partner_type\n" + "".join(f"P{n},p{n}@example.org,ngo\n" for n in range(5))
 
     steps = [organiser.post(IMPORT, {"csv": text}).json]
