@@ -386,8 +386,9 @@ def _broken_promises(table: Table, before: Event, after: Event, state: EventStat
                 id=gone,
             )
         )
-    for gone in sorted({one.partner_type for one in people} - kinds):
-        chose = sum(one.partner_type == gone for one in people)
+    of_a_kind = [one for one in people if one.state is not RegistrationState.DELEGATE]  # who takes no part is of none
+    for gone in sorted({one.partner_type for one in of_a_kind} - kinds):
+        chose = sum(one.partner_type == gone for one in of_a_kind)
         faults.append(told("partner_types: “%(id)s” is gone and %(number)s chose it", id=gone, number=chose))
     pinned = {slot for one in people for slot in [*one.pinned, *one.absent]}
     for gone in sorted(({slot.id for slot in before.rounds} if state.published_run else pinned) - rounds):

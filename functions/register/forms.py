@@ -112,7 +112,13 @@ def _partner_type(value: object, info: ValidationInfo) -> str:
 
 
 def _ranking(value: object, info: ValidationInfo) -> list[str]:
-    """Themes that are open to the person, each once: as many as the event asks for."""
+    """Themes that are open to the person, each once: as many as the event asks for.
+
+    A ranking that stays as it is stored is not checked: the event may ask for another one by now, and organisers
+    register people without any.
+    """
+    if (info.context or {}).get("kept_ranking"):
+        return list(value) if isinstance(value, list) else []
     if not value:
         raise _fault(RANKING_MISSING)
     if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
@@ -228,16 +234,21 @@ class AddressOnly(Model):
     email: Annotated[str, _read_by(_email)] = Field("", validate_default=True)
 
 
-def read_details(event: Event, fields: Fields, *, excluded: Collection[str] = ()) -> Details:
+def read_details(
+    event: Event, fields: Fields, *, excluded: Collection[str] = (), kept_ranking: bool = False
+) -> Details:
     """The details in a form or in JSON. Raises InvalidError naming every field that does not hold.
 
     Parameters
     ----------
     excluded
         Themes that organisers ruled out for this person.
+    kept_ranking
+        Whether the ranking among the fields is the stored one, which is not asked for here.
     """
+    context = {"event": event, "excluded": excluded, "kept_ranking": kept_ranking}
     try:
-        return Details.model_validate(fields, context={"event": event, "excluded": excluded})
+        return Details.model_validate(fields, context=context)
     except ValidationError as error:
         raise InvalidError(SUMMARY, _faults(error)) from None
 
@@ -361,6 +372,8 @@ def from_form(event: Event, sent: Fields) -> Fields:
         answers[question.id] = bool(answer) if question.kind == "consent" else answer
     shown = fields.pop("shown_order", "").split(",")
     known = {theme.id for theme in event.themes}
+    if not any(choices):
+        choices = []  # the form after closing asks for no ranking
     fields["shown_order"] = shown if set(shown) <= known and len(set(shown)) == len(shown) else []
     revision = fields.pop("revision", "")
     if re.fullmatch(r"[1-9]\d{0,8}", revision):

@@ -250,6 +250,6 @@ def change_member(token: str, member_id: str) -> Answer:
         else:
             bare = event.model_copy(update={"questions": []})
             said = {"name": fields.get("name"), "email": delegate.email, "partner_type": member.partner_type}
-            details = read_details(bare, {**said, "choices": member.choices})
+            details = read_details(bare, {**said, "choices": member.choices}, kept_ranking=True)
             save(web.table, member, {"name": details.name}, now=now)
     return done({"status": "changed"}, f"/r/{token}?done=changed")

@@ -218,7 +218,7 @@ def erase_own(token: str) -> Answer:
     event, registration = find_own_acting(token)
     if not is_confirmed():
         return ask_first(token, event, registration, "erasure")
-    for member in members_of(web.table, registration) if delegates(registration) else ():
+    for member in members_of(web.table, registration):  # those of a group that was withdrawn before as well
         erase(web.table, member, now=web.clock())
     erase(web.table, registration, now=web.clock())
     web.count("Erased")
@@ -327,8 +327,9 @@ def change(event: Event, registration: Registration, fields: Fields, now: dateti
         raise ConflictError(WITHDRAWN)
     if delegates(registration):
         raise ConflictError(OF_A_GROUP)
+    kept_ranking = views.changes_allowed(event, registration, now) == "details"
     fields = views.as_allowed(event, registration, fields, now)
-    details = read_details(event, fields, excluded=registration.excluded)
+    details = read_details(event, fields, excluded=registration.excluded, kept_ranking=kept_ranking)
     if details.revision not in (None, registration.revision):
         raise StaleError(CHANGED_MEANWHILE)
     changes = details.changes()

@@ -22,6 +22,7 @@ from shared.table import Table
 from shared.tokens import Keys, sign_link
 from tests.support.attendee_client import Web
 from tests.support.factories import make_event, make_registration
+from tests.support.forms import read_form
 from tests.support.mail_samples import FIRST, SECOND, Letters, entry_of, text_of
 from tests.support.organiser_client import fill
 
@@ -168,6 +169,27 @@ def test_name_and_answers_change_until_the_day_is_over_and_the_ranking_as_long_a
     assert (after.name, after.choices) == ("Zoé", ranking)
     Site.now = event.ends_at + timedelta(minutes=1)
     assert site.post(link, {"name": "Late"}).status == 409
+
+
+def test_the_form_after_closing_saves_details_whatever_ranking_is_stored(
+    site: Site, keys: Keys, table: Table, event: Event
+) -> None:
+    """A browser's form has no ranking then; organisers may have added people without one, or themes since."""
+    Site.now = event.moment(datetime(2026, 4, 10, 12, 1))
+    fill(table, event, [make_registration(number=7, id="a7", choices=[])], CLOSED)
+    themes = [*(theme.model_dump() for theme in event.themes), {"id": "fifth", "title": "Fifth", "capacity": 9}]
+    put_event(table, Event.model_validate({**event.model_dump(), "themes": themes}), actor="o", now=CLOSED)
+    for one in ("a1", "a7"):
+        before = read_registration(table, "nature", one)
+        assert before
+
+        link = f"/r/{sign_link(keys, 'nature', one, 1)}"
+        sent = {**read_form(site.visit(link).text, link).sent, "name": "Zoë"}
+        assert (site.submit(link, sent).status, site.post(link, {"name": "Zoé"}).status) == (303, 200)
+
+        after = read_registration(table, "nature", one)
+        assert after
+        assert (after.name, after.choices) == ("Zoé", before.choices)
 
 
 def test_a_person_who_withdrew_before_the_day_was_cancelled_is_offered_no_place_to_others(

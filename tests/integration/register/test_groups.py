@@ -137,6 +137,26 @@ def test_the_delegate_renames_withdraws_and_erases_each_person_and_the_whole_gro
     again = own_link(table, keys)
     assert web.submit(f"{again}/erasure", {"confirmed": "yes"}).status == 303
     assert len(states(table)) == 2  # those who withdrew before
+    assert web.submit(f"{link}/erasure", {"confirmed": "yes"}).status == 303
+    assert states(table) == {}
+
+
+def test_a_group_is_changed_whatever_the_event_asks_by_now(web: Web, table: Table, keys: Keys) -> None:
+    """A theme more to rank stops no renaming; the kind that was noted with the contact is nobody's."""
+    web.submit(GROUP, {**FORM, "type_1": "research", "type_3": "ngo"})
+    link = own_link(table, keys)
+    ann, bob = (one["id"] for one in web.get(link).json["members"])
+    data = event_data()
+    data["themes"].append({"id": "fifth", "title": "Fifth", "capacity": 10})
+    put_event(table, Event.model_validate({**data, "registration": opened(table).registration}), actor="o", now=NOW)
+
+    assert web.submit(f"{link}/members/{bob}", {"name": "Bobby Pupil"}).status == 303
+    assert web.submit(f"{link}/members/{ann}", {"act": "withdraw"}).status == 303
+
+    kinds = [kind for kind in data["partner_types"] if kind["id"] != "research"]
+    opened_kinds = make_event(partner_types=kinds, registration=data["registration"] | {"groups": True})
+    put_event(table, opened_kinds, actor="o", now=NOW)
+    assert web.visit(link).status == 200
 
 
 def test_a_group_waits_whole_when_it_does_not_fit_and_gets_places_without_being_asked(
