@@ -31,6 +31,7 @@ for leftover in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
 import boto3
 import moto
 import pytest
+from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser, sync_playwright
 
 from shared.events import put_event
@@ -44,6 +45,10 @@ from tests.support.quick_moto import make_moto_quick
 
 make_moto_quick()
 enforce_policies()
+
+# Hypothesis measures seconds unless told otherwise: 200 ms for an example, and how long it takes to make one.
+settings.register_profile("any-machine", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any-machine")
 
 
 def create_table() -> None:

@@ -59,7 +59,7 @@ def test_no_request_that_the_document_allows_is_answered_with_a_fault(session: s
         operation = found.ok()
 
         @seed(SEED)
-        @settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=EXAMPLES, database=None, suppress_health_check=list(HealthCheck))
         @given(case=operation.as_strategy())
         def is_answered(case: Any) -> None:
             fresh.restore()

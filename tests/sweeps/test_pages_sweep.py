@@ -61,7 +61,6 @@ BODIES = st.one_of(
 HOW = st.sampled_from(["json", "form"])
 
 sweeping = settings(
-    deadline=None,
     database=None,
     print_blob=True,
     suppress_health_check=list(HealthCheck),

@@ -131,7 +131,7 @@ EDITS = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(EDITS, min_size=1, max_size=4))
 def test_a_changed_event_is_read_back_and_untouched_keys_keep_their_comments(
     edits: list[Callable[[Data], list[str]]],

@@ -228,7 +228,6 @@ def play(examples: int, steps: int) -> None:
     chosen: Any = settings(
         max_examples=examples,
         stateful_step_count=steps,
-        deadline=None,
         print_blob=True,
         suppress_health_check=list(HealthCheck),
     )

@@ -96,7 +96,7 @@ def test_a_theme_nobody_ranked_is_not_kept_from_somebody_who_did() -> None:
         assert allocated(Instance(event, people), seed=str(seed)).programmes["p2"] == {"round-0": "theme-1"}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(min_value=0, max_value=10**6))
 def test_the_order_of_lists_changes_nobodys_programme(seed: int) -> None:
     """Themes, rounds, types, people and seats in any order; even, uneven, absent, pinned, partial, minima, keep."""
