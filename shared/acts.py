@@ -38,7 +38,7 @@ class Act(StrEnum):
     WITHDRAW = "withdraw", told("withdrew"), "PeopleWithdrawnByOrganisers"
     RELEASE_UNCONFIRMED = (
         "release-unconfirmed",
-        told("released the unconfirmed registration of"),
+        told("released the registration, with an unconfirmed address, of"),
         "UnconfirmedReleased",
     )
     ERASE = "erase", told("erased"), "PeopleErasedByOrganisers"

@@ -67,7 +67,7 @@ class DoorList:
 
 
 def guests(table: Table, event: Event) -> list[Guest]:
-    """Everyone confirmed, by family name."""
+    """Everyone with a place, by family name."""
     return at_the_door(table, event).expected
 
 

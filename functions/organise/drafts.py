@@ -34,7 +34,7 @@ from shared.models import (
     utc,
 )
 from shared.publication import ANSWERS, facts_told, owed_mails, publish
-from shared.reasons import ToldReason, in_words
+from shared.reasons import ToldReason, about_them
 from shared.registrations import registrations_of
 from shared.runs import Wish, delete_draft, programmes_of, read_run, request_run, why_stale
 from shared.state import read_state
@@ -497,5 +497,5 @@ def outbox_shown(event: Event, view: DraftView) -> Iterator[dict[str, Any]]:
             "before": before.workshops if before else {},
             "after": after.workshops if after else {},
             "told_otherwise": [list(pair) for pair in view.told_otherwise(person.id)],
-            "reason": in_words(after.reason, event) if after else "",
+            "reason": about_them(after.reason, event) if after else "",
         }

@@ -20,7 +20,7 @@ from shared.http import Fields
 from shared.i18n import told, told_many
 from shared.mails import send
 from shared.models import Event, MailKind, Programme, Registration, RegistrationState, utc
-from shared.reasons import in_words
+from shared.reasons import about_them
 from shared.registrations import (
     admit,
     change_address,
@@ -263,7 +263,7 @@ def _changes(event: Event, before: Registration, wanted: Correction, now: dateti
         if wanted.checked_in and before.state is not RegistrationState.CONFIRMED:
             raise ConflictError(
                 told(
-                    "This person is %(state)s, not confirmed, and cannot be checked in.",
+                    "This person has no place (%(state)s) and cannot be checked in.",
                     state=STATES[before.state.value],
                 )
             )
@@ -326,5 +326,5 @@ def as_shown(event: Event, person: Registration, programme: Programme | None = N
     return {
         **fields,
         "workshops": programme.workshops if programme else {},
-        "reason": in_words(programme.reason, event) if programme else "",
+        "reason": about_them(programme.reason, event) if programme else "",
     }

@@ -24,7 +24,7 @@ TABS = {
     "waiting": told("Waiting"),
     "withdrawn": told_as("tab", "Withdrawn"),
     "bounced": told("Mail came back"),
-    "unconfirmed": told("Not confirmed"),
+    "unconfirmed": told("Address not confirmed"),
     "checked-in": told_as("tab", "Checked in"),
     "no-show": told("Did not come"),
 }

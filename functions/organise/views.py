@@ -36,7 +36,7 @@ from shared.http import languages_wished, wants_json
 from shared.i18n import ORGANISERS, Told, in_language, language_for, told, told_many
 from shared.models import Event, Mail, Registration
 from shared.pages import PAGES, environment
-from shared.reasons import in_words, ordinal
+from shared.reasons import about_them, ordinal
 from shared.text import family_name
 
 STATES = {
@@ -303,7 +303,7 @@ _pages.globals |= {
     "fill_label": fill_label,
     "theme_title": theme_title,
     "ordinal": ordinal,
-    "in_words": in_words,
+    "about_them": about_them,
     "satisfaction": satisfaction,
     "result_words": result_words,
     "curve_points": curve_points,

@@ -10,7 +10,7 @@ from shared.models import Event
 from shared.models import moment as moment_of
 
 STATES: dict[str, Told] = {
-    "confirmed": told("confirmed"),
+    "confirmed": told("registered"),
     "waiting": told("waiting"),
     "offered": told("offered a place"),
     "withdrawn": told("withdrawn"),

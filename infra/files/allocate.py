@@ -260,7 +260,7 @@ def _summary(allocation: Allocation, out: Path) -> Told:
         else told("at most %(gap)s above the optimum: %(why)s", gap=allocation.gap, why=told(allocation.why))
     )
     return told(
-        "%(programmes)s, objective %(total)s (%(proof)s), %(engine)s, %(seconds)s s. Written to %(out)s.",
+        "%(programmes)s, total cost %(total)s (%(proof)s), %(engine)s, %(seconds)s s. Written to %(out)s.",
         programmes=told_many("%(num)s programme", "%(num)s programmes", len(allocation.programmes)),
         total=allocation.objective.total,
         proof=proof,

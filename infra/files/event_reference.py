@@ -135,11 +135,13 @@ KEYS: dict[str, tuple[str, str]] = {
         "600",
     ),
     "registration.confirm_after_hours": (
-        "Age in hours from which an unconfirmed place is asked for, once nine of ten places are taken or people wait.",
+        "Age in hours from which the holder of a place is asked to confirm the address, once nine of ten places are "
+        "taken or people wait.",
         "24",
     ),
     "registration.confirm_within_hours": (
-        "Hours that such a person has to confirm. Then the place goes to a person who waits, if there is one.",
+        "Hours that such a person has to confirm the address. Then the place goes to a person who waits, if there is "
+        "one.",
         "48",
     ),
     "ranking": ("How many themes people rank. Left out, it is all that are open to them.", ""),

@@ -23,7 +23,7 @@ from infra.words import language, say
 from shared.attendees import Attendee
 from shared.i18n import day, told, told_many
 from shared.models import Event
-from shared.reasons import in_words, ordinal
+from shared.reasons import about_them, ordinal
 
 logger = logging.getLogger(__name__)
 
@@ -99,15 +99,19 @@ def _head(facts: Facts) -> str:
         (told("People"), f"{people:,}"),
         (told("First choices"), share(first, seats)),
         (told("First or second"), share(top, seats)),
-        (told("Objective"), f"{run.objective.total:,}"),
+        (told("Total cost"), f"{run.objective.total:,}"),
     )
     when = told(
         "Allocation of the workshops on %(day)s: %(proof)s.", day=day(facts.event.date, language()), proof=proof
     )
     cells = "".join(f"<div><dt>{say(name)}</dt><dd>{value}</dd></div>" for name, value in rows)
+    meant = told(
+        "The total cost counts each seat by the rank that its person gave the theme, each head outside its band and "
+        "each changed workshop: the lower it is, the better."
+    )
     return (
-        f"<header><h1>{escape(facts.event.title)}</h1><p class=soft>{say(when)} {escape(run.why)}</p>"
-        f"<dl class=facts>{cells}</dl></header>"
+        f"<header><h1>{escape(facts.event.title)}</h1><p class=soft>{say(when)} {escape(say(run.why))}</p>"
+        f"<dl class=facts>{cells}</dl><p class=soft>{say(meant)}</p></header>"
     )
 
 
@@ -257,7 +261,7 @@ def _worst_off(facts: Facts) -> str:
 def _reason(facts: Facts, attendee: str) -> str:
     """Why a person got these workshops: in the language that is spoken where the grounds are known."""
     grounds = facts.allocation.grounds.get(attendee)
-    return in_words(grounds, facts.event, language()) if grounds else facts.allocation.reasons.get(attendee, "")
+    return about_them(grounds, facts.event, language()) if grounds else facts.allocation.reasons.get(attendee, "")
 
 
 def _moved(facts: Facts) -> str:
@@ -291,7 +295,7 @@ def _curve(facts: Facts) -> str:
         no_curve = told(
             "There is no curve here: it is drawn with the fast engine, and for these people and rounds that engine "
             "finds no allocation (%(why)s). The allocation itself does not depend on it.",
-            why=escape(str(error)),
+            why=escape(say(error.args[0] if error.args else "")),
         )
         return f"{title}<p>{say(no_curve)}</p></section>"
     table = "".join(
@@ -314,7 +318,7 @@ def _curve(facts: Facts) -> str:
 def _proof(facts: Facts) -> str:
     run = facts.allocation
     parts = told(
-        "The objective is %(total)s: %(rank)s for ranks, %(balance)s for balance, %(change)s for changes.",
+        "The total cost is %(total)s: %(rank)s for ranks, %(balance)s for the mix, %(change)s for changes.",
         total=f"{run.objective.total:,}",
         rank=f"{run.objective.rank:,}",
         balance=f"{run.objective.balance:,}",
@@ -326,7 +330,9 @@ def _proof(facts: Facts) -> str:
             "verify</code> recomputes the proof."
         )
         if run.optimal
-        else told("No allocation can cost less than %(bound)s; %(why)s.", bound=f"{run.bound:,}", why=escape(run.why))
+        else told(
+            "No allocation can cost less than %(bound)s; %(why)s.", bound=f"{run.bound:,}", why=escape(say(run.why))
+        )
     )
     draw = told(
         "Among people with the same wishes a lottery decided. Everyone can repeat their own draw: the lowest lot goes "

@@ -85,7 +85,7 @@ def verify_case(case: Case) -> list[Check]:
         (told("everyone pinned is where they are pinned"), _pins),
         (told("no workshop has more heads than seats"), _seats),
         (told("no workshop has fewer heads than its minimum"), _minima),
-        (told("the objective and its parts"), _objective),
+        (told("the total cost and its parts"), _objective),
         (told("seats by choice (satisfaction)"), _satisfaction),
         (told("who moved"), _moved),
         (told("the prices prove the bound"), _bound),

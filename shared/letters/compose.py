@@ -85,7 +85,7 @@ SUBJECTS: Mapping[str, str] = {
     "already-registered": N_("Your registration: {title}"),
     "waiting-list": N_("You are on the waiting list: {title}"),
     "place-offered": N_("A place is free for you: {title}"),
-    "confirm-place": N_("Please confirm your place: {title}"),
+    "confirm-place": N_("Confirm your address to keep your place: {title}"),
     "place-released": N_("Your registration was released: {title}"),
     "programme": N_("Your programme: {title}"),
     "programme-changed": N_("Your programme has changed: {title}"),

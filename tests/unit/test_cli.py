@@ -47,7 +47,7 @@ def test_the_language_is_the_terminals_or_the_one_asked_for(
     assert main(["event", "check", str(SAMPLE)]) == 0
     assert "4 thema’s, 2 rondes, 160 plaatsen" in capsys.readouterr().out
     assert main(["--language", "fr", "event", "check", str(SAMPLE)]) == 0
-    assert "4 thèmes, 2 tours, 160 places" in capsys.readouterr().out
+    assert "4 thèmes, 2 sessions, 160 places" in capsys.readouterr().out
     with pytest.raises(SystemExit, match="0"):
         main(["--language=fr", "--help"])
     said = capsys.readouterr().out

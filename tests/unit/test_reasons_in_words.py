@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from shared.models import Event, Says, Statement
-from shared.reasons import in_words, ordinal
+from shared.reasons import about_them, in_words, ordinal
 from tests.support.factories import make_event
 
 GOT = Statement(Says.GOT, "governance", 2)
@@ -28,6 +30,22 @@ def test_every_statement_is_told_in_every_language(event: Event, said: Statement
         assert ("Vision" in text) == bool(said.theme)
         assert "%(" not in text
         assert "second" not in text
+
+
+SECOND_PERSON = {"en": r"you|your", "nl": r"je|jij|jou|jouw", "fr": r"vous|votre|vos"}
+
+
+@pytest.mark.parametrize("language", SECOND_PERSON)
+def test_organisers_read_in_the_third_person_what_attendees_read_in_the_second(event: Event, language: str) -> None:
+    one = [Statement(Says.DEMAND, "vision", 1, others=others, seats=1) for others in (1, 5)]
+    one += [Statement(Says.FULL, "vision", 1, seats=1), Statement(Says.ABSENT)]
+    second = re.compile(rf"\b({SECOND_PERSON[language]})\b", re.IGNORECASE)
+    seen = {said: (in_words([GOT, said], event, language), about_them([GOT, said], event, language)) for said in one}
+    seen |= {said: (in_words([said], event, language), about_them([said], event, language)) for said in MISSED + OTHERS}
+
+    assert [said for said, (_, organiser) in seen.items() if second.search(organiser) or "%(" in organiser] == []
+    assert all(organiser for _, organiser in seen.values())
+    assert language == "en" or not {about_them([said], event) for said in seen} & {told for _, told in seen.values()}
 
 
 def test_hours_stand_for_rounds_and_ranks_follow_the_language(event: Event) -> None:

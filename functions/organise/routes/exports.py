@@ -26,7 +26,7 @@ def list_exports(event_id: str) -> Answer:
 
 @router.get("/organise/<event_id>/PEOPLE.csv")
 def download_ranked_people(event_id: str) -> Answer:
-    """Every confirmed person as `parcours allocate` and `verify` read them."""
+    """Everybody with a place, as `parcours allocate` and `verify` read them."""
     here = visit(event_id)
     sessions.spend_one_read(here.table, services().keys, here.actor, here.now)
     people = exports.ranked_people(here.event, registrations_of(here.table, here.event.id))

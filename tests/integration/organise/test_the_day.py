@@ -191,7 +191,7 @@ def test_a_person_who_walks_in_is_registered_checked_in_and_seated_in_one_press(
     person = pressed.headers["location"].rpartition("=")[2]
     assert {"vision", "governance"} == set(own_workshops(program, person).values())
     assert words_of(helper.page(f"{HOME}/programmes?person={person}").text).count("Room") == 2
-    assert "your 1st choice" in program.get(f"{HOME}/people/{person}").json["reason"]
+    assert "their 1st choice" in program.get(f"{HOME}/people/{person}").json["reason"]
     assert read_state(table, "nature").confirmed == PEOPLE + 1
     assert sum(taken(program).values()) == 2 * (PEOPLE + 1)
     stale = program.post(f"{HOME}/allocations/{draft}/publication", {"expected_mails": 0, "afterwards": "keep"})

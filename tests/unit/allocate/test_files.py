@@ -624,7 +624,7 @@ def test_no_time_at_all_still_gives_a_small_event_its_programmes(
 ) -> None:
     """With one person the summary is in the singular, and `event check` is where there is one of a thing."""
     assert main(["allocate", str(event_file), str(people_file(tmp_path, ANN)), "--out", str(tmp_path / "out")]) == 0
-    assert capsys.readouterr().out.startswith("1 programme, objective 1 (proven optimal)")
+    assert capsys.readouterr().out.startswith("1 programme, total cost 1 (proven optimal)")
     one = {**event_data()["themes"][0], "capacity": 1}
     event_file.write_text(json.dumps(event_data(themes=[one], rounds=event_data()["rounds"][:1], agenda=[])))
     assert main(["event", "check", str(event_file)]) == 0
