@@ -1,9 +1,7 @@
 """Network 2: in which round each person attends each of their themes.
 
-One round is taken out at a time. Where rounds are alike, each takes ⌊d/k⌋…⌈d/k⌉ of whatever is still to place in k
-rounds, for every theme and every (theme, type): such a split exists, because the even fractional one meets all bounds
-and the bounds form two laminar families (de Werra's equitable edge colouring). The mix then costs what network 1
-charged. Elsewhere the split of least cost is taken, which is exact for two rounds once the themes are given.
+Where rounds are alike nothing is contested, and `equal_rounds.py` orders them. Elsewhere one round is taken out at a
+time, by the split of least cost, which is exact for two rounds once the themes are given.
 """
 
 from __future__ import annotations
@@ -15,6 +13,7 @@ from itertools import pairwise
 import networkx as nx  # type: ignore[import-untyped]  # its stubs are a package of their own
 import numpy as np
 
+from functions.allocate.flows.equal_rounds import in_equal_rounds
 from functions.allocate.model.groups import Groups, group_columns
 from functions.allocate.model.objective import heads_of
 from functions.allocate.model.problem import NOWHERE, Bools, EngineCannotError, Ints, Places, Problem
@@ -24,12 +23,11 @@ from functions.allocate.model.problem import NOWHERE, Bools, EngineCannotError, 
 class RoundSupply:
     """What one round may take of the heads still to place: by theme, least and most; by (theme, type), a cost.
 
-    `segments[t, g]` lists (width, cost of each head) in convex order, after `floor[t, g]` heads that must come.
+    `segments[t, g]` lists (width, cost of each head) in convex order.
     """
 
     least: Ints
     most: Ints
-    floor: Ints
     segments: dict[tuple[int, int], list[tuple[int, int]]]
 
 
@@ -40,6 +38,8 @@ def make_timetable(problem: Problem, sets: Places) -> Places:
 
     Raises EngineCannotError when no order fits the seats; with uneven rounds that is no proof that none exists.
     """
+    if problem.even:
+        return in_equal_rounds(sets, problem.partner_type, len(problem.themes))
     places = problem.pinned.copy()
     left = np.sort(sets, axis=1)[:, ::-1].copy()  # by theme, so that equal sets are equal rows; `NOWHERE` last
     free = problem.free
@@ -126,20 +126,13 @@ def _round_costs(problem: Problem, r: int, rows: Ints, left: Bools) -> tuple[Int
 
 def _round_supply(problem: Problem, r: int, left: Places) -> RoundSupply:
     """Bounds and convex costs of round r, given what all attendees still have to place."""
-    themes, rounds, types = problem.shape
+    themes, _, types = problem.shape
     pending = np.zeros((themes, types), dtype=np.int64)
     for column in left.T:
         here = column != NOWHERE
         code = column[here].astype(np.int64) * types + problem.partner_type[here]
         pending += np.bincount(code, minlength=themes * types).reshape(themes, types)
     total = pending.sum(axis=1)
-    to_go = rounds - r
-    if problem.even:
-        floor, ceiling = pending // to_go, -(-pending // to_go)
-        segments = {
-            (t, g): [(int(ceiling[t, g] - floor[t, g]), 0)] for t, g in np.ndindex(themes, types) if ceiling[t, g]
-        }
-        return RoundSupply(total // to_go, -(-total // to_go), floor, segments)
     pinned = heads_of(problem, problem.pinned)
     seats = problem.seats - pinned.sum(axis=2)
     least = np.maximum(problem.minimum - pinned.sum(axis=2), 0)
@@ -152,7 +145,6 @@ def _round_supply(problem: Problem, r: int, left: Places) -> RoundSupply:
     return RoundSupply(
         np.maximum(least[:, r], total - seats[:, r + 1 :].sum(axis=1)),
         np.minimum(seats[:, r], total - least[:, r + 1 :].sum(axis=1)),
-        np.zeros((themes, types), dtype=np.int64),
         segments,
     )
 
@@ -171,14 +163,13 @@ def _split_round(partner_type: Ints, groups: Groups, cost: Ints, possible: Bools
     """How many of each group take each theme in this round.
 
     Nodes: a theme pair (with more than two rounds to come a larger set; same type, themes left, rounds left) supplies
-    its people; (workshop, type) needs its floor; a workshop needs its least; the sink takes the rest. Edges carry the
-    convex costs and the bounds.
+    its people; (workshop, type); a workshop needs its least; the sink takes the rest. Edges carry the convex costs and
+    the bounds.
 
     Raises EngineCannotError when no split fits.
     """
     network = nx.MultiDiGraph()
-    floors = supply.floor.sum(axis=1)
-    if (supply.most < np.maximum(supply.least, floors)).any():
+    if (supply.most < np.maximum(supply.least, 0)).any():
         raise EngineCannotError("the themes do not fit the rounds in any order")
     for k in range(len(groups)):
         network.add_node(("theme pair", k), demand=-int(groups.size[k]))
@@ -191,14 +182,13 @@ def _split_round(partner_type: Ints, groups: Groups, cost: Ints, possible: Bools
                 weight=int(cost[k, t]),
             )
     for (t, g), segments in supply.segments.items():
-        network.add_node(("workshop of type", t, g), demand=int(supply.floor[t, g]))
         for key, (width, each) in enumerate(segments):
             network.add_edge(("workshop of type", t, g), ("workshop", t), key, capacity=width, weight=each)
-    taken = int(floors.sum())
+    taken = 0
     for t in range(len(supply.least)):
-        must = max(int(supply.least[t] - floors[t]), 0)
+        must = max(int(supply.least[t]), 0)
         network.add_node(("workshop", t), demand=must)
-        network.add_edge(("workshop", t), ("sink",), 0, capacity=int(supply.most[t] - floors[t]) - must, weight=0)
+        network.add_edge(("workshop", t), ("sink",), 0, capacity=int(supply.most[t]) - must, weight=0)
         taken += must
     network.add_node(("sink",), demand=int(groups.size.sum()) - taken)
     try:

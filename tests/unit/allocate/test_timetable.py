@@ -15,7 +15,7 @@ from tests.unit.allocate.instances import crowd, event_of
 
 
 @settings(max_examples=60)
-@given(st.integers(1, 4), st.integers(0, 3), st.integers(1, 4), st.integers(1, 60), st.integers(0, 2**32))
+@given(st.integers(1, 6), st.integers(0, 3), st.integers(1, 4), st.integers(1, 60), st.integers(0, 2**32))
 def test_rounds_that_are_alike_differ_by_one_head_at_most(
     rounds: int, more: int, types: int, people: int, seed: int
 ) -> None:
