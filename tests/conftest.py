@@ -7,6 +7,8 @@ import os
 import re
 import shutil
 from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import Any
 
 # Before any import of boto3 or a handler: no test may reach a real account, and moto must be there first.
 os.environ.update(
@@ -51,9 +53,15 @@ settings.register_profile("any-machine", settings(), deadline=None, suppress_hea
 settings.load_profile("any-machine")
 
 
+@cache
+def client(service: str) -> Any:
+    """A client that tests share, as making one takes longer than its calls; no test has it do anything else."""
+    return boto3.client(service)
+
+
 def create_table() -> None:
     """The table as the template describes it."""
-    boto3.client("dynamodb").create_table(
+    client("dynamodb").create_table(
         TableName="parcours",
         BillingMode="PAY_PER_REQUEST",
         KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
@@ -77,7 +85,7 @@ def aws() -> Iterator[None]:
     # The session stays, and with it the models of the services, which take longer to read than most tests run.
     with moto.mock_aws(config={"core": {"reset_boto3_session": False}}):
         create_table()
-        boto3.client("secretsmanager").create_secret(Name="parcours-signing-key", SecretString="key-one-" * 8)
+        client("secretsmanager").create_secret(Name="parcours-signing-key", SecretString="key-one-" * 8)
         yield
 
 
@@ -90,7 +98,7 @@ def table(aws: None) -> Table:
 @pytest.fixture
 def keys(aws: None) -> Keys:
     """The signing keys."""
-    return Keys(boto3.client("secretsmanager"), "parcours-signing-key")
+    return Keys(client("secretsmanager"), "parcours-signing-key")
 
 
 @pytest.fixture

@@ -1,21 +1,35 @@
-"""moto without its two costliest habits, so that the suite spends its time on Parcours.
+"""moto without its costliest habits, so that the suite spends its time on Parcours.
 
-moto spends a quarter of the time of a test on looking for values under other names, and copies the whole table once for
-every write of a transaction, in case it must be rolled back. What tests see stays the same:
+moto copies the whole table once for every write of a transaction, in case it must be rolled back. A call of DynamoDB is
+made into a signed HTTP request that is taken apart again, and so is its answer, which takes longer than the call. And
+each account begins with a thousand patterns for addresses that no test asks. What tests see stays the same:
 `tests/integration/test_quick_moto.py`.
 """
 
 from __future__ import annotations
 
 import copy
+import json
+import re
 import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from moto.core.serialize import ResponseSerializer
+import botocore.client
+from botocore import xform_name
+from botocore.parsers import create_parser
+from moto.core.exceptions import ServiceException
+from moto.core.models import DEFAULT_ACCOUNT_ID, RESPONSES_METHODS, MockAWS, botocore_stubber, responses_mock
+from moto.core.responses import ActionContext, ActionResult
+from moto.core.serialize import get_serializer_class
 from moto.dynamodb import models
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.table import Table
+from moto.dynamodb.responses import DynamoHandler
+from responses import CallbackResponse
+from werkzeug.exceptions import HTTPException
 
 Keys = dict[str, list[dict[str, Any]]]
 """The keys that a transaction writes, by table."""
@@ -55,9 +69,60 @@ def _for_rollback(table: Table, keys: list[dict[str, Any]]) -> Table:
     return before
 
 
+DATA = {
+    "BatchWriteItem",
+    "DeleteItem",
+    "GetItem",
+    "PutItem",
+    "Query",
+    "Scan",
+    "TransactWriteItems",
+    "UpdateItem",
+}
+"""What DynamoDB is asked thousands of times in a run of the suite."""
+
+
+@dataclass
+class _Answer:
+    """What the event `after-call` is told of an HTTP answer."""
+
+    status_code: int
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def _answer(client: Any, model: Any, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    """The status and the parsed answer of moto's DynamoDB to the body of a request."""
+    handler = DynamoHandler()
+    handler.body = handler.params = body
+    handler.region, handler.current_account, handler.headers = client.meta.region_name, DEFAULT_ACCOUNT_ID, {}
+    try:
+        found: Any = getattr(handler, xform_name(model.name))().result
+    except ServiceException as error:
+        serializer = get_serializer_class("dynamodb", "json")
+        context = ActionContext(model.service_model, model, serializer, handler)
+        return _refused(client, model, *ActionResult(error).execute_result(context))
+    except HTTPException as error:
+        return _refused(client, model, int(error.code or 400), {}, str(error.description))
+    said = {name: found[name] for name in model.output_shape.members if found.get(name) is not None}
+    return 200, json.loads(json.dumps(said))  # as on the wire: moto keeps no part of what the caller has
+
+
+def _refused(client: Any, model: Any, status: int, headers: Any, body: Any) -> tuple[int, dict[str, Any]]:
+    """An error as botocore reads it, with the fields that its kind has."""
+    answer = {
+        "status_code": status,
+        "headers": dict(headers),
+        "body": body if isinstance(body, bytes) else body.encode(),
+    }
+    parser = create_parser("json")
+    parsed = parser.parse(answer, model.output_shape)
+    client._endpoint._add_modeled_error_fields(answer, parsed, model, parser)
+    return status, parsed
+
+
 def make_moto_quick() -> None:
-    """Replace the two, for the whole process. Every table of the tests has a range key."""
-    write, find, copies = DynamoDBBackend.transact_write_items, ResponseSerializer.get_value, _Copies()
+    """Replace these habits, for the whole process. Every table of the tests has a range key, and stores no bytes."""
+    write, copies = DynamoDBBackend.transact_write_items, _Copies()
 
     def transact_write_items(self: DynamoDBBackend, transact_items: list[dict[str, Any]]) -> None:
         touched: Keys = {}
@@ -70,11 +135,44 @@ def make_moto_quick() -> None:
         finally:
             copies.begin(None)
 
-    def get_value(self: ResponseSerializer, value: Any, key: str, shape: Any) -> Any:
-        if type(value) is dict and self.operation_model.service_model.service_name == "dynamodb":
-            return value.get(key)  # moto's DynamoDB answers in the names of the wire
-        return find(self, value, key, shape)
+    def make_api_call(self: Any, operation: str, arguments: Mapping[str, Any]) -> Any:
+        meta = self.meta
+        if operation not in DATA or meta.service_model.service_name != "dynamodb" or not _is_mocked(meta.endpoint_url):
+            return over_http(self, operation, arguments)
+        model, context = meta.service_model.operation_model(operation), {"client_config": meta.config}
+        asked = self._emit_api_params(api_params=arguments, operation_model=model, context=context)
+        request = self._serializer.serialize_to_request(asked, model)  # which validates them
+        name = f"dynamodb.{operation}"
+        meta.events.emit(f"before-call.{name}", model=model, params=request, context=context)
+        status, told = _answer(self, model, json.loads(request["body"]))
+        told["ResponseMetadata"] = {"HTTPStatusCode": status, "HTTPHeaders": {}, "RetryAttempts": 0}
+        http = _Answer(status)
+        meta.events.emit(f"after-call.{name}", http_response=http, parsed=told, model=model, context=context)
+        if status >= 300:
+            raise self.exceptions.from_code(told["Error"]["Code"])(told, operation)
+        return told
 
     models.copy = copies  # type: ignore[assignment, attr-defined]
     DynamoDBBackend.transact_write_items = transact_write_items  # type: ignore[method-assign]
-    ResponseSerializer.get_value = get_value  # type: ignore[method-assign]
+    botocore.client.BaseClient._make_api_call = make_api_call  # type: ignore[attr-defined]
+    MockAWS._enable_patching = _enable_patching  # type: ignore[method-assign]
+
+
+over_http = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
+"""The call as botocore makes it, and as moto answers it."""
+
+
+def _is_mocked(endpoint_url: str) -> bool:
+    """Whether moto answers what is sent there."""
+    return botocore_stubber.enabled and endpoint_url.endswith(".amazonaws.com")
+
+
+def _enable_patching(self: MockAWS, reset: bool = True) -> None:
+    """Start moto, with one pattern for all addresses of AWS in the library `requests`, which nothing here uses."""
+    botocore_stubber.enabled = True
+    if reset:
+        self.reset()
+    responses_mock.start()
+    address = re.compile(r"https?://.+\.amazonaws\.com/.*")
+    for method in RESPONSES_METHODS:
+        responses_mock.add(CallbackResponse(method, address, botocore_stubber.process_prepared_request))
