@@ -276,13 +276,16 @@ def _find_and_store(
     programmes = _programmes(event, run, allocation)
     store_programmes(table, programmes, replacing=run if run.attempts > 1 else None)
     after = {one.registration: one for one in programmes}
-    waits_for = _waits_for(event, run, allocation, state)
+    facts = facts_since(told, event)
+    others = [*(one for one in people if one.id in before), *delegates]
+    tells_others = bool(allocation.moved) or bool(owed_mails(others, before, after, facts))
+    waits_for = _waits_for(event, run, allocation, state, tells_others=tells_others)
     outcome = {
         "mode": run.mode,
         "input_digest": allocation.input_digest,
         "people": len(people),
         "compared_with": state.published_run,
-        "mails": len(owed_mails([*people, *delegates], before, after, facts_since(told, event))),
+        "mails": len(owed_mails([*people, *delegates], before, after, facts)),
         "waits_for": waits_for,
         "error": "",
         "result": _described(event, run, allocation),
@@ -299,11 +302,11 @@ def _tell_organisers(kind: MailKind, event: Event, run: Run, now: datetime) -> l
     return tell_organisers(kind, event, run.number, languages_of_organisers(table, event), now=now)
 
 
-def _waits_for(event: Event, run: Run, allocation: Allocation, state: EventState) -> WaitsFor:
+def _waits_for(event: Event, run: Run, allocation: Allocation, state: EventState, *, tells_others: bool) -> WaitsFor:
     """Why a draft of the schedule is not published by itself; "" if it is, or if an organiser asked for it.
 
-    After a publication the schedule places those who came since, and what it changes for others is for an organiser
-    to publish.
+    After a publication the schedule places those who came since. What it changes for others (`tells_others`), or tells
+    them of a room or an hour that changed in the event file, is for an organiser to publish.
     """
     if not run.automatic:
         return ""
@@ -311,7 +314,7 @@ def _waits_for(event: Event, run: Run, allocation: Allocation, state: EventState
         return "answer"
     if event.allocation.publish == "after_review":
         return "review"
-    if run.mode == "keep" and allocation.moved:
+    if run.mode == "keep" and tells_others:
         return "moves"
     most = Fraction(event.allocation.most_gap) * max(allocation.bound, 0)
     return "gap" if allocation.gap > most else ""

@@ -15,14 +15,14 @@ from shared.errors import ConflictError
 from shared.events import put_event, read_event
 from shared.letters.compose import NothingToTellError
 from shared.mails import mails_of
-from shared.models import Event, RegistrationState
-from shared.registrations import registrations_of
+from shared.models import Event, RegistrationState, RunState
+from shared.registrations import admit, registrations_of
 from shared.runs import runs_of
 from shared.state import read_state
 from shared.table import Table, update
 from shared.tokens import Keys, sign_link
 from tests.support.attendee_client import Web
-from tests.support.factories import NOW
+from tests.support.factories import NOW, make_registration
 from tests.support.mail_samples import Letters, entry_of, html_of, text_of
 from tests.support.organiser_client import CONTEXT, Client, at, fill, make_crowd
 
@@ -115,6 +115,32 @@ def test_a_room_that_changes_is_told_to_the_people_in_it_old_and_new(
     assert (entry["SEQUENCE"], "Auditorium" in str(entry["DESCRIPTION"])) == (3, True)
     assert not any("told other" in item["what"] for item in organiser.get(HOME).json["attention"])
     assert publish("keep") == 0
+
+
+def test_the_schedule_places_a_late_person_and_tells_no_changed_room_to_others(
+    table: Table, event: Event, allocate: ModuleType
+) -> None:
+    """The room was changed and not told yet: its mails are an organiser's to send, so the draft waits."""
+    fill(table, event, make_crowd(event, PEOPLE, NOW), NOW)
+    deadline = event.allocates_at
+    allocate.work_through(deadline)
+    changed = Event.model_validate({**event.model_dump(), "themes": moved_to_the_auditorium(event)})
+    put_event(table, changed, actor="o", now=deadline + timedelta(minutes=2))
+    admit(table, changed, make_registration(number=99, id="a99"), now=deadline + timedelta(minutes=3))
+
+    for minute in range(20, 23):
+        allocate.work_through(deadline + timedelta(minutes=minute))
+
+    newest = next(runs_of(table, "nature"))
+    assert (newest.number, newest.state, newest.waits_for) == (2, RunState.DRAFT, "moves")
+    assert list(mails_of(table, "nature", "programme-changed")) == []
+    assert {mail.kind for mail in mails_of(table, "nature") if mail.run == 2} == {"draft-ready"}
+
+    put_event(table, event, actor="o", now=deadline + timedelta(minutes=25))
+    admit(table, event, make_registration(number=98, id="a98"), now=deadline + timedelta(minutes=30))
+    allocate.work_through(deadline + timedelta(minutes=41))
+    assert read_state(table, "nature").published_run == 3
+    assert {mail.registration for mail in mails_of(table, "nature") if mail.run == 3} == {"a98", "a99"}
 
 
 def test_a_day_that_moves_is_told_to_everybody(
