@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from io import StringIO
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import TypeAdapter, ValidationError
 from ruamel.yaml import YAML
-from ruamel.yaml.constructor import SafeConstructor
+from ruamel.yaml.constructor import ConstructorError, SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import ScalarNode
+from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 from shared.i18n import LANGUAGES, Told, told
 from shared.local_time import LocalDate, LocalMoment, LocalTime, exists
@@ -30,6 +31,14 @@ LARGEST_STORED = 300 * 1024
 
 MOST_VALUES = 100_000
 """Values of a file after its aliases are followed. Few bytes of nested aliases can stand for millions of values."""
+
+TOO_MANY_VALUES = told("its aliases (`*name`) stand for too many values; write the values")
+
+_YAML = "tag:yaml.org,2002:"
+"""Before the names of YAML's own tags."""
+
+MOST_FAULTS = 500
+"""Mistakes of a file that are told at once: a file of short wrong keys would make an answer larger than any may be."""
 
 _TIME: TypeAdapter[Any] = TypeAdapter(LocalTime)
 _MOMENT: TypeAdapter[Any] = TypeAdapter(LocalMoment)
@@ -83,6 +92,21 @@ class _Constructor(SafeConstructor):
     YAML's own moments would take an offset, or none, and answer with aware and naive times in one file.
     """
 
+    _merged = 0
+
+    def flatten_mapping(self, node: Any) -> Any:
+        """Write out `<<: *name`. A few lines of merges of merges could stand for billions of keys: they are counted."""
+        for key, value in node.value:
+            if key.tag == f"{_YAML}merge":
+                parts = value.value if isinstance(value, SequenceNode) else [value]
+                merged = [part for part in parts if isinstance(part, MappingNode)]
+                for part in {id(part): part for part in merged}.values():
+                    self.flatten_mapping(part)
+                self._merged += sum(len(part.value) for part in merged)
+                if self._merged > MOST_VALUES:
+                    raise ConstructorError(None, None, TOO_MANY_VALUES, key.start_mark)
+        return super().flatten_mapping(node)
+
 
 def _whole_number(constructor: SafeConstructor, node: ScalarNode) -> int:
     value = WrittenInt(constructor.construct_yaml_int(node))
@@ -96,9 +120,26 @@ def _decimal_number(constructor: SafeConstructor, node: ScalarNode) -> float:
     return value
 
 
-_Constructor.add_constructor("tag:yaml.org,2002:int", _whole_number)
-_Constructor.add_constructor("tag:yaml.org,2002:float", _decimal_number)
-_Constructor.add_constructor("tag:yaml.org,2002:timestamp", SafeConstructor.construct_yaml_str)
+def _tagged(construct: Callable[[SafeConstructor, ScalarNode], Any]) -> Callable[[SafeConstructor, ScalarNode], Any]:
+    """Read a value whose tag may claim what it is not: `!!int ""`, `!!bool maybe`. The library raises anything then."""
+
+    def construct_or_say(constructor: SafeConstructor, node: ScalarNode) -> Any:
+        try:
+            return construct(constructor, node)
+        except (ValueError, IndexError, KeyError):
+            raise ConstructorError(
+                None, None, told("a tag (`!!…`) that does not fit its value; leave the tag out"), node.start_mark
+            ) from None
+
+    return construct_or_say
+
+
+_Constructor.add_constructor(f"{_YAML}int", _tagged(_whole_number))
+_Constructor.add_constructor(f"{_YAML}float", _tagged(_decimal_number))
+_Constructor.add_constructor(f"{_YAML}bool", _tagged(SafeConstructor.construct_yaml_bool))
+_Constructor.add_constructor(f"{_YAML}timestamp", SafeConstructor.construct_yaml_str)
+for _kind in ("binary", "omap", "pairs", "set"):  # values that no JSON has, and that the checks below do not look into
+    _Constructor.add_constructor(f"{_YAML}{_kind}", SafeConstructor.construct_undefined)
 
 
 def load_event(path: Path | str) -> Event:
@@ -165,17 +206,19 @@ def check_event(raw: object) -> Event:
     if not isinstance(raw, dict):
         raise EventFileError([Fault("", told("the file must hold keys and values, starting with `id: …`"))])
     if _values_in(raw) > MOST_VALUES:
-        raise EventFileError([Fault("", told("its aliases (`*name`) stand for too many values; write the values"))])
-    faults = list(_unprintable(raw))
+        raise EventFileError([Fault("", TOO_MANY_VALUES)])
+    faults = list(islice(_unprintable(raw), MOST_FAULTS))
     if faults:
         raise EventFileError(faults)
     event = None
     try:
         event = Event.model_validate(raw)
     except ValidationError as error:
-        faults += [Fault(_path(fault["loc"]), _words(fault)) for fault in error.errors()]
+        faults += [Fault(_path(fault["loc"]), _words(fault)) for fault in error.errors()[: MOST_FAULTS + 1]]
     known = {fault.path for fault in faults}
-    faults += [fault for fault in _cross_checks(raw) if fault.path not in known]
+    faults += islice((fault for fault in _cross_checks(raw) if fault.path not in known), MOST_FAULTS + 1)
+    if len(faults) > MOST_FAULTS:
+        faults = [*faults[:MOST_FAULTS], Fault("", told("there are more mistakes; correct these first"))]
     if faults or event is None:
         raise EventFileError(faults)
     size = len(event.model_dump_json(exclude_defaults=True).encode())

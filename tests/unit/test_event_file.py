@@ -298,3 +298,29 @@ def test_a_workshop_expects_nobody_of_a_type_that_it_is_not_open_to() -> None:
     assert event.band("vision", "first", "ngo", 12, Fraction(0)) == (0, 0)
     assert event.band("governance", "first", "ngo", 12, Fraction(0)) == (4, 4)
     assert event.band("governance", "first", "government", 12, Fraction(0)) == (3, 3)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ['price: !!int ""', 'price: !!float ""', "draft: !!bool maybe", "timezone: !!binary aGk=", "agenda: !!set {a}"],
+)
+def test_a_tag_that_does_not_fit_its_value_is_a_mistake_at_its_line(line: str) -> None:
+    with pytest.raises(EventFileError) as refused:
+        parse_event(f"id: nature\n{line}\n")
+    [fault] = refused.value.faults
+    assert (fault.line, "tag" in fault.words) == (2, True)
+
+
+def test_merges_of_merges_are_refused_before_they_are_written_out() -> None:
+    """Twelve short lines would stand for four to the twelfth keys."""
+    merged = [f"a{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}, *a{n - 1}, *a{n - 1}]}}" for n in range(1, 12)]
+    with pytest.raises(EventFileError, match="too many values"):
+        parse_event("\n".join(["a0: &a0 {k: 1}", *merged]))
+
+
+def test_thousands_of_mistakes_make_no_endless_answer() -> None:
+    data = event_data()
+    data["capacities"] = {f"x{n}": {} for n in range(20_000)}
+    with pytest.raises(EventFileError) as refused:
+        check_event(data)
+    assert (len(refused.value.faults), refused.value.faults[-1].path) == (501, "")
