@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -59,7 +60,7 @@ def calendar_file(
     entry.add("LOCATION", f"{event.venue.name}, {event.venue.address}")
     entry.add("URL", f"{public_url}/events/{event.id}")
     entry.add("STATUS", "CANCELLED" if gone else "CONFIRMED")
-    entry.add("DESCRIPTION", "\n".join(_lines(event, programme, public_url, _("Your workshops"), _("The whole day"))))
+    entry.add("DESCRIPTION", "\n".join(_lines(event, programme, public_url, _)))
     organizer = vCalAddress(f"MAILTO:{event.contact}")
     organizer.params["CN"] = vText(", ".join(one.name for one in event.organisers))
     entry.add("ORGANIZER", organizer)
@@ -71,16 +72,19 @@ def calendar_file(
     return bytes(calendar.to_ical())
 
 
-def _lines(event: Event, programme: Programme | None, public_url: str, workshops: str, day: str) -> list[str]:
+def _lines(event: Event, programme: Programme | None, public_url: str, _: Callable[[str], str]) -> list[str]:
     lines = []
     if programme:
-        lines.append(f"{workshops}:")
+        lines.append(_("Your workshops") + ":")
         for slot in sorted(event.rounds, key=lambda slot: slot.start):
             theme = programme.workshops.get(slot.id)
-            if theme:
+            if theme and not event.seats(theme, slot.id):
+                gone = {"workshop": event.theme(theme).title, "time": f"{slot.start:%H:%M}"}
+                lines.append(_("%(workshop)s at %(time)s does not take place.") % gone)
+            elif theme:
                 room = event.room(theme, slot.id)
                 lines.append(
                     f"{slot.start:%H:%M}–{slot.end:%H:%M} {event.theme(theme).title}" + (f", {room}" if room else "")
                 )
         lines.append("")
-    return [*lines, f"{day}: {public_url}/events/{event.id}"]
+    return [*lines, _("The whole day") + f": {public_url}/events/{event.id}"]

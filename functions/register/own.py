@@ -280,7 +280,7 @@ def show_attendance(token: str) -> Answer:
     programme = programme_of(web.table, event.id, read_state(web.table, event.id).published_run, registration.id)
     language = language_of(event, registration.language)
     event = event.in_language(language)
-    workshops = views.workshops(event, programme) if programme else []
+    workshops = [one for one in views.workshops(event, programme) if not one["called_off"]] if programme else []
     facts = {"name": registration.name, "event": event.title, "date": event.date.isoformat(), "workshops": workshops}
     return reply(
         facts,

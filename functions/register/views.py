@@ -195,15 +195,16 @@ def may_change(event: Event, registration: Registration, now: datetime) -> bool:
     return registration.state is not RegistrationState.WITHDRAWN and event.is_open(now)
 
 
-def workshops(event: Event, programme: Programme) -> list[dict[str, str]]:
-    """A person's workshops in the order of the day."""
+def workshops(event: Event, programme: Programme) -> list[dict[str, Any]]:
+    """A person's workshops in the order of the day; one that has no seats any more is `called_off`."""
     found = []
     for slot in sorted(event.rounds, key=lambda slot: slot.start):
         theme = next((theme for theme in event.themes if theme.id == programme.workshops.get(slot.id)), None)
         if theme:
             hours = {"start": f"{slot.start:%H:%M}", "end": f"{slot.end:%H:%M}"}
             about = {"theme": theme.id, "title": theme.title, "room": event.room(theme.id, slot.id)}
-            found.append({"round": slot.id, **hours, **about})
+            called_off = not event.seats(theme.id, slot.id)
+            found.append({"round": slot.id, **hours, **about, "called_off": called_off})
     return found
 
 

@@ -24,7 +24,7 @@ from tests.support.attendee_client import Web
 from tests.support.factories import make_event, make_registration
 from tests.support.forms import read_form
 from tests.support.mail_samples import FIRST, SECOND, Letters, entry_of, text_of
-from tests.support.organiser_client import fill
+from tests.support.organiser_client import fill, words_of
 
 RULES = {"opens": "2026-03-01 09:00", "closes": "2026-04-01 12:00"}
 CLOSED = datetime.fromisoformat("2026-04-02T10:00:00+00:00")
@@ -110,6 +110,22 @@ def test_a_round_is_given_up_and_everything_agrees_and_taken_back_while_the_seat
     assert (person.absent, person.gave_up) == ([], {})
     erase(table, person, now=CLOSED)
     assert [mail.id for mail in mails_of(table, "nature") if mail.registration == "a1" and mail.kind != "erased"] == []
+
+
+def test_a_workshop_that_was_called_off_is_shown_as_such_until_another_programme_is_published(
+    site: Site, link: str, table: Table, event: Event
+) -> None:
+    """On the own page, in its JSON and in the calendar, with what happens next."""
+    seats = {**event.capacities, "vision": {"first": 1, "second": 0}}
+    put_event(table, event.model_copy(update={"capacities": seats}), actor="o", now=CLOSED)
+
+    page = words_of(site.visit(link).text)
+
+    assert "at 14:20 does not take place. A mail tells you what comes in its place" in page
+    shown = site.call("GET", link).json["programme"]["workshops"]
+    assert [one["called_off"] for one in shown] == [False, True]
+    [entry] = Calendar.from_ical(site.visit(f"{link}/programme.ics").body or b"").walk("VEVENT")
+    assert "at 14:20 does not take place." in str(entry["DESCRIPTION"])
 
 
 def test_a_seat_that_another_person_has_by_now_is_not_given_back(
