@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,7 +20,8 @@ from ruamel.yaml.constructor import ConstructorError, SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
-from shared.i18n import LANGUAGES, Told, told
+from shared.i18n import LANGUAGE_WORDS, LANGUAGES, Told, told
+from shared.local_text import LocalText
 from shared.local_time import LocalDate, LocalMoment, LocalTime, exists
 from shared.models import IN_WORDS, Event, written
 
@@ -281,7 +283,6 @@ PLAIN = {
     "too_short": told("write at least %(min_length)s"),
     "too_long": told("write at most %(max_length)s; there are %(actual_length)s"),
     "mail_address": told("%(given)s will not do; write an email address, such as name@example.org"),
-    "literal_error": told("write one of these: %(expected)s"),
 }
 """What to do about a value that the model refuses, by the name of the rule, in place of the library's own words."""
 
@@ -309,6 +310,8 @@ def _words(fault: Mapping[str, Any]) -> str:
                 value=repr(str(fault["input"])[:60]),
                 how=IN_WORDS[fault["ctx"]["pattern"]],
             )
+    if fault["type"] == "literal_error":
+        return told("write one of these: %(expected)s", expected=_one_of(fault["ctx"]["expected"]))
     if fault["type"] in PLAIN:
         return _plain(PLAIN[fault["type"]], fault.get("ctx", {}))
     raised = fault.get("ctx", {}).get("error")
@@ -316,6 +319,12 @@ def _words(fault: Mapping[str, Any]) -> str:
         return raised.args[0]
     message = str(fault["msg"]).removeprefix("Value error, ")
     return message[:1].lower() + message[1:]
+
+
+def _one_of(expected: str) -> str:
+    """The model's list `'en', 'nl' or 'fr'`, in the reader's language."""
+    *some, last = re.findall(r"'([^']*)'", expected)
+    return told("%(some)s or %(last)s", some=", ".join(some), last=last) if some else last
 
 
 def _plain(message: Told, context: Mapping[str, Any]) -> Told:
@@ -350,6 +359,27 @@ def _known(raw: Mapping[str, Any], key: str) -> list[str]:
 def _key(value: object) -> str:
     """An id as the model reads it: `id: 1` is the text 1. What is no scalar is no id."""
     return str(written(value)) if isinstance(value, str | int | float) else ""
+
+
+def _start(raw: Mapping[str, Any], slot: str) -> str:
+    """When a round begins, which is what people call it by; its id while its start cannot be read."""
+    row = next((row for _, row in _rows(raw, "rounds") if _key(row.get("id")) == slot), {})
+    start = _parsed(_TIME, row.get("start"))
+    return f"{start:%H:%M}" if start else slot
+
+
+def _title(raw: Mapping[str, Any], key: str, one: str) -> str:
+    """What a row is called, in every language that the file has; its id while it has no title."""
+    row = next((row for _, row in _rows(raw, key) if _key(row.get("id")) == one), {})
+    title = row.get("title")
+    if isinstance(title, dict):
+        texts = {str(language): str(text) for language, text in title.items()}
+        return LocalText(texts.get(str(raw.get("language", "en")), one), texts)
+    return str(title or one)
+
+
+def _language(code: str) -> str:
+    return LANGUAGE_WORDS.get(code, code)
 
 
 def _parsed(adapter: TypeAdapter[Any], value: object) -> Any:
@@ -439,7 +469,7 @@ def _seats(raw: Mapping[str, Any]) -> Iterator[Fault]:
             if seats is None:
                 yield Fault(
                     f"themes[{n}].capacity",
-                    told("is missing, and `capacities` has no seats for round %(slot)s", slot=repr(slot)),
+                    told("is missing, and no seats are given for the round at %(time)s", time=_start(raw, slot)),
                 )
                 break
             if isinstance(seats, int) and seats >= 0:
@@ -453,10 +483,10 @@ def _seats(raw: Mapping[str, Any]) -> Iterator[Fault]:
                     yield Fault(
                         here,
                         told(
-                            "%(minimum)s is more than the %(seats)s seats in round %(slot)s",
+                            "%(minimum)s is more than the %(seats)s seats in the round at %(time)s",
                             minimum=minimum,
                             seats=seats,
-                            slot=repr(slot),
+                            time=_start(raw, slot),
                         ),
                     )
     if rounds and themes and len(themes) < len(rounds):
@@ -470,9 +500,9 @@ def _seats(raw: Mapping[str, Any]) -> Iterator[Fault]:
             yield Fault(
                 "registration.capacity",
                 told(
-                    "%(places)s people, but round %(slot)s has %(total)s seats",
+                    "%(places)s people, but the round at %(time)s has %(total)s seats",
                     places=places,
-                    slot=repr(slot),
+                    time=_start(raw, slot),
                     total=total,
                 ),
             )
@@ -524,8 +554,8 @@ def _limits(raw: Mapping[str, Any]) -> Iterator[Fault]:
                 f"partner_types[{m}]",
                 told(
                     "%(kind)s may join %(count)s of the themes, and %(rounds)s rounds need as many different ones; "
-                    "open more themes to it (`themes[].for`)",
-                    kind=repr(kind),
+                    "open more themes to it",
+                    kind=_title(raw, "partner_types", kind),
                     count=count,
                     rounds=len(rounds),
                 ),
@@ -591,7 +621,7 @@ def _ranking(raw: Mapping[str, Any]) -> Iterator[Fault]:
                 f"ranking.{name}", told("%(count)s is more than the %(themes)s themes", count=count, themes=themes)
             )
     if isinstance(least, int) and isinstance(most, int) and least > most:
-        yield Fault("ranking.least", told("%(least)s is more than `most`, %(most)s", least=least, most=most))
+        yield Fault("ranking.least", told("%(least)s is more than the most, %(most)s", least=least, most=most))
 
 
 def _order_of_moments(raw: Mapping[str, Any]) -> Iterator[Fault]:
@@ -600,12 +630,12 @@ def _order_of_moments(raw: Mapping[str, Any]) -> Iterator[Fault]:
     at = _moment(_section(raw, "allocation").get("at"))
     day = _parsed(_DATE, raw.get("date"))
     if opens and closes and closes <= opens:
-        yield Fault("registration.closes", told("must be after registration.opens"))
+        yield Fault("registration.closes", told("must be after the opening of registration"))
     send = _moment(_section(raw, "feedback").get("send"))
     if send and day and send.date() < day:
         yield Fault("feedback.send", told("must not be before the day: people are asked what they thought of it"))
     if closes and at and at < closes:
-        yield Fault("allocation.at", told("must not be before registration.closes: people may change until then"))
+        yield Fault("allocation.at", told("must not be before registration closes: people may change until then"))
     starts = [_parsed(_TIME, row.get("start")) for _, row in _rows(raw, "rounds")]
     if at and day and starts and all(starts) and at >= datetime.combine(day, min(starts)):
         yield Fault("allocation.at", told("must be before the first round starts"))
@@ -624,10 +654,14 @@ def _languages(raw: Mapping[str, Any]) -> Iterator[Fault]:
     def texts(part: object, path: str) -> Iterator[Fault]:
         if isinstance(part, dict) and part and set(part) <= set(LANGUAGES) and path.split(".")[0] != "capacities":
             if own not in part and not path.endswith(".rooms"):
-                yield Fault(path, told("has no text in %(own)s, the event's own language", own=repr(own)))
+                yield Fault(path, told("has no text in %(own)s, the event's own language", own=_language(own)))
             for language in sorted(set(part) - spoken) if not path.endswith(".rooms") else ():
                 yield Fault(
-                    path, told("has a text in %(language)s, which `languages` does not list", language=repr(language))
+                    path,
+                    told(
+                        "has a text in %(language)s, which is none of the event's languages",
+                        language=_language(language),
+                    ),
                 )
         elif isinstance(part, dict):
             for key, inner in part.items():

@@ -12,12 +12,15 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import partial
 from typing import Any, Literal
 
 from shared.event_file import as_data
-from shared.i18n import Told, told, told_together
+from shared.i18n import LANGUAGE_WORDS, LANGUAGES, Told, ToldMoment, told, told_together
+from shared.local_text import LocalText
 from shared.models import Event, Theme
-from shared.new_event import Data, slug
+from shared.new_event import Data, everyone, slug, workshop_title
 
 Kind = Literal["text", "word", "number", "moment", "time", "lines", "list", "numbers", "tick", "leaders"]
 Values = dict[str, Any]
@@ -251,6 +254,7 @@ def read(event: Event, page: str, values: Values) -> Reading:
         _read_grid(event, data, values, places)
     if page == "day":
         _follow_rounds(event, data)
+        _follow_languages(data)
         _follow_hours(data)
     if page == "registration":
         _follow_types(data)
@@ -451,6 +455,23 @@ def _who_still_lead(leaders: Iterable[Data], rounds: Collection[str]) -> Iterato
             yield {**leader, "rounds": still} if named else leader
 
 
+def _follow_languages(data: Data) -> None:
+    """Give the titles that a new event began with in the languages that its texts have by now.
+
+    A title that a person wrote stays as it is; these were made in the organiser's.
+    """
+    own, listed = data.get("language", "en"), data.get("languages") or []
+    spoken = [language for language in LANGUAGES if language == own or language in listed]
+    made = {f"w{number}": partial(workshop_title, number) for number in range(1, len(data["themes"]) + 1)}
+    rows: list[tuple[Data, Callable[[str], str] | None]] = [(row, made.get(row["id"])) for row in data["themes"]]
+    rows += [(row, everyone) for row in data.get("partner_types", []) if row["id"] == "everyone"]
+    for row, title in rows:
+        texts = row.get("title")
+        written = set(texts.values() if isinstance(texts, dict) else [texts])
+        if title and own in LANGUAGES and written <= {title(language) for language in LANGUAGES}:
+            row["title"] = {language: title(language) for language in spoken} if len(spoken) > 1 else title(own)
+
+
 def _follow_types(data: Data) -> None:
     """Take removed partner types out of the themes that were open to them only."""
     known = {row["id"] for row in data.get("partner_types", [])}
@@ -491,8 +512,8 @@ class Difference:
 
 def differences(before: Event, after: Event) -> list[Difference]:
     """Everything that differs between two events, in the order of the file."""
-    old, new = dict(_values_of(before)), dict(_values_of(after))
     names = {**_names(after), **_names(before)}
+    old, new = dict(_values_of(before, names)), dict(_values_of(after, names))
     return [
         Difference(_where(path, names), old.get(path, ""), new.get(path, ""))
         for path in {**old, **new}
@@ -516,14 +537,14 @@ def _names(event: Event) -> dict[Path, str]:
 
 def _where(path: Path, names: Mapping[Path, str]) -> Told:
     """The way to a value in words."""
-    parts = []
+    parts: list[str] = []
     for n, part in enumerate(path):
         row = ("rounds", part) if n and path[n - 1] in ("seats", "room") else path[max(n - 1, 0) : n + 1]
         parts.append(names.get(row) or (part if n and (path[n - 1] in ROWS) else _words(part)))
     return told_together(parts, " → ")
 
 
-def _values_of(event: Event) -> Iterator[tuple[Path, str]]:
+def _values_of(event: Event, names: Mapping[Path, str]) -> Iterator[tuple[Path, str]]:
     data = as_data(event)
     data.pop("capacities", None)
     for theme, row in zip(event.themes, data["themes"], strict=True):
@@ -531,32 +552,62 @@ def _values_of(event: Event) -> Iterator[tuple[Path, str]]:
             row.pop(key, None)
         row["seats"] = {slot.id: event.seats(theme.id, slot.id) for slot in event.rounds}
         row["room"] = {slot.id: event.room(theme.id, slot.id) or None for slot in event.rounds}
-    yield from _flat(data, ())
+    yield from _flat(data, (), names)
 
 
-def _flat(value: Any, where: Path) -> Iterator[tuple[Path, str]]:
-    """Every value with the way to it."""
+def _flat(value: Any, where: Path, names: Mapping[Path, str]) -> Iterator[tuple[Path, str]]:
+    """Every value, in words, with the way to it."""
     if isinstance(value, dict):
         for key, inner in value.items():
-            yield from _flat(inner, (*where, key))
+            yield from _flat(inner, (*where, key), names)
     elif isinstance(value, list):
         seen: Counter[str] = Counter()
         for n, inner in enumerate(value):
             if isinstance(inner, dict):
-                name = inner.get("id") or _first_text(inner.get("title") or inner.get("name")) or str(n + 1)
+                name = inner.get("id") or _row_name(inner.get("title") or inner.get("name"), n)
                 seen[name] += 1
                 rest = {key: one for key, one in inner.items() if key != "id"}
-                yield from _flat(rest, (*where, name if seen[name] == 1 else f"{name} ({seen[name]})"))
+                yield from _flat(rest, (*where, _again(name, seen[name])), names)
         if value and not any(isinstance(inner, dict) for inner in value):
-            yield where, ", ".join(map(str, value))
+            yield where, told_together([_value_words(inner, where[-1], names) for inner in value], ", ")
     elif value is not None:
-        yield where, _value_words(value)
+        yield where, _value_words(value, where[-1], names)
 
 
-def _value_words(value: Any) -> str:
+def _row_name(title: Any, place: int) -> str:
+    """What a row without an id is called, in every language that its title has; else its number."""
+    if isinstance(title, dict) and title:
+        return LocalText(_first_text(title), title)
+    return str(title or place + 1)
+
+
+def _again(name: str, count: int) -> str:
+    """The name of a row among others of the same name."""
+    if count == 1:
+        return name
+    texts = {language: f"{text} ({count})" for language, text in getattr(name, "by_language", {}).items()}
+    return LocalText(f"{name} ({count})", texts)
+
+
+def _value_words(value: Any, key: str, names: Mapping[Path, str]) -> str:
+    """A value as the pages show it: titles and hours for ids, moments and languages in words."""
     if isinstance(value, bool):
         return told("yes") if value else told("no")
-    return CHOICES.get(str(value), str(value))
+    text = str(value)
+    match key:
+        case "opens" | "closes" | "changes_until" | "at" | "send":
+            return ToldMoment(datetime.fromisoformat(text))
+        case "date":
+            return ToldMoment(date.fromisoformat(text))
+        case "language" | "languages":
+            return LANGUAGE_WORDS.get(text, text)
+        case "for":
+            return names.get(("partner_types", text), text)
+        case "round" | "rounds":
+            return names.get(("rounds", text), text)
+        case "kind" | "organisation" | "publish":
+            return CHOICES.get(text, text)
+    return text
 
 
 CHOICES: dict[str, Told] = {
@@ -609,7 +660,9 @@ KEYS: dict[str, Told] = {
     **{"most_gap": told("largest gap"), "programme": told("programme"), "reminder": told("reminder")},
     **{"seed": told("seed"), "send": told("moment of the mail"), "weight": told("weight")},
 }
-"""The keys of the file in words."""
+"""The keys of the file in words; texts in several languages stand below the code of each."""
+
+KEYS |= LANGUAGE_WORDS
 
 
 LABELS: dict[str, Told] = {

@@ -373,6 +373,9 @@ def _broken_promises(table: Table, before: Event, after: Event, state: EventStat
     if not people:
         return []
     faults = []
+    titles: dict[str, str] = {theme.id: theme.title for one in (after, before) for theme in one.themes}
+    types: dict[str, str] = {kind.id: kind.title for one in (after, before) for kind in one.partner_types}
+    starts = {slot.id: f"{slot.start:%H:%M}" for one in (before, after) for slot in one.rounds}
     themes = {theme.id for theme in after.themes}
     kinds = {kind.id for kind in after.partner_types}
     rounds = {slot.id for slot in after.rounds}
@@ -380,37 +383,46 @@ def _broken_promises(table: Table, before: Event, after: Event, state: EventStat
         ranked = sum(gone in one.choices for one in people)
         faults.append(
             told_many(
-                "themes: “%(id)s” is gone and %(num)s person ranked it",
-                "themes: “%(id)s” is gone and %(num)s people ranked it",
+                "the theme “%(title)s” is gone and %(num)s person ranked it",
+                "the theme “%(title)s” is gone and %(num)s people ranked it",
                 ranked,
-                id=gone,
+                title=titles.get(gone, gone),
             )
         )
     of_a_kind = [one for one in people if one.state is not RegistrationState.DELEGATE]  # who takes no part is of none
     for gone in sorted({one.partner_type for one in of_a_kind} - kinds):
         chose = sum(one.partner_type == gone for one in of_a_kind)
-        faults.append(told("partner_types: “%(id)s” is gone and %(number)s chose it", id=gone, number=chose))
+        faults.append(
+            told_many(
+                "the kind “%(title)s” is gone and %(num)s person chose it",
+                "the kind “%(title)s” is gone and %(num)s people chose it",
+                chose,
+                title=types.get(gone, gone),
+            )
+        )
     pinned = {slot for one in people for slot in [*one.pinned, *one.absent]}
     for gone in sorted(({slot.id for slot in before.rounds} if state.published_run else pinned) - rounds):
-        faults.append(told("rounds: “%(id)s” is gone and programmes, pins or absences use it", id=gone))
+        faults.append(
+            told("the round at %(time)s is gone and programmes, pins or absences use it", time=starts.get(gone, gone))
+        )
     pins = Counter((theme, slot) for one in people for slot, theme in one.pinned.items())
     for (theme, slot), heads in sorted(pins.items()):
         if theme in themes and slot in rounds and heads > (seats := after.seats(theme, slot)):
             faults.append(
                 told(
-                    "capacities: “%(theme)s” has %(seats)s seats in round “%(round)s” and %(heads)s are pinned to it",
-                    theme=theme,
-                    seats=seats,
-                    round=slot,
-                    heads=heads,
+                    "“%(theme)s” at %(time)s has %(seats)s, and %(people)s are pinned to it",
+                    theme=titles[theme],
+                    time=starts[slot],
+                    seats=told_many("%(num)s seat", "%(num)s seats", seats),
+                    people=told_many("%(num)s person", "%(num)s people", heads),
                 )
             )
     if state.confirmed > after.capacity:
         faults.append(
             told(
-                "registration.capacity: %(places)s places and %(people)s people hold one",
-                places=after.capacity,
-                people=state.confirmed,
+                "there are %(places)s, and %(people)s have one",
+                places=told_many("%(num)s place", "%(num)s places", after.capacity),
+                people=told_many("%(num)s person", "%(num)s people", state.confirmed),
             )
         )
     published = allocated(table, after.id, state.published_run).values()
@@ -418,9 +430,9 @@ def _broken_promises(table: Table, before: Event, after: Event, state: EventStat
         if theme not in themes:
             faults.append(
                 told(
-                    "themes: “%(id)s” is gone and %(heads)s places in published programmes are in it; set its seats "
-                    "to 0, publish a draft that keeps the rest, then remove it",
-                    id=theme,
+                    "the theme “%(title)s” is gone and %(heads)s places in published programmes are in it; set its "
+                    "seats to 0, publish a draft that keeps the rest, then remove it",
+                    title=titles.get(theme, theme),
                     heads=heads,
                 )
             )

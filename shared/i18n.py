@@ -115,6 +115,26 @@ class Told(str):
         return words % {name: in_language(fact, language) for name, fact in self.facts.items()} if self.facts else words
 
 
+class ToldMoment(Told):
+    """A date, or a moment in the zone it carries, in words of the reader's language."""
+
+    when: date
+
+    def __new__(cls, when: date) -> Self:
+        """The moment in English."""
+        made = super().__new__(cls, _in_words(when, "en"), {})
+        made.when = when
+        return made
+
+    def in_language(self, language: str) -> str:
+        """The moment in a language."""
+        return _in_words(self.when, language)
+
+
+def _in_words(when: date, language: str) -> str:
+    return day_and_clock(when, language) if isinstance(when, datetime) else day(when, language)
+
+
 def told(message: str, **facts: object) -> Told:
     """A message for organisers, which pages show in the reader's language. Slots: `%(name)s`; with facts, `%` is `%%`.
 
@@ -133,6 +153,10 @@ def told_as(context: str, message: str) -> Told:
 def told_many(singular: str, plural: str, number: int, **facts: object) -> Told:
     """A message for organisers about a number of things; both forms may say `%(num)s`."""
     return Told(singular, {"num": number, **facts}, plural, number)
+
+
+LANGUAGE_WORDS: dict[str, Told] = {"en": told("English"), "nl": told("Dutch"), "fr": told("French")}
+"""The same languages within a sentence, in the language of the sentence."""
 
 
 def told_together(parts: Iterable[str], between: str = "; ") -> Told:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, NoReturn
 
 from pydantic import BaseModel, PlainSerializer, PlainValidator
 
-from shared.i18n import LANGUAGES, Told, told
+from shared.i18n import LANGUAGE_WORDS, LANGUAGES, Told, told
 
 LONGEST = 4000
 """Characters of a text, in each language."""
@@ -38,7 +38,7 @@ class LocalText(str):
 
 def _one_text(value: object, language: str, *, required: bool) -> str:
     def refuse(words: Told) -> NoReturn:
-        raise ValueError(told("%(name)s: %(words)s", name=language, words=words) if language else words)
+        raise ValueError(told("%(name)s: %(words)s", name=LANGUAGE_WORDS[language], words=words) if language else words)
 
     if not isinstance(value, str):
         refuse(told("write text"))

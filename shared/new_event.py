@@ -95,6 +95,11 @@ def workshop_title(number: int, language: str) -> str:
     return told("Workshop %(number)s", number=number).in_language(language)
 
 
+def everyone(language: str) -> str:
+    """What the one kind of people of an event is called that does not mix any."""
+    return told("Everyone").in_language(language)
+
+
 def plain_draft(
     *,
     title: str,
@@ -134,7 +139,7 @@ def plain_draft(
             for number in range(1, workshops + 1)
         ],
         "rounds": slots,
-        "partner_types": [{"id": "everyone", "title": told("Everyone").in_language(language)}],
+        "partner_types": [{"id": "everyone", "title": everyone(language)}],
         **_dates(day, now),
         "organiser_emails": [actor],
     }

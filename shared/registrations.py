@@ -313,7 +313,7 @@ def admit(
             return None
         raise ConflictError(
             told(
-                "All %(places)s places are taken. Raise registration.capacity in the event file, or withdraw a person.",
+                "All %(places)s places are taken. Raise the number of places, or withdraw a person.",
                 places=event.capacity,
             )
         ) from None

@@ -13,7 +13,7 @@ from shared.errors import InvalidError, NotFoundError
 from shared.event_file import as_data
 from shared.event_form import texts_missing
 from shared.events import read_text
-from shared.i18n import LANGUAGES, N_, Told, told, told_many, told_together
+from shared.i18n import LANGUAGE_WORDS, N_, Told, told, told_many, told_together
 from shared.local_time import local_date
 from shared.models import MOST_ROUNDS, Event, Registration, RegistrationState
 from shared.new_event import Data, plain_draft, shifted_copy, slug, workshop_title
@@ -174,7 +174,7 @@ def _checks(event: Event, now: datetime) -> Iterator[Check]:
                     "%(num)s text is missing in %(language)s; readers get the language of the event",
                     "%(num)s texts are missing in %(language)s; readers get the language of the event",
                     sum(missing.values()),
-                    language=LANGUAGES[language],
+                    language=LANGUAGE_WORDS[language],
                 ),
                 next(iter(missing)),
             )

@@ -13,7 +13,7 @@ from functools import cache
 from markupsafe import Markup
 
 from functions.organise.words import STATES
-from shared.i18n import LANGUAGES, Told, told, told_many, told_together
+from shared.i18n import LANGUAGE_WORDS, Told, told, told_many, told_together
 from shared.models import Run
 
 SENTENCES = (
@@ -183,8 +183,8 @@ def mail_kind(kind: str) -> str:
 
 def audit_detail(words: str) -> str:
     """What the audit list says of an act: a run or a kind of mail in words, the names of changed fields as code."""
-    if words in LANGUAGES:
-        return LANGUAGES[words]
+    if words in LANGUAGE_WORDS:
+        return LANGUAGE_WORDS[words]
     found = KINDS[words] if words in KINDS else _recognised(words, ACTS)
     return found if isinstance(found, Told) else Markup('<code class="wrap">{}</code>').format(found)
 

@@ -33,7 +33,7 @@ from shared.commitment import digest_of
 from shared.errors import NotSignedInError, ParcoursError
 from shared.event_form import field_words
 from shared.http import languages_wished, wants_json
-from shared.i18n import ORGANISERS, Told, in_language, language_for, told, told_many
+from shared.i18n import LANGUAGE_WORDS, ORGANISERS, Told, in_language, language_for, told, told_many
 from shared.models import Event, Mail, Registration
 from shared.pages import PAGES, environment
 from shared.reasons import about_them, ordinal
@@ -282,6 +282,7 @@ def _decimals(context: Context, number: float, digits: int) -> str:
 _pages = environment(PAGES / "organise", ORGANISERS)
 _pages.globals |= {
     "tabs": TABS,
+    "language_words": LANGUAGE_WORDS,
     "states": STATES,
     "run_states": RUN_STATES,
     "mail_states": MAIL_STATES,

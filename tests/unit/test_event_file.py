@@ -6,6 +6,8 @@ import copy
 import json
 import os
 import random
+import re
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -14,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.event_file import EventFileError, Fault, check_event, parse_event
+from shared.i18n import Told, in_language
 from tests.support.factories import event_data, make_event
 
 
@@ -132,6 +135,60 @@ def test_any_key_replaced_by_nonsense_is_an_event_or_a_fault(key: str, value: ob
     assert all(fault.message for fault in faults)
 
 
+CODES = re.compile(r"`|\b(?:r1|first|second|government|registration\.\w+)\b|' or '")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"themes": themes(minimum=11)},
+        {"themes": themes(capacity=None)},
+        {"themes": themes(minimum={"second": 11})},
+        {"themes": [{**one, "for": ["ngo"]} for one in themes()[:3]] + themes()[3:]},
+        {"registration": {"opens": "2026-03-01 09:00", "closes": "2026-04-01 12:00", "capacity": 41}},
+        {"registration": {"opens": "2026-04-02 09:00", "closes": "2026-04-01 12:00"}},
+        {"allocation": {"at": "2026-03-31 12:00"}},
+        {"language": "de"},
+        {"title": {"nl": "Dag"}},
+        {"languages": ["en"], "title": {"en": "Day", "nl": "Dag"}},
+        {"ranking": {"least": 3, "most": 2}},
+    ],
+)
+def test_a_mistake_of_a_form_is_told_in_words_that_stand_on_its_page(changes: dict[str, Any]) -> None:
+    """People who fill in a form know hours and titles, not ids, and not a word of another language."""
+    for message in faults(**changes).values():
+        told = {language: str(in_language(message, language)) for language in ("en", "nl", "fr")}
+
+        assert len(set(told.values())) == 3
+        assert {language: words for language, words in told.items() if CODES.search(words)} == {}
+        assert not re.search(r"\bor\b", told["nl"] + told["fr"])
+
+
+@pytest.mark.parametrize("value", [None, True, 1.5, -1, 10**12, "", "x" * 5000, [], [{}], {}, {"fr": 1}, ["x"] * 3000])
+def test_no_mistake_is_in_the_words_of_a_library(value: Any) -> None:
+    data = event_data(
+        languages=["en"], questions=[{"id": "diet", "kind": "text", "label": "Diet"}], ranking={"most": 2}
+    )
+
+    def replaced(part: Any) -> Iterator[tuple[dict[Any, Any] | list[Any], Any]]:
+        for key in part if isinstance(part, dict) else range(len(part)) if isinstance(part, list) else ():
+            yield part, key
+            yield from replaced(part[key])
+
+    said: dict[str, str] = {}
+    for holder, key in list(replaced(data)):
+        kept = holder[key]
+        holder[key] = value
+        try:
+            check_event(data)
+        except EventFileError as error:
+            said |= {fault.path: fault.message for fault in error.faults}
+        holder[key] = kept
+
+    assert said
+    assert {path: words for path, words in said.items() if not isinstance(words, Told)} == {}
+
+
 def test_an_event_survives_its_own_json() -> None:
     event = make_event(questions=[{"id": "diet", "type": "text", "title": "Diet"}], capacities={"vision": {"first": 0}})
 
@@ -144,7 +201,7 @@ def test_an_event_survives_its_own_json() -> None:
     [
         ({"id": "Nature Day!"}, "id", "nature-day"),
         ({"organiser_emails": ["nobody"]}, "organiser_emails[0]", "name@example.org"),
-        ({"language": "English"}, "language", "'en', 'nl' or 'fr'"),
+        ({"language": "English"}, "language", "en, nl or fr"),
     ],
 )
 def test_what_a_text_should_look_like_is_said_by_example(changes: dict[str, Any], path: str, example: str) -> None:

@@ -65,16 +65,16 @@ def test_an_answer_is_known_by_the_text_in_the_events_own_language() -> None:
 @pytest.mark.parametrize(
     ("changes", "path", "told"),
     [
-        ({"title": {"nl": "Dag"}}, "title", "'en'"),
+        ({"title": {"nl": "Dag"}}, "title", "English"),
         ({"title": {"de": "Tag"}}, "title", "de is no language"),
         ({"title": {}}, "title", "no language"),
-        ({"title": {"en": ""}}, "title", "en: is empty"),
-        ({"title": {"en": 7}}, "title", "en: write text"),
-        ({"title": {"en": "Day", "nl": "Dag"}, "languages": ["en", "fr"]}, "title", "'nl'"),
-        ({"venue": {"name": "N", "address": {"fr": "Rue"}}}, "venue.address", "'en'"),
-        ({"questions": [CHOICE | {"options": [{"nl": "Trein"}, "Bus"]}]}, "questions[0].options[0]", "'en'"),
-        ({"language": "de"}, "language", "'en', 'nl' or 'fr'"),
-        ({"languages": ["de"]}, "languages[0]", "'en', 'nl' or 'fr'"),
+        ({"title": {"en": ""}}, "title", "English: is empty"),
+        ({"title": {"en": 7}}, "title", "English: write text"),
+        ({"title": {"en": "Day", "nl": "Dag"}, "languages": ["en", "fr"]}, "title", "Dutch"),
+        ({"venue": {"name": "N", "address": {"fr": "Rue"}}}, "venue.address", "English"),
+        ({"questions": [CHOICE | {"options": [{"nl": "Trein"}, "Bus"]}]}, "questions[0].options[0]", "English"),
+        ({"language": "de"}, "language", "en, nl or fr"),
+        ({"languages": ["de"]}, "languages[0]", "en, nl or fr"),
     ],
 )
 def test_a_text_without_its_language_is_told_by_path(changes: dict[str, Any], path: str, told: str) -> None:

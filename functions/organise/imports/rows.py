@@ -18,7 +18,7 @@ from functions.organise.person_fields import (
 )
 from shared.errors import InvalidError
 from shared.http import Fields
-from shared.i18n import LANGUAGES, told, told_together
+from shared.i18n import LANGUAGE_WORDS, told, told_together
 from shared.models import Event, Question, Registration, RegistrationState
 from shared.people_columns import CHOICE, language_of, parts, plain_words
 from shared.text import TextError, address_key, clean_address
@@ -161,7 +161,7 @@ def in_words(event: Event, field: str, value: object) -> str:
     if field == "partner_type":
         return event.partner_type_title(str(value))
     if field == "language":
-        return LANGUAGES.get(str(value), str(value))
+        return LANGUAGE_WORDS.get(str(value), str(value))
     words: dict[str, str] = {theme.id: theme.title for theme in event.themes} | round_hours(event)
     if isinstance(value, dict):
         words |= {question.id: question.label for question in event.questions} if field == "answers" else {}

@@ -226,7 +226,7 @@ def test_a_person_who_is_confirmed_after_the_publication_gets_a_programme_by_its
 
 def test_a_theme_in_published_programmes_cannot_leave_the_file_untold(table: Table, told: Event) -> None:
     """Otherwise the calendar of these people would answer 500."""
-    with pytest.raises(ConflictError, match=r"“vision” is gone and .* places in published programmes are in it"):
+    with pytest.raises(ConflictError, match=r"“Vision” is gone and .* places in published programmes are in it"):
         change(table, told, themes=[theme.model_dump() for theme in told.themes if theme.id != "vision"])
 
 

@@ -16,6 +16,7 @@ from shared import event_form
 from shared.event_file import EventFileError, as_data, check_event, parse_event
 from shared.event_form import PAGES
 from shared.events import put_event, read_event
+from shared.i18n import in_language
 from shared.models import Event
 from shared.new_event import example, shifted_copy
 from shared.registrations import register
@@ -49,7 +50,7 @@ def public(table: Table, keys: Any, monkeypatch: pytest.MonkeyPatch) -> Web:
     return Web(app.handler)
 
 
-def fields(event: Event, page: str, **typed: str) -> dict[str, Any]:
+def fields(event: Event, page: str, **typed: str | list[str]) -> dict[str, Any]:
     """A page's fields as a browser would send them back, with some typed anew."""
     return {**event_form.shown(event, page), **typed}
 
@@ -308,7 +309,7 @@ def test_the_check_list_names_workshops_without_seats_and_counts_texts_that_a_la
     before = [check.what for check in event_setup.check_list(make_event(languages=["en"]), NOW)]
 
     assert "Without seats, so not held: Vision (13:00)" in said
-    assert any("texts are missing in Nederlands" in one for one in said)
+    assert any("texts are missing in Dutch" in one for one in said)
     assert not any("missing in English" in one for one in said)
     assert not any("Without seats" in one or "missing in" in one for one in before)
 
@@ -420,3 +421,43 @@ def test_pages_keep_the_comments_of_the_file_and_a_copy_has_them_too(browser: Cl
     copied = browser.get("/organise/again-2027/EVENT.yaml").text
     assert "# a mailbox that is read" in copied
     assert parse_event(copied) == read_event(table, "again-2027")
+
+
+def test_titles_that_a_new_event_began_with_follow_the_languages_of_its_texts(browser: Client, table: Table) -> None:
+    """An organiser who works in French makes an event, which is in Dutch and French in the end."""
+    browser.headers["accept-language"] = "fr"
+    assert browser.submit("/organise/new", SCHOOL).status == 303
+    made = read_event(table, "project-day-2026")
+    assert made is not None
+    assert (made.language, made.themes[0].title, made.partner_types[0].title) == ("fr", "Atelier 1", "Tout le monde")
+
+    changed = fields(made, "day", language="nl", languages=["nl", "fr"])
+    data = event_form.read(made, "day", changed).data
+    assert data["themes"][0]["title"] == {"nl": "Workshop 1", "fr": "Atelier 1"}
+    assert data["partner_types"][0]["title"] == {"nl": "Iedereen", "fr": "Tout le monde"}
+
+    data["themes"][0]["title"] = {"nl": "Water", "fr": "Eau"}
+    named = check_event({**data, "id": "project-day-2026", "title": {"nl": "Dag", "fr": "Jour"}})
+    again = event_form.read(named, "day", fields(named, "day", languages=["nl", "fr"])).data
+    assert again["themes"][0]["title"] == {"nl": "Water", "fr": "Eau"}
+    assert event_form.read(made, "day", fields(made, "day", language="en")).data["themes"][1]["title"] == "Workshop 2"
+
+
+def test_what_changes_names_titles_hours_and_languages_and_no_code() -> None:
+    """A reader of French sees “lieu → accès → anglais”, the titles of kinds, and moments in words."""
+    both = {"language": "en", "languages": ["en", "fr"], "agenda": []}
+    first, *others = event_data()["themes"]
+    before = make_event(**both, themes=[{**first, "for": ["ngo"]}, *others])
+    data = as_data(before)
+    data["venue"]["directions"] = {"en": "By train", "fr": "En train"}
+    data["themes"][0]["for"] = ["ngo", "government"]
+    data["registration"]["closes"] = "2026-04-01T10:00"
+    data["agenda"] = [{"start": "10:00", "title": {"en": "Coffee", "fr": "Café"}}]
+    found = event_form.differences(before, check_event(data))
+    read = {(str(in_language(one.where, "fr")), str(in_language(one.after, "fr"))) for one in found}
+
+    titles = {kind.id: kind.title for kind in before.partner_types}
+    assert ("lieu → accès → anglais", "By train") in read
+    assert ("inscription → fermeture", "mercredi 1er avril 2026, 10:00") in read
+    assert ("déroulement → Café → début", "10:00") in read
+    assert any(after == f"{titles['ngo']}, {titles['government']}" for _, after in read)

@@ -245,7 +245,7 @@ def test_pins_that_cannot_all_hold_are_refused_where_they_are_made(
 
     assert (third.status, smaller.status) == (422, 409)
     assert third.json["fields"]["pinned"] == "All 2 seats of Vision in round 13:00–14:15 are pinned already"
-    assert "“vision” has 1 seats in round “first” and 2 are pinned to it" in smaller.json["message"]
+    assert "“Vision” at 13:00 has 1 seat, and 2 people are pinned to it" in smaller.json["message"]
     assert everything(table) == before
 
 
@@ -283,7 +283,7 @@ def test_a_round_is_not_taken_away_under_peoples_feet(
     refused = organiser.post(f"{HOME}/file", {"text": json.dumps(one_round)})
 
     assert refused.status == 409
-    assert "rounds: “second” is gone and programmes, pins or absences use it" in refused.json["message"]
+    assert "the round at 14:20 is gone and programmes, pins or absences use it" in refused.json["message"]
     assert everything(table) == before
 
 

@@ -224,7 +224,7 @@ def test_each_person_gets_a_text_in_their_own_language_or_in_that_of_the_event(
         "nl": (1, "Laarzen"),
     }
     page = browser.submit(f"{HOME}/messages", typed).text
-    assert "1 mail in Nederlands" in words_of(page)
+    assert "1 mail in Dutch" in words_of(page)
     assert 'name="subject_nl" value="Laarzen"' in page
     assert 'value="Laarzen"' in browser.submit(f"{HOME}/messages", {**typed, "act": "edit"}).text
     assert organiser.post(f"{HOME}/messages", {**typed, "expected_mails": 4}).status == 202
