@@ -10,14 +10,15 @@ person nobody loses anything.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from itertools import groupby
 
 from shared.errors import StaleError
 from shared.mails import send
-from shared.models import Event, EventState, Registration, RegistrationState, moment, utc
-from shared.registrations import as_read, registrations_of, save, withdraw
+from shared.models import Event, EventState, MailKind, Registration, RegistrationState, moment, utc
+from shared.registrations import as_read, registrations_of, save, withdraw, withdraw_together
 from shared.state import read_state
 from shared.table import (
     STATE_SK,
@@ -79,31 +80,36 @@ def unconfirmed(people: Iterable[Registration]) -> list[Place]:
     return [(one, delegates.get(one.delegate)) for one in found]
 
 
+def together(places: Iterable[Place]) -> Iterator[tuple[list[Registration], Registration | None]]:
+    """Places that are released at once: each alone, but those of a group that follow each other."""
+    for _, found in groupby(places, key=lambda place: place[1].id if place[1] else place[0].id):
+        group = list(found)
+        yield [one for one, _ in group], group[0][1]
+
+
 def release(
     table: Table,
-    registration: Registration,
+    people: Sequence[Registration],
     *,
     now: datetime,
     extra: Sequence[Write] = (),
     counters: dict[str, int] | None = None,
     delegate: Registration | None = None,
 ) -> None:
-    """Give an unconfirmed place to others and tell its holder, or the delegate of its holder, so.
+    """Give an unconfirmed place to others and tell its holder so; or places of one group, and tell their delegate once.
 
     A mail to an address that is known not to be reached would come back, and count against the sender: none is written.
 
-    Raises StaleError when the registration was confirmed or changed meanwhile, or the counters are others by now.
+    Raises StaleError when a registration was confirmed or changed meanwhile, or the counters are others by now.
     """
-    told = _tell_delegate(delegate, registration, now) if delegate else []
-    withdraw(
-        table,
-        registration,
-        now=now,
-        mail=None if delegate or registration.bounced else "place-released",
-        note={"released": True},
-        extra=[*extra, *told],
-        counters=counters,
-    )
+    note = {"released": True}
+    if delegate:
+        told = _tell_delegate(delegate, people[0], now)
+        withdraw_together(table, people, now=now, note=note, extra=[*extra, *told], counters=counters)
+        return
+    [person] = people
+    mail: MailKind | None = None if person.bounced else "place-released"
+    withdraw(table, person, now=now, mail=mail, note=note, extra=extra, counters=counters)
 
 
 def _tell_delegate(delegate: Registration, member: Registration, now: datetime) -> list[Write]:
@@ -182,17 +188,25 @@ def _release_due(
     A delegate whose mail comes back cannot confirm, and the places of the group are due at once.
     """
     released = 0
-    for one, delegate in holders:
-        asked = delegate or one
-        is_due = bool(asked.confirm_by) and moment(asked.confirm_by) <= now
-        if not is_due and not (delegate and delegate.bounced):
-            continue
-        state = read_state(table, event.id)
-        if state.waiting <= event.capacity - state.confirmed or released == MOST_AT_ONCE or not may_go_on():
-            break  # each person who waits has a free place already, or will have in the next minute
-        with suppress(StaleError):
+    due = (place for place in holders if _is_due(place, now))
+    for people, delegate in together(due):
+        left = people
+        while left:
+            state = read_state(table, event.id)
+            wanted = min(state.waiting - (event.capacity - state.confirmed), MOST_AT_ONCE - released)
+            if wanted <= 0 or not may_go_on():
+                return released  # each person who waits has a free place already, or will have in the next minute
+            part, left = left[:wanted], left[wanted:]
             # The counters as they were read: two processes at once must not release two places for one person.
             seen = {"confirmed": state.confirmed, "waiting": state.waiting}
-            release(table, one, now=now, counters=seen, delegate=delegate)
-            released += 1
+            with suppress(StaleError):
+                release(table, part, now=now, counters=seen, delegate=delegate)
+                released += len(part)
     return released
+
+
+def _is_due(place: Place, now: datetime) -> bool:
+    """Whether the time to confirm is over; a delegate whose mail comes back cannot confirm."""
+    one, delegate = place
+    asked = delegate or one
+    return bool(asked.confirm_by and moment(asked.confirm_by) <= now) or bool(delegate and delegate.bounced)

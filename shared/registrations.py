@@ -501,13 +501,7 @@ def withdraw(
     return save(
         table,
         before,
-        {
-            "state": RegistrationState.WITHDRAWN,
-            "offer_expires_at": "",
-            "checked_in_at": "",
-            "attended": {},
-            **(note or {}),
-        },
+        {**_LEFT, **(note or {})},
         now=now,
         extra=[
             *_free_address(before),
@@ -516,6 +510,42 @@ def withdraw(
             *extra,
         ],
     )
+
+
+_LEFT = {"state": RegistrationState.WITHDRAWN, "offer_expires_at": "", "checked_in_at": "", "attended": {}}
+"""What changes of a registration that is given back."""
+
+
+def withdraw_together(
+    table: Table,
+    members: Sequence[Registration],
+    *,
+    now: datetime,
+    extra: Sequence[Write] = (),
+    note: Mapping[str, Any] | None = None,
+    counters: Mapping[str, int] | None = None,
+) -> None:
+    """Give the registrations of people of a group back in one transaction; nobody of them has an address.
+
+    Raises StaleError when one of them changed meanwhile, or the counters are others than these.
+
+    Parameters
+    ----------
+    members
+        At most `MOST_IN_GROUP`, each with or awaiting a place.
+    """
+    after = [changed(one, {**_LEFT, **(note or {})}, now) for one in members]
+    waiting = sum(one.state is RegistrationState.WAITING for one in members)
+    taken_off = {"confirmed": waiting - len(members), "waiting": -waiting}
+    add = {name: number for name, number in taken_off.items() if number}
+    try:
+        table.write(
+            *(put(registration_item(new), expect=as_read(old)) for old, new in zip(members, after, strict=True)),
+            update(event_pk(members[0].event), STATE_SK, add=add, expect=counters or {}),
+            *extra,
+        )
+    except ConditionFailedError:
+        raise StaleError(CHANGED_MEANWHILE) from None
 
 
 def erase(table: Table, before: Registration, *, now: datetime, extra: Sequence[Write] = (), tell: bool = True) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import groupby
 
 from shared.confirmation import as_confirmed
 from shared.errors import CANCELLED, ConflictError
@@ -25,8 +27,8 @@ def offer_places(table: Table, event: Event, *, now: datetime) -> int:
     """Offer every free place to those who have waited longest; how many were offered.
 
     People whom mail does not reach come last: they would hear of the offer on their own page alone. Of a group the
-    address of the person who registered it counts. The place is held while the offer stands. Safe to repeat and to run
-    twice at once.
+    address of the person who registered it counts, and gets one mail for all its places of this moment. The place is
+    held while the offer stands. Safe to repeat and to run twice at once.
     """
     state = read_state(table, event.id)
     if event.cancelled or not state.waiting or state.confirmed >= event.capacity or now >= event.starts_at:
@@ -41,39 +43,52 @@ def offer_places(table: Table, event: Event, *, now: datetime) -> int:
         (one for one in by_id.values() if one.state is RegistrationState.WAITING),
         key=lambda one: (is_out_of_reach(one), one.created_at, one.id),
     )
-    offered = 0
-    for one in waiting[: event.capacity - state.confirmed]:
-        after, mails = _offered(event, state, one, now)
-        try:
-            table.write(
-                put(registration_item(after), expect=as_read(one)),
-                update(
-                    event_pk(event.id),
-                    STATE_SK,
-                    add={"confirmed": 1, "waiting": -1},
-                    expect={"confirmed": Below(event.capacity)},
-                ),
-                *mails,
-            )
-        except ConditionFailedError:
-            continue  # another invocation offered it, or the person just left
-        offered += 1
-    return offered
+    return sum(
+        _offer(table, event, state, people, now) for people in _together(waiting[: event.capacity - state.confirmed])
+    )
 
 
-def _offered(event: Event, state: EventState, person: Registration, now: datetime) -> tuple[Registration, list[Write]]:
-    """A waiting person with the place that is offered, and the mail; people of a group cannot answer, and have it."""
-    if not person.email:
-        mails = [send("group", event.id, person.delegate, now=now, occasion=person.id)] if person.delegate else []
-        after = changed(person, {"state": RegistrationState.CONFIRMED}, now)
+def _together(waiting: Iterable[Registration]) -> Iterator[list[Registration]]:
+    """People who are offered places at once: each alone, but those of a group who follow each other."""
+    for _, people in groupby(waiting, key=lambda one: one.id if one.email else one.delegate or one.id):
+        yield list(people)
+
+
+def _offer(table: Table, event: Event, state: EventState, people: Sequence[Registration], now: datetime) -> int:
+    """Offer places to people in one transaction, with one mail; how many places."""
+    offered, mails = _offered(event, state, people, now)
+    try:
+        table.write(
+            *(put(registration_item(after), expect=as_read(one)) for one, after in zip(people, offered, strict=True)),
+            update(
+                event_pk(event.id),
+                STATE_SK,
+                add={"confirmed": len(people), "waiting": -len(people)},
+                expect={"confirmed": Below(event.capacity - len(people) + 1)},
+            ),
+            *mails,
+        )
+    except ConditionFailedError:  # another invocation offered it, or a person just left
+        return sum(_offer(table, event, state, [one], now) for one in people) if len(people) > 1 else 0
+    return len(people)
+
+
+def _offered(
+    event: Event, state: EventState, people: Sequence[Registration], now: datetime
+) -> tuple[list[Registration], list[Write]]:
+    """Waiting people with the places that are offered, and the mail; people of a group cannot answer, and have them."""
+    first = people[0]
+    if not first.email:
+        after = [changed(one, {"state": RegistrationState.CONFIRMED}, now) for one in people]
+        mails = [send("group", event.id, first.delegate, now=now, occasion=first.id)] if first.delegate else []
         return after, [*mails, *place_late(event, state, now)]
     fields = {
         "state": RegistrationState.OFFERED,
-        "offers": person.offers + 1,
+        "offers": first.offers + 1,
         "offer_expires_at": utc(min(now + OFFER, event.starts_at)),
     }
-    after = changed(person, fields, now)
-    return after, [send("place-offered", event.id, person.id, now=now, occasion=str(after.offers))]
+    person = changed(first, fields, now)
+    return [person], [send("place-offered", event.id, person.id, now=now, occasion=str(person.offers))]
 
 
 def accept_offer(table: Table, event: Event, before: Registration, *, now: datetime) -> Registration:

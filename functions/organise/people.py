@@ -13,7 +13,7 @@ from functions.organise.person_fields import Correction, NewPerson, differing, p
 from functions.organise.seats import as_walk_in, seat_again, seat_walk_in
 from functions.organise.words import STATES
 from shared.acts import Act
-from shared.confirmation import MOST_AT_ONCE, release, unconfirmed
+from shared.confirmation import MOST_AT_ONCE, release, together, unconfirmed
 from shared.errors import ConflictError, InvalidError, NotFoundError, StaleError
 from shared.events import audit
 from shared.http import Fields
@@ -220,12 +220,13 @@ def release_unconfirmed(table: Table, event: Event, expected: str | int, *, acto
             )
         )
     released = 0
-    for person, delegate in found[:MOST_AT_ONCE]:
-        line = audit(event.id, actor, Act.RELEASE_UNCONFIRMED, now=now, about=person.id)
+    for people, delegate in together(found[:MOST_AT_ONCE]):
+        lines = [audit(event.id, actor, Act.RELEASE_UNCONFIRMED, now=now, about=person.id) for person in people]
         with suppress(StaleError):  # confirmed or changed at this moment
-            release(table, person, now=now, extra=[line], delegate=delegate)
-            Act.RELEASE_UNCONFIRMED.counted()
-            released += 1
+            release(table, people, now=now, extra=lines, delegate=delegate)
+            for _ in people:
+                Act.RELEASE_UNCONFIRMED.counted()
+            released += len(people)
     return released
 
 

@@ -411,7 +411,7 @@ def test_two_upkeeps_at_once_release_one_place_for_one_person_who_waits(
     def overtaken(*arguments: Any, **named: Any) -> None:
         if meanwhile:
             meanwhile.clear()
-            real(table, person(table, "p2"), now=TOO_LATE)
+            real(table, [person(table, "p2")], now=TOO_LATE)
         real(*arguments, **named)
 
     monkeypatch.setattr(confirmation, "release", overtaken)
@@ -428,7 +428,7 @@ def test_a_change_that_began_before_the_confirmation_does_not_undo_it(full: Road
     with pytest.raises(StaleError):
         save(table, before, {"organisation": "Another"}, now=NOW)
     with pytest.raises(StaleError):
-        confirmation.release(table, before, now=NOW)
+        confirmation.release(table, [before], now=NOW)
 
     assert not person(table).unconfirmed
 

@@ -177,6 +177,29 @@ def test_a_group_waits_whole_when_it_does_not_fit_and_gets_places_without_being_
     assert read_state(table, "nature").waiting == 0
 
 
+def test_a_group_that_gets_or_loses_its_places_at_one_moment_is_told_once(web: Web, table: Table) -> None:
+    """Anybody may enter anybody's address with a group of forty: it must not be forty mails for one form."""
+    event = opened(table, capacity=1)
+    many = {f"name_{n}": f"P{n}" for n in range(1, 41)} | {f"type_{n}": "ngo" for n in range(1, 41)}
+    register_one(table, event, make_registration(number=1, id="p1"), now=NOW)
+    web.submit(GROUP, {**FORM, **many})
+
+    event = opened(table, capacity=40)
+    assert offer_places(table, event, now=NOW + timedelta(minutes=1)) == 39
+    assert read_state(table, "nature").model_dump(include={"confirmed", "waiting"}) == {"confirmed": 40, "waiting": 1}
+    for number in range(2, 12):
+        register_one(table, event, make_registration(number=number, id=f"p{number}"), now=NOW + timedelta(minutes=2))
+    ask_and_release(table, event, now=NOW + timedelta(hours=25), may_go_on=lambda: True)
+    ask_and_release(table, event, now=NOW + timedelta(hours=50), may_go_on=lambda: True)
+
+    state = read_state(table, "nature")
+    assert (state.confirmed, state.waiting) == (40 - 11, 11)
+    delegate = find_by_address(table, "nature", "tess@example.org")
+    assert delegate
+    told = [mail.kind for mail in mails_of(table, "nature") if mail.registration == delegate.id]
+    assert sorted(told) == ["confirm-place", "group", "group", "group"]
+
+
 def test_a_known_address_changes_nothing_and_an_event_without_groups_has_no_form(web: Web, table: Table) -> None:
     first, again = (
         web.submit(GROUP, FORM),
@@ -406,7 +429,7 @@ def test_organisers_see_and_release_a_group_whose_delegate_never_confirmed(
     assert organiser.post("/organise/nature/people/release", {"expected": 2}).status == 200
 
     assert states(table) == {"Tess Teacher": "delegate", "Ann Pupil": "withdrawn", "Bob Pupil": "withdrawn"}
-    assert [mail.kind for mail in mails_of(table, "nature")].count("group") == 1 + 2  # each withdrawal is told
+    assert [mail.kind for mail in mails_of(table, "nature")].count("group") == 1 + 1  # one mail for all of them
 
 
 def test_what_concerns_people_of_a_group_is_written_to_their_delegate_once(web: Web, table: Table) -> None:
