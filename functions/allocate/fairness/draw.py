@@ -14,37 +14,35 @@ whatever flow the solver found and in whatever order anything was listed. Two st
 Why choice by choice: in the order of lots alone, of four themes the first half would get the first and second choice
 and the other half the third and fourth. Nobody gets their second wish here before everybody had a turn at the first.
 
-Nobody is looked at one by one. All who have a turn take their pick at once; heads that are then too many in one place
-and too few in another are led on, through people who may still change and through workshops with room. Where that
-fails, the places reached are a full cut: the pick of the person at whom it became full is undone, with all picks after
-it, and from there on nobody gets into the cut who could stay out. Each cut parts places that were connected, so there
-are fewer of them than there are themes times types, whatever the crowd.
+Nobody is looked at one by one. As many as have a turn take, in the order of lots, the best that still has room where
+they know of it: of a theme, or of one type in it, that is full of people who have it for good. Heads that are then too
+many in one place and too few in another are led on, through people who may still change and through workshops with room
+(`leading.py`). Where that fails, the places reached are a full cut: the pick of the person at whom it became full is
+undone, with all picks after it, and from there on nobody gets into the cut who could stay out. Each cut parts places
+that were connected, so there are fewer of them than there are themes times types, whatever the crowd.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from functions.allocate.model.problem import Bools, Ints, Places, Ranks
+from functions.allocate.fairness.leading import Condensed, Leeway
+from functions.allocate.model.problem import NOWHERE, Bools, Ints, Places, Ranks
 
-FEW = 64
-"""People up to whom swaps are counted by a product of matrices; more are counted by bits."""
+AT_ONCE = 1 << 20
+"""People who take their pick at once, at most; fewer after a pick that could not be led on."""
 
+FEWEST_AT_ONCE = 8
+"""People who take their pick at once when the picks of many could not be led on."""
 
-@dataclass(frozen=True)
-class Leeway:
-    """Heads that cost nothing more at the prices: `low` to `high` by theme and type, `least` to `most` by theme."""
+Kind = TypeVar("Kind", bound=np.generic)
 
-    low: Ints
-    high: Ints
-    least: Ints
-    most: Ints
+_NOT_WANTED = np.iinfo(np.int32).max
 
 
 @dataclass(frozen=True)
@@ -98,7 +96,8 @@ class _Draw:
     """Who holds what while the draw goes on.
 
     What is *open* to a person is not settled yet; of the rest they hold some for good and never get the others.
-    People are columns, one type after another, by lot within a type.
+    People are columns, one type after another, by lot within a type. Each type begins at a multiple of eight, so that
+    people are whole bytes of bits; columns between hold and want nothing.
     """
 
     def __init__(
@@ -111,43 +110,51 @@ class _Draw:
         heads: Ints,
         leeway: Leeway,
     ) -> None:
-        themes, people = open_.shape
+        (themes, people), types = open_.shape, heads.shape[1]
+        sizes = np.bincount(partner_type, minlength=types)
+        self.ends = np.concatenate([[0], np.cumsum(-(-sizes // 8) * 8)])
         by_type = np.argsort(partner_type, kind="stable")
-        self.by_lot = np.argsort(by_type, kind="stable")
-        self.partner_type = partner_type[by_type]
-        self.ends = np.searchsorted(self.partner_type, np.arange(heads.shape[1] + 1))
-        self.holds = np.zeros((themes, people), dtype=bool)
-        for column in sets[by_type].T:
-            self.holds[column, np.arange(people)] = True
-        self.open, self.preference, self.wished = open_[:, by_type], preference[:, by_type], ranked[:, by_type]
-        self.last = np.iinfo(self.preference.dtype).max
+        self.by_lot = np.empty(people, dtype=np.int64)
+        self.by_lot[by_type] = np.arange(people) + np.repeat(self.ends[:-1] - np.cumsum(sizes) + sizes, sizes)
+        self.partner_type = np.repeat(np.arange(types), np.diff(self.ends))
+        self.is_type = self.partner_type[:, None] == np.arange(types)
         self.width = sets.shape[1]
-        self.network = _Condensed(heads, leeway)
+
+        def in_columns(rows: NDArray[Kind]) -> NDArray[Kind]:
+            columns = np.zeros((themes, int(self.ends[-1])), dtype=rows.dtype)
+            columns[:, self.by_lot] = rows
+            return columns
+
+        self.open, self.wished, self.preference = in_columns(open_), in_columns(ranked), in_columns(preference)
+        self.holds = np.zeros_like(self.open)
+        for column in sets.T:
+            self.holds[column, self.by_lot] = True
+        self.last = np.iinfo(self.preference.dtype).max
+        self.leeway, self.network = leeway, Condensed(heads, leeway)
+        self.untied = heads - self._by_type(self.holds)
+        self.most_at_once = AT_ONCE
         self._settle()
 
     def sets(self) -> Places:
         """Everybody's themes, a person a row, as they came."""
-        held = np.nonzero(self.holds.T)[1].astype(np.int16).reshape(-1, self.width)
-        return held[self.by_lot]
+        return np.nonzero(self.holds.T[self.by_lot])[1].astype(np.int16).reshape(-1, self.width)
 
     def attainable(self) -> Bools:
         """By theme and person, as they came: whether an allocation of least cost gives it to them, if it is open.
 
         A person can take a theme if the head that is then too many can be led on to a theme that they give up.
         """
-        self._count_swaps()
-        reached = self.network.closure()
+        self._load()
         mine = self.open & self.holds
-        found = mine.copy()
-        for g, (begin, end) in enumerate(pairwise(self.ends.tolist())):
-            for give in range(len(mine)):
-                found[:, begin:end] |= reached[g][:, give, None] & mine[give, begin:end]
+        found = np.zeros_like(mine)
+        for (begin, end), reached in zip(pairwise(self.ends.tolist()), self.network.closure(), strict=True):
+            found[:, begin:end] = reached.astype(np.float32) @ mine[:, begin:end].astype(np.float32)
         return (found & self.open)[:, self.by_lot]
 
     def have_turn(self, choice: int) -> None:
         """Give everybody, in the order of lots, the best that is still possible as their choice of this number."""
         while len(turn := self._whose_turn(choice)):
-            pick = self._first_open(turn)
+            turn, pick = self._best_with_room(turn[: self.most_at_once], choice)
             self._take(turn, pick)
             cut = None
             while (stuck := self._lead_on()) is not None:
@@ -155,16 +162,11 @@ class _Draw:
                 count = self._fits(turn, pick, cut, excess)
                 self.open[pick[count:], turn[count:]] = True
                 turn, pick = turn[:count], pick[:count]
-                self._count_swaps()
             if cut is not None:
                 self._close(cut)
+            self._close_full()
             self._settle()
-            if cut is None:
-                return
-
-    def _first_open(self, who: Ints) -> Ints:
-        wanted = np.where(self.open[:, who] & self.wished[:, who], self.preference[:, who], self.last)
-        return np.asarray(wanted.argmin(axis=0))
+            self.most_at_once = AT_ONCE if cut is None else min(AT_ONCE, max(FEWEST_AT_ONCE, 2 * len(turn)))
 
     def _whose_turn(self, choice: int) -> Ints:
         """By lot, those who may get something better than what they are sure of as their choice of this number."""
@@ -172,6 +174,31 @@ class _Draw:
         better = self.holds & ~self.open & (self.preference < first)
         turn = (np.count_nonzero(better, axis=0) == choice) & (first < self.last)
         return np.asarray(self.by_lot[turn[self.by_lot]])
+
+    def _best_with_room(self, turn: Ints, choice: int) -> tuple[Ints, Ints]:
+        """Whose turn it is as far as known, and what each picks: the best of which better lots leave something.
+
+        Everybody asks for the best; where more ask than there is room for, the worst lots are refused and ask for the
+        next best; one whose next best would be a later choice waits for that.
+        """
+        for_good = self._for_good()
+        room, room_of_type = self.leeway.most - for_good.sum(axis=1), self.leeway.high - for_good
+        partner_type, preference = self.partner_type[turn], self.preference[:, turn].astype(np.int32)
+        wanted = np.where(self.open[:, turn] & self.wished[:, turn], preference, _NOT_WANTED)
+        pick, everyone = wanted.argmin(axis=0), np.arange(len(turn))
+        sure: Bools | None = None
+        while len(refused := _refused(pick, partner_type, room, room_of_type)):
+            if sure is None:
+                sure = self.holds[:, turn] & ~self.open[:, turn]
+            wanted[pick[refused], refused] = _NOT_WANTED
+            mine = wanted[:, refused]
+            pick[refused] = next_ = mine.argmin(axis=0)
+            best = mine[next_, np.arange(len(refused))]
+            better = np.count_nonzero(sure[:, refused] & (preference[:, refused] < best), axis=0)
+            waits = refused[(best == _NOT_WANTED) | (better != choice)]
+            pick[waits] = NOWHERE
+        asks = everyone[pick != NOWHERE]
+        return turn[asks], pick[asks]
 
     def _take(self, who: Ints, pick: Ints) -> None:
         """Let each have their pick for good; a person without it gives up the least wanted of what is open."""
@@ -182,7 +209,37 @@ class _Draw:
         self.holds[gain, poor], self.holds[loss, poor] = True, False
         self.network.shift(loss, gain, self.partner_type[poor])
         self.open[pick, who] = False
-        self._count_swaps()
+
+    def _lead_on(self) -> tuple[Bools, int] | None:
+        """Lead on the heads that are too many; else the cut in the way, and how many they are."""
+        network = self.network
+        if not network.surplus:
+            return None
+        self._load()
+        stuck = network.lead_on()
+        for head in network.changed:
+            g, t = divmod(head, network.themes)
+            begin, end = int(self.ends[g]), int(self.ends[g + 1])
+            packed = np.frombuffer(network.give[head].to_bytes((end - begin) // 8, "little"), dtype=np.uint8)
+            mine = self.holds[t, begin:end]
+            mine &= ~self.open[t, begin:end]
+            mine |= np.unpackbits(packed, bitorder="little").view(bool)
+        network.changed.clear()
+        return stuck
+
+    def _load(self) -> None:
+        """Tell the network who may give up what and take what."""
+        held = self.open & self.holds
+        self.network.give, self.network.take = self._in_bits(held), self._in_bits(self.open ^ held)
+
+    def _in_bits(self, people: Bools) -> list[int]:
+        """By type and theme the people as the bits of one integer."""
+        packed = np.packbits(people, axis=1, bitorder="little")
+        return [
+            int.from_bytes(row.tobytes(), "little")
+            for begin, end in pairwise((self.ends // 8).tolist())
+            for row in packed[:, begin:end]
+        ]
 
     def _fits(self, turn: Ints, pick: Ints, cut: Bools, excess: int) -> int:
         """How many of those whose turn it is can have their pick before the cut is overfull by `excess`.
@@ -204,230 +261,50 @@ class _Draw:
         wants = np.count_nonzero(self.open & self.holds, axis=0)
         self.open &= inside == (wants > outside)
 
+    def _close_full(self) -> None:
+        """Nothing is open where people who have it for good leave no room."""
+        for_good = self._for_good()
+        full = for_good >= self.leeway.high
+        full |= (for_good.sum(axis=1) >= self.leeway.most)[:, None]
+        if full.any():
+            self.open &= ~full[:, self.partner_type]
+
+    def _for_good(self) -> Ints:
+        """Heads that will not change any more, by theme and type."""
+        return self.untied + self._by_type(self.holds & ~self.open)
+
+    def _by_type(self, people: Bools) -> Ints:
+        """How many of these people there are, by theme and type."""
+        return np.asarray(people.astype(np.float32) @ self.is_type.astype(np.float32)).astype(np.int64)
+
     def _settle(self) -> None:
         """Nothing is open to those who get all or nothing of what is."""
         held = np.count_nonzero(self.open & self.holds, axis=0)
         self.open &= (held > 0) & (held < np.count_nonzero(self.open, axis=0))
 
-    def _count_swaps(self) -> None:
-        """Count who may change from one theme to another, by type."""
-        for g, (begin, end) in enumerate(pairwise(self.ends.tolist())):
-            self.network.let_swap(g, _swaps(self.open[:, begin:end], self.holds[:, begin:end]))
 
-    def _lead_on(self) -> tuple[Bools, int] | None:
-        """Lead heads from where they are too many to where they are too few; else the cut in the way, and how many."""
-        network = self.network
-        while network.unsettled():
-            paths = network.paths()
-            if not paths:
-                return network.reached(), network.unsettled()
-            for path in paths:
-                count = network.bottleneck(path)
-                if count > 0:  # those before may have used it up
-                    for g, give, take in network.follow(path, count):
-                        self._exchange(g, give, take, count)
-        return None
-
-    def _exchange(self, g: int, give: int, take: int, count: int) -> None:
-        """Let so many people of a type change from one theme to another: those with the worst lots."""
-        mine = slice(int(self.ends[g]), int(self.ends[g + 1]))
-        open_, holds = self.open[:, mine], self.holds[:, mine]
-        who = np.flatnonzero(open_[give] & holds[give] & open_[take] & ~holds[take])[-count:]
-        open_here, held = open_[:, who], open_[:, who] & holds[:, who]
-        counts = held.sum(axis=1), (open_here ^ held).sum(axis=1)
-        holds[give, who], holds[take, who] = False, True
-        self.network.exchange(g, give, take, len(who), *counts)
+def _refused(pick: Ints, partner_type: Ints, room: Ints, room_of_type: Ints) -> Ints:
+    """Who finds no room at what they pick, by lot; the better lots come first. `NOWHERE` is picked by nobody."""
+    themes, types = room_of_type.shape
+    asking = np.flatnonzero(pick != NOWHERE)
+    code = pick[asking] * types + partner_type[asking]
+    asks = np.bincount(code, minlength=themes * types).reshape(themes, types)
+    of_type = np.minimum(asks, np.maximum(room_of_type, 0))
+    over = (of_type < asks).any(axis=1) | (of_type.sum(axis=1) > room)
+    if not over.any():
+        return asking[:0]
+    here = over[pick[asking]]
+    asking, code = asking[here], code[here]
+    fits = _place_in_group(code) < room_of_type.ravel()[code]
+    refused, asking = asking[~fits], asking[fits]
+    fits = _place_in_group(pick[asking]) < room[pick[asking]]
+    return np.concatenate([refused, asking[~fits]])
 
 
-def _swaps(open_: Bools, holds: Bools) -> Ints:
-    """How many of these people may change from each theme to each other."""
-    if open_.shape[1] <= FEW:
-        held = open_ & holds
-        return np.asarray(held.astype(np.int64) @ (open_ ^ held).T.astype(np.int64))
-    give, take = _bits(open_ & holds), _bits(open_ & ~holds)
-    return np.asarray(np.bitwise_count(give[:, None] & take[None]).sum(axis=2, dtype=np.int64))
-
-
-def _bits(rows: Bools) -> NDArray[np.uint64]:
-    """Rows of truth values as rows of bits, which can be counted 64 at a time."""
-    packed = np.packbits(rows, axis=1)
-    wide = np.zeros((len(packed), -(-packed.shape[1] // 8) * 8), dtype=np.uint8)
-    wide[:, : packed.shape[1]] = packed
-    return wide.view(np.uint64)
-
-
-def _as_bits(packed: NDArray[np.uint8]) -> int:
-    return int.from_bytes(packed.tobytes(), "little")
-
-
-Node = tuple[int, int]
-"""A head (theme, type), a theme (theme, THEME) or the room."""
-
-THEME = -1
-ROOM: Node = (-1, -1)
-
-
-class _Condensed:
-    """The residual network of network 1 without its people: heads by theme and type, themes, and the room.
-
-    Between two themes of a type an edge counts the people who may change; between heads, themes and the room edges
-    have what is left of the leeway. `surplus` is what came to a head and was not led on: below 0, what is lacking.
-    """
-
-    def __init__(self, heads: Ints, leeway: Leeway) -> None:
-        self.themes, self.types = heads.shape
-        self.swaps: list[Ints] = [np.zeros((self.themes, self.themes), dtype=np.int64) for _ in range(self.types)]
-        self.onward = [[0] * self.themes for _ in range(self.types)]
-        self.up = (leeway.high - heads).tolist()
-        self.down = (heads - leeway.low).tolist()
-        total = heads.sum(axis=1)
-        self.free = (leeway.most - total).tolist()
-        self.spare = (total - leeway.least).tolist()
-        self.surplus: dict[Node, int] = {}
-        self.before: dict[Node, Node | None] = {}
-
-    def let_swap(self, g: int, counts: Ints) -> None:
-        """Set how many people of a type may change, from theme to theme."""
-        self.swaps[g] = counts
-        self.onward[g] = [_as_bits(row) for row in np.packbits(counts > 0, 1, "little")]
-
-    def exchange(self, g: int, give: int, take: int, count: int, held: Ints, free: Ints) -> None:
-        """Note that so many people of a type give one theme for another, which changes what they may swap.
-
-        A person may give each open theme they hold for each they do not hold: the sum, over people, of the product of
-        two vectors. One exchange adds to both, so the difference needs only their sums, `held` and `free` by theme.
-        """
-        swaps = self.swaps[g]
-        swaps[:, take] -= held
-        swaps[:, give] += held
-        swaps[give] -= free
-        swaps[take] += free
-        for t, u in ((give, take), (take, give)):
-            swaps[t, u] += count
-            swaps[t, t] -= count
-        rows = np.append(np.flatnonzero(held), take)
-        for t, bits in zip(rows.tolist(), np.packbits(swaps[rows] > 0, 1, "little"), strict=True):
-            self.onward[g][t] = _as_bits(bits)
-
-    def shift(self, loss: Ints, gain: Ints, partner_type: Ints) -> None:
-        """Note that a person of each of these types went from one theme to another."""
-        change = np.zeros((self.themes, self.types), dtype=np.int64)
-        np.add.at(change, (gain, partner_type), 1)
-        np.subtract.at(change, (loss, partner_type), 1)
-        for t, g in np.argwhere(change).tolist():
-            self._add_surplus((t, g), int(change[t, g]))
-
-    def _add_surplus(self, head: Node, count: int) -> None:
-        after = self.surplus.pop(head, 0) + count
-        if after:
-            self.surplus[head] = after
-
-    def unsettled(self) -> int:
-        """Heads that are too many somewhere."""
-        return sum(count for count in self.surplus.values() if count > 0)
-
-    def paths(self) -> list[list[Node]]:
-        """Shortest ways from any surplus to everywhere that heads are lacking, by one search; none if there are none.
-
-        They share steps, so that a way may be used up before its turn.
-        """
-        self.before = {head: None for head, count in sorted(self.surplus.items()) if count > 0}
-        lacking = len(self.surplus) - len(self.before)
-        found: list[Node] = []
-        ahead = deque(self.before)
-        closed = [0] * self.types
-        for t, g in self.before:
-            closed[g] |= 1 << t
-        while ahead and len(found) < lacking:
-            node = ahead.popleft()
-            for after in self._next(node, closed):
-                if after not in self.before:
-                    self.before[after] = node
-                    if after[1] >= 0:
-                        closed[after[1]] |= 1 << after[0]
-                        if after in self.surplus:
-                            found.append(after)
-                    ahead.append(after)
-        return [self._way_to(head) for head in found]
-
-    def _next(self, node: Node, closed: list[int]) -> Iterator[Node]:
-        t, g = node
-        if node == ROOM:
-            yield from ((u, THEME) for u, spare in enumerate(self.spare) if spare > 0)
-        elif g == THEME:
-            yield from ((t, h) for h, down in enumerate(self.down[t]) if down > 0)
-            if self.free[t] > 0:
-                yield ROOM
-        else:
-            new = self.onward[g][t] & ~closed[g]
-            while new:
-                bit = new & -new
-                yield bit.bit_length() - 1, g
-                new ^= bit
-            if self.up[t][g] > 0:
-                yield t, THEME
-
-    def _way_to(self, node: Node) -> list[Node]:
-        way = [node]
-        while (earlier := self.before[way[-1]]) is not None:
-            way.append(earlier)
-        return way[::-1]
-
-    def reached(self) -> Bools:
-        """The heads that the last search reached."""
-        found = np.zeros((self.themes, self.types), dtype=bool)
-        for t, g in self.before:
-            if g >= 0:
-                found[t, g] = True
-        return found
-
-    def closure(self) -> Bools:
-        """By type, theme and theme: whether a head more in the first can be led on to the second, of the same type."""
-        heads = [(t, g) for g in range(self.types) for t in range(self.themes)]
-        nodes = [*heads, *((t, THEME) for t in range(self.themes)), ROOM]
-        number = {node: n for n, node in enumerate(nodes)}
-        nothing_closed = [0] * self.types
-        ways = [sum(1 << number[after] for after in {node, *self._next(node, nothing_closed)}) for node in nodes]
-        for middle in range(len(nodes)):  # Warshall's closure, a row of it in the bits of one integer
-            bit, onward = 1 << middle, ways[middle]
-            ways = [way | onward if way & bit else way for way in ways]
-        found = np.zeros((self.types, self.themes, self.themes), dtype=bool)
-        for (t, g), way in zip(heads, ways, strict=False):
-            found[g, t] = [way >> number[u, g] & 1 for u in range(self.themes)]
-        return found
-
-    def bottleneck(self, path: list[Node]) -> int:
-        """How many heads can be led along a way."""
-        ends = self.surplus.get(path[0], 0), -self.surplus.get(path[-1], 0)
-        return min(*ends, *(self._capacity(*edge) for edge in pairwise(path)))
-
-    def _capacity(self, tail: Node, head: Node) -> int:
-        (t, g), (u, h) = tail, head
-        if tail == ROOM:
-            return int(self.spare[u])
-        if head == ROOM:
-            return int(self.free[t])
-        if g == THEME:
-            return int(self.down[u][h])
-        return int(self.up[t][g]) if h == THEME else int(self.swaps[g][t, u])
-
-    def follow(self, path: list[Node], count: int) -> Iterator[tuple[int, int, int]]:
-        """Lead so many heads along a way; yield (type, from theme, to theme) wherever people must change for it."""
-        self._add_surplus(path[0], -count)
-        self._add_surplus(path[-1], count)
-        for tail, head in pairwise(path):
-            (t, g), (u, h) = tail, head
-            if tail == ROOM:
-                self.spare[u] -= count
-                self.free[u] += count
-            elif head == ROOM:
-                self.free[t] -= count
-                self.spare[t] += count
-            elif g == THEME:
-                self.down[u][h] -= count
-                self.up[u][h] += count
-            elif h == THEME:
-                self.up[t][g] -= count
-                self.down[t][g] += count
-            else:
-                yield g, t, u
+def _place_in_group(group: Ints) -> Ints:
+    """How many of the same group come before each."""
+    order = np.argsort(group, kind="stable")
+    ordered = group[order]
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order)) - np.searchsorted(ordered, ordered)
+    return place

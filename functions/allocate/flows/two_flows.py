@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from functions.allocate.fairness.draw import Leeway, draw_themes
+from functions.allocate.fairness.draw import draw_themes
+from functions.allocate.fairness.leading import Leeway
 from functions.allocate.fairness.shares import in_order_of_lots, share_themes
 from functions.allocate.flows.contested import settle
 from functions.allocate.flows.crowd import Crowd, make_crowd

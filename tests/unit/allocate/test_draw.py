@@ -60,20 +60,34 @@ def test_two_who_tie_win_equally_often_and_the_better_lot_wins(instance: Instanc
 
 
 def test_everybody_gets_choice_by_choice_what_the_lots_give(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Against a list of all allocations of least cost, in the order of lots; the same for every way to count."""
+    """Against a list of all allocations of least cost, in the order of lots, however many pick at once."""
     tried = 0
     for seed in range(20):
         instance = tiny_even_instance(seed)
         wanted = drawn_by_trying(instance, "a seed", 4_000)
         if wanted is None:
             continue
-        for edges, few in product([two_flows.MOST_EDGES, 0], [draw.FEW, 0]):  # groups or crowd, products or bits
+        for edges, at_once in product([two_flows.MOST_EDGES, 0], [draw.AT_ONCE, 1]):  # groups or crowd, all or one
             monkeypatch.setattr(two_flows, "MOST_EDGES", edges)
-            monkeypatch.setattr(draw, "FEW", few)
+            monkeypatch.setattr(draw, "AT_ONCE", at_once)
             programmes = allocated(instance, seed="a seed").programmes
-            assert choices(instance.event, instance.attendees, programmes) == wanted, (seed, edges, few)
+            assert choices(instance.event, instance.attendees, programmes) == wanted, (seed, edges, at_once)
         tried += 1
     assert tried > 7
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_crowd_gets_the_same_however_many_pick_at_once(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where picks of many are led on together, cuts are found late and picks undone; one after another none is."""
+    rng = random.Random(seed)
+    event = event_of(9, 2, 3, 20, weight=rng.choice([0, 2]))
+    instance = Instance(event, crowd(event, 160, rng, partial=seed % 2 == 1, skew=rng.choice([0, 2])))
+    together = allocated(instance, seed="a seed").programmes
+    monkeypatch.setattr(draw, "AT_ONCE", 1)
+
+    alone = allocated(instance, seed="a seed").programmes
+
+    assert choices(event, instance.attendees, together) == choices(event, instance.attendees, alone)
 
 
 def test_nobody_gets_a_second_wish_before_everybody_had_a_turn_at_the_first() -> None:
