@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
 
+from shared.i18n import Told, told
 from shared.models import Event, Registration
 
 Mode = Literal["fresh", "keep"]
@@ -145,7 +146,7 @@ def attendees(people: Sequence[Registration]) -> list[Attendee]:
 
 def input_faults(
     event: Event, attendees: Sequence[Attendee], previous: Mapping[str, Mapping[str, str]] | None
-) -> Iterator[tuple[str, str]]:
+) -> Iterator[tuple[str, Told]]:
     """Yield every mistake as (attendee id, message)."""
     themes = {theme.id for theme in event.themes}
     rounds = {slot.id for slot in event.rounds}
@@ -154,7 +155,7 @@ def input_faults(
     seen: set[str] = set()
     for attendee in attendees:
         if attendee.id in seen:
-            yield attendee.id, "this id appears twice"
+            yield attendee.id, told("this id appears twice")
         seen.add(attendee.id)
         for message in attendee_faults(attendee, themes, rounds, types, closed):
             yield attendee.id, message
@@ -173,49 +174,54 @@ def closed_themes(event: Event) -> dict[str, set[str]]:
 
 def attendee_faults(
     attendee: Attendee, themes: set[str], rounds: set[str], types: set[str], closed: Mapping[str, set[str]]
-) -> Iterator[str]:
+) -> Iterator[Told]:
     """Yield what is wrong with one attendee. `closed` are the themes that each partner type may not join."""
     if not attendee.id:
-        yield "the id is empty"
+        yield told("the id is empty")
     if attendee.partner_type not in types:
-        yield f"{attendee.partner_type!r} is no partner type of the event"
+        yield told("%(name)s is no partner type of the event", name=repr(attendee.partner_type))
     if len(set(attendee.ranking)) != len(attendee.ranking):
         repeated = sorted({theme for theme in attendee.ranking if attendee.ranking.count(theme) > 1})
-        yield f"ranks {', '.join(map(repr, repeated))} more than once"
+        yield told("ranks %(themes)s more than once", themes=", ".join(map(repr, repeated)))
     for theme in attendee.ranking:
         if theme not in themes:
-            yield f"{theme!r} is no theme of the event"
+            yield told("%(name)s is no theme of the event", name=repr(theme))
     for slot in attendee.absent:
         if slot not in rounds:
-            yield f"absent in {slot!r}, which is no round of the event"
+            yield told("absent in %(slot)s, which is no round of the event", slot=repr(slot))
     for theme in attendee.excluded:
         if theme not in themes:
-            yield f"excluded: {theme!r} is no theme of the event"
+            yield told("excluded: %(theme)s is no theme of the event", theme=repr(theme))
     yield from _pin_faults(attendee, themes, rounds, closed)
 
 
 def _pin_faults(
     attendee: Attendee, themes: set[str], rounds: set[str], closed: Mapping[str, set[str]]
-) -> Iterator[str]:
+) -> Iterator[Told]:
     for slot, theme in attendee.pinned.items():
         if slot in attendee.absent:
-            yield f"absent in {slot!r} and pinned there"
+            yield told("absent in %(slot)s and pinned there", slot=repr(slot))
         if theme in attendee.excluded:
-            yield f"excluded from {theme!r} and pinned there"
+            yield told("excluded from %(theme)s and pinned there", theme=repr(theme))
         elif theme in closed.get(attendee.partner_type, ()):
-            yield f"pinned to {theme!r}, which is not open to the partner type {attendee.partner_type!r}"
-    yield from (f"pinned: {message}" for message in programme_faults(attendee.pinned, themes, rounds))
+            yield told(
+                "pinned to %(theme)s, which is not open to the partner type %(type)s",
+                theme=repr(theme),
+                type=repr(attendee.partner_type),
+            )
+    for message in programme_faults(attendee.pinned, themes, rounds):
+        yield told("pinned: %(words)s", words=message)
 
 
-def programme_faults(programme: Mapping[str, str], themes: set[str], rounds: set[str]) -> Iterator[str]:
+def programme_faults(programme: Mapping[str, str], themes: set[str], rounds: set[str]) -> Iterator[Told]:
     """Yield what makes a programme, or part of one, impossible at this event."""
     for slot, theme in programme.items():
         if slot not in rounds:
-            yield f"{slot!r} is no round of the event"
+            yield told("%(name)s is no round of the event", name=repr(slot))
         if theme not in themes:
-            yield f"{theme!r} is no theme of the event"
+            yield told("%(name)s is no theme of the event", name=repr(theme))
     if len(set(programme.values())) != len(programme):
-        yield "the same theme in two rounds"
+        yield told("the same theme in two rounds")
 
 
 def input_digest(

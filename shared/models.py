@@ -32,6 +32,7 @@ from pydantic_core import PydanticCustomError
 from shared.i18n import LANGUAGES, told
 from shared.local_text import OptionalText, Text, languages_in, localised
 from shared.local_time import LocalDate, LocalMoment, LocalTime
+from shared.stored_words import StoredWords
 from shared.text import TextError, clean_address
 
 _SLUG = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
@@ -765,7 +766,7 @@ class Run(Model):
     people: int = 0
     mails: int = 0
     result: dict[str, Any] = {}
-    error: str = ""
+    error: StoredWords = ""
     failure: FailureKind = ""
     waits_for: WaitsFor = ""
     attempts: int = 0

@@ -19,6 +19,7 @@ from shared.events import audit
 from shared.i18n import told
 from shared.models import Event, EventState, Programme, Registration, Run, RunState, utc
 from shared.state import read_state
+from shared.stored_words import as_stored
 from shared.table import (
     PROGRAMMES,
     REGISTRATIONS,
@@ -250,6 +251,7 @@ def claim_run(table: Table, run: Run, *, owner: str, lease: timedelta, now: date
         if run.state is not RunState.RUNNING or run.lease_until > utc(now):
             return None
         heir = run.model_copy(update={**mine, "number": run.number + 1})
+        handed_on = told("Its owner went silent; run %(number)s took over.", number=heir.number)
         table.write(
             update(
                 event_pk(run.event),
@@ -261,7 +263,7 @@ def claim_run(table: Table, run: Run, *, owner: str, lease: timedelta, now: date
             update(
                 event_pk(run.event),
                 run_sk(run.number),
-                assign={"state": RunState.FAILED, "error": f"Its owner went silent; run {heir.number} took over."},
+                assign=_assigned({"state": RunState.FAILED, "error": handed_on}),
                 expect={"state": RunState.RUNNING},
             ),
             task(run.event, "run", ALLOCATE_DUE, now + lease, run=heir.number),
@@ -289,7 +291,7 @@ def put_off(table: Table, run: Run, why: str, *, until: datetime, now: datetime)
             update(
                 event_pk(run.event),
                 run_sk(run.number),
-                assign=fields,
+                assign=_assigned(fields),
                 expect={"state": RunState.RUNNING, "owner": run.owner},
             ),
             task(run.event, "run", ALLOCATE_DUE, until, run=run.number),
@@ -375,7 +377,7 @@ def finish_run(
             update(
                 event_pk(event.id),
                 run_sk(run.number),
-                assign=fields,
+                assign=_assigned(fields),
                 expect={"state": RunState.RUNNING, "owner": run.owner},
             ),
             delete(event_pk(event.id), task_sk("run")),
@@ -406,13 +408,13 @@ def set_aside(table: Table, event: Event, draft: Run, *, now: datetime) -> Run:
     """
     fields = {
         "state": RunState.SUPERSEDED,
-        "error": "People or the event file changed before it could be published, so another run was made.",
+        "error": told("People or the event file changed before it could be published, so another run was made."),
         "updated_at": utc(now),
     }
     pk = event_pk(event.id)
     try:
         table.write(
-            update(pk, run_sk(draft.number), assign=fields, expect={"state": RunState.DRAFT}),
+            update(pk, run_sk(draft.number), assign=_assigned(fields), expect={"state": RunState.DRAFT}),
             update(pk, STATE_SK, assign={"allocated_for": ""}),
             delete(pk, task_sk("publish")),
             task(event.id, DEADLINE, ALLOCATE_DUE, now),
@@ -442,6 +444,11 @@ def delete_draft(table: Table, event: Event, draft: Run, *, actor: str, now: dat
         ) from None
     # Nobody reads programmes without a run; what a fault leaves here goes when people are erased, or the event ends.
     table.delete_all(list(table.query(programmes_pk(event.id, draft.number), PROGRAMMES, only=("pk", "sk"))))
+
+
+def _assigned(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of a run as they are written into its row: what is said of a fault, for readers of every language."""
+    return {name: as_stored(value) if name == "error" else value for name, value in fields.items()}
 
 
 def _item(run: Run) -> dict[str, Any]:

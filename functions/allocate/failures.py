@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from functions.allocate.model.problem import NoAllocationError, NotFoundInTimeError
 from shared.attendees import BadInputError
+from shared.i18n import Told, told, told_many, told_together
 from shared.models import FailureKind
 
 MOST_ATTEMPTS = 4
@@ -24,15 +25,15 @@ BACK_OFF = timedelta(minutes=1)
 MOST_MISTAKES, LONGEST_WORDS = 3, 1_500
 """Mistakes in the data that are named, and characters of an error that are kept."""
 
-_AGAIN = "store the event file again, or start a draft, and the allocation is tried once more."
+_AGAIN = told("Then store the event file again, or start a draft, and the allocation is tried once more.")
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What went wrong with a run. `words` say why and what to do, without a name or an address of anybody."""
+    """What went wrong with a run. `words`, a message for organisers, say why and what to do, and name nobody."""
 
     kind: FailureKind
-    words: str
+    words: Told
     most_attempts: int = 1
 
 
@@ -46,41 +47,37 @@ def failure_of(error: Exception, attempts: int) -> Failure:
     """
     match error:
         case NoAllocationError():
-            todo = "Change the seats, the minima or the people who take part. Then " + _AGAIN
-            return Failure("none-exists", f"No allocation exists. {_sentence(error)} {todo}")
+            todo = told("Change the seats, the minima or the people who take part.")
+            return Failure("none-exists", _all(told("No allocation exists."), _shortened(error.words), todo, _AGAIN))
         case NotFoundInTimeError():
-            todo = "To make it easier, add seats, lower minima or let more workshops run in every round. Then " + _AGAIN
-            return Failure(
-                "not-in-time",
-                f"No allocation was found in the time there is, though none is ruled out. {todo}",
-                ATTEMPTS_AT_FINDING,
-            )
+            why = told("No allocation was found in the time there is, though none is ruled out.")
+            todo = told("To make it easier, add seats, lower minima or let more workshops run in every round.")
+            return Failure("not-in-time", _all(why, todo, _AGAIN), ATTEMPTS_AT_FINDING)
         case BadInputError():
-            todo = "Correct the event file or these registrations. Then " + _AGAIN
-            return Failure("bad-data", f"What is stored does not fit the event file: {_first(error)} {todo}")
+            todo = told("Correct the event file or these registrations.")
+            why = told("What is stored does not fit the event file: %(fault)s", fault=_first(error))
+            return Failure("bad-data", _all(why, todo, _AGAIN))
         case ValidationError():  # its words may quote what a person typed
-            return Failure(
-                "bad-data",
-                "A stored registration or programme cannot be read; the log of the allocator says where. Correct it, "
-                f"then {_AGAIN}",
-                MOST_ATTEMPTS,
-            )
-    return Failure(
-        "fault",
-        f"A fault stopped it ({type(error).__name__}, attempt {attempts}); the log of the allocator says where. "
-        f"When its cause is gone, {_AGAIN}",
-        MOST_ATTEMPTS,
+            why = told("A stored registration or programme cannot be read; the log of the allocator says where.")
+            return Failure("bad-data", _all(why, told("Correct it."), _AGAIN), MOST_ATTEMPTS)
+    why = told(
+        "A fault stopped it (%(fault)s, attempt %(number)s); the log of the allocator says where.",
+        fault=type(error).__name__,
+        number=attempts,
     )
+    again = told(
+        "When its cause is gone, store the event file again, or start a draft, and the allocation is tried once more."
+    )
+    return Failure("fault", _all(why, again), MOST_ATTEMPTS)
 
 
 def silent_failure(attempts: int) -> Failure:
     """What it means that the function was stopped again and again before it was done."""
-    return Failure(
-        "stopped",
-        f"The allocator was stopped {attempts} times before it was done: it ran out of time or memory. Give the "
-        f"function more of both, or make the event smaller. Then {_AGAIN}",
-        MOST_ATTEMPTS,
+    why = told(
+        "The allocator was stopped %(number)s times before it was done: it ran out of time or memory.", number=attempts
     )
+    todo = told("Give the function more of both, or make the event smaller.")
+    return Failure("stopped", _all(why, todo, _AGAIN), MOST_ATTEMPTS)
 
 
 def wait_before(attempt: int) -> timedelta:
@@ -88,14 +85,19 @@ def wait_before(attempt: int) -> timedelta:
     return BACK_OFF * 2 ** (attempt - 2) if attempt > 1 else timedelta(0)
 
 
-def _first(error: BadInputError) -> str:
+def _all(*sentences: str) -> Told:
+    return told_together(sentences, " ")
+
+
+def _first(error: BadInputError) -> Told:
     """The first of many mistakes, and how many more there are."""
-    more = len(error.faults) - MOST_MISTAKES
-    named = BadInputError(error.faults[:MOST_MISTAKES])
-    return _sentence(named) + (f" There are {more} more." if more > 0 else "")
+    first = error.faults[:MOST_MISTAKES]
+    named = told_together(told("%(name)s: %(words)s", name=name, words=fault) for name, fault in first)
+    more = len(error.faults) - len(first)
+    further = told_many(" There is %(num)s more.", " There are %(num)s more.", more) if more else ""
+    return told("%(words)s.%(more)s", words=_shortened(named), more=further)
 
 
-def _sentence(error: Exception) -> str:
-    """An error's words with a full stop, beginning with a capital letter."""
-    words = textwrap.shorten(str(error), LONGEST_WORDS, placeholder=" …")
-    return words[:1].upper() + words[1:].rstrip(".") + "."
+def _shortened(words: Told) -> str:
+    """Sentences as they are; in English and cut where they are more than a row of the table should hold."""
+    return words if len(words) <= LONGEST_WORDS else textwrap.shorten(words, LONGEST_WORDS, placeholder=" …")

@@ -15,7 +15,7 @@ from typing import Literal, TypeVar
 
 import numpy as np
 
-from functions.allocate.exact.close_gap import close_gap, first_places, unproven
+from functions.allocate.exact.close_gap import close_gap, first_places, timing, unproven
 from functions.allocate.exact.infeasible import full_cut, plain_cuts
 from functions.allocate.exact.keep_run import solve_keeping
 from functions.allocate.fairness.reasons import Reason, reasons
@@ -41,6 +41,7 @@ from functions.allocate.model.problem import (
 )
 from functions.allocate.model.result import Allocation
 from shared.attendees import Attendee, Mode, WishReader, input_digest
+from shared.i18n import told, told_together
 from shared.models import Event, Says, Statement
 from shared.reasons import Teller
 
@@ -49,7 +50,7 @@ OnFault = Callable[[str, Exception], None]
 Figures = TypeVar("Figures")
 EngineChoice = Literal["auto", "flow", "exact"]
 
-ENGINE_ALONE = "the flow alone proves no more where rounds differ"
+ENGINE_ALONE = told("the flow alone proves no more where rounds differ")
 """Why a solution of the flow, asked for by name, may not be optimal."""
 
 LEAST_FOR_CUT, MOST_FOR_CUT = 2.0, 20.0
@@ -71,7 +72,7 @@ def solve(problem: Problem, *, engine: EngineChoice = "auto", time_budget: float
     deadline = time.monotonic() + 0.95 * time_budget  # the rest is for the lottery among equals
     plain = list(plain_cuts(problem))
     if plain:
-        raise NoAllocationError(" ".join(plain))
+        raise NoAllocationError(told_together(plain, " "))
     groups = group_attendees(problem)
     if problem.decisive and (problem.held != NOWHERE).any():
         solution = solve_keeping(problem, partial(_solve_costs, engine=engine), deadline)
@@ -87,20 +88,21 @@ def solve(problem: Problem, *, engine: EngineChoice = "auto", time_budget: float
 
 def _solve_costs(problem: Problem, deadline: float, *, engine: EngineChoice, groups: Groups | None = None) -> Solution:
     """Flows first, then HiGHS if they leave a gap."""
-    groups, begun = groups or group_attendees(problem), time.monotonic()
+    groups, times = groups or group_attendees(problem), timing(problem, deadline)
     try:
-        first = first_places(problem, groups, deadline) if engine != "flow" else None
-        if first is not None and time.monotonic() > deadline - 0.1 * (deadline - begun):
+        first = first_places(problem, groups, times) if engine != "flow" else None
+        if first is not None and time.monotonic() > deadline - 0.1 * (deadline - times.begun):
             return unproven(problem, groups, first)  # the flow's first guess alone might take longer
-        flow = solve_flow(problem, groups, (time.monotonic() + deadline) / 2)
+        middle = (time.monotonic() + deadline) / 2 if engine != "flow" else deadline
+        flow = solve_flow(problem, groups, middle if first is not None else min(middle, times.kept))
         if engine == "flow" and flow.places is None:
             raise EngineCannotError(flow.why)
         if engine == "flow" or (engine == "auto" and flow.optimal):
             return flow
-        return close_gap(problem, groups, flow, deadline, first)
+        return close_gap(problem, groups, flow, times, first)
     except NoAllocationError as fault:
         left = max(deadline - time.monotonic(), LEAST_FOR_CUT)
-        raise NoAllocationError(full_cut(problem, min(left / 2, MOST_FOR_CUT)) or str(fault)) from None
+        raise NoAllocationError(full_cut(problem, min(left / 2, MOST_FOR_CUT)) or fault.words) from None
 
 
 def _among_equals(problem: Problem, groups: Groups, places: Places) -> Places:

@@ -13,7 +13,6 @@ from functions.organise.charts import fill_label, percent, shares
 from functions.organise.door import attendance
 from functions.organise.drafts import UNDER_WAY
 from functions.organise.search import in_tab, tab_counts, unconfirmed_ids
-from functions.organise.stored import run_error
 from shared.cancellation import reached
 from shared.edition import facts_since
 from shared.i18n import Told, told, told_many
@@ -438,12 +437,12 @@ def _stale(table: Table, event: Event, runs: Sequence[Run], people: Sequence[Reg
 def _of_the_newest(run: Run, state: EventState, stale: str) -> Told | None:
     """What an organiser should know of the newest run, None if nothing."""
     if run.state is RunState.FAILED:
-        return told("Allocation %(number)s failed. %(why)s", number=run.number, why=run_error(run))
+        return told("Allocation %(number)s failed. %(why)s", number=run.number, why=run.error)
     if run.state in UNDER_WAY and run.error:
         return told(
             "Allocation %(number)s is under way. It is tried again after a fault: %(why)s",
             number=run.number,
-            why=run_error(run),
+            why=run.error,
         )
     if run.state in UNDER_WAY:
         return told("Allocation %(number)s is under way", number=run.number)

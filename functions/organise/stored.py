@@ -1,7 +1,8 @@
 """Sentences that other functions stored in English, recognised by their pattern and told in the reader's language.
 
-The allocator and the mail function write why something failed as they find it, for the log, the table and programs. A
-page looks each sentence up here; one that is not listed stays as it was stored.
+The mail function and the acts of the audit list write short sentences as they are, for the log, the table and programs.
+A page looks each sentence up here; one that is not listed stays as it was stored. Longer messages with facts are stored
+with them instead (`shared.stored_words`).
 """
 
 from __future__ import annotations
@@ -13,44 +14,7 @@ from functools import cache
 from markupsafe import Markup
 
 from functions.organise.words import STATES
-from shared.i18n import LANGUAGE_WORDS, Told, told, told_many, told_together
-from shared.models import Run
-
-SENTENCES = (
-    told("No allocation exists."),
-    told("Change the seats, the minima or the people who take part."),
-    told("Then store the event file again, or start a draft, and the allocation is tried once more."),
-    told("No allocation was found in the time there is, though none is ruled out."),
-    told("To make it easier, add seats, lower minima or let more workshops run in every round."),
-    told("What is stored does not fit the event file: %(fault)s"),
-    told("Correct the event file or these registrations."),
-    told(
-        "A stored registration or programme cannot be read; the log of the allocator says where. Correct it, then "
-        "store the event file again, or start a draft, and the allocation is tried once more."
-    ),
-    told(
-        "A fault stopped it (%(fault)s, attempt %(number)s); the log of the allocator says where. When its cause is "
-        "gone, store the event file again, or start a draft, and the allocation is tried once more."
-    ),
-    told(
-        "The allocator was stopped %(number)s times before it was done: it ran out of time or memory. Give the "
-        "function more of both, or make the event smaller. Then store the event file again, or start a draft, and the "
-        "allocation is tried once more."
-    ),
-    told("Its owner went silent; run %(number)s took over."),
-    told("People or the event file changed before it could be published, so another run was made."),
-    told("%(where)s has %(seats)s for the %(people)s pinned there: %(missing)s."),
-    told("The round at %(time)s has %(seats)s for %(people)s present: %(missing)s."),
-    told("The minima of the workshops at %(time)s add up to %(least)s, and %(people)s are present: %(missing)s."),
-    told("The minima of the workshops at %(time)s add up to %(least)s, and %(people)s is present: %(missing)s."),
-    told("%(where)s has %(seats)s and needs %(people)s."),
-    told(
-        "%(people)s need at least %(places)s in %(where)s, whatever else they take, and there are %(seats)s: "
-        "%(missing)s."
-    ),
-    told("It would be possible with %(more)s."),
-)
-"""Why a run failed, and how it can be mended."""
+from shared.i18n import LANGUAGE_WORDS, Told, told
 
 PROOF = (
     told("the time ended before the flow was found"),
@@ -147,15 +111,6 @@ def group_words(words: str) -> str:
     return _recognised(words, GROUPS)
 
 
-def run_error(run: Run) -> Told:
-    """Why a run failed, or is tried again."""
-    whole = _recognised(run.error, SENTENCES)
-    if isinstance(whole, Told):
-        return whole
-    parts = re.split(r"(?<=\.) (?=[A-Z0-9])", run.error)
-    return told_together((_recognised(part, SENTENCES) for part in parts), " ")
-
-
 def why_not_proven(words: str) -> str:
     """Why a result is not proven to be the best."""
     return _recognised(words, PROOF)
@@ -194,36 +149,8 @@ def _recognised(words: str, known: Iterable[Told]) -> str:
     for message in known:
         found = _pattern(message).fullmatch(words)
         if found:
-            return told(message, **{name: _counted(fact) for name, fact in found.groupdict().items()})
+            return told(message, **{name: STATES.get(fact, fact) for name, fact in found.groupdict().items()})
     return words
-
-
-def _counted(words: str) -> str:
-    """A fact that is a number of things, as a message."""
-    if words in STATES:
-        return STATES[words]
-    match re.fullmatch(r"(\d+) (\w+)( (?:is|are) missing)?", words):
-        case None:
-            return words
-        case found:
-            return _numbers(int(found[1]), found[2], missing=bool(found[3])) or words
-
-
-def _numbers(number: int, what: str, *, missing: bool) -> Told | None:
-    match what, missing:
-        case (("seat" | "seats"), True):
-            return told_many("%(num)s seat is missing", "%(num)s seats are missing", number)
-        case (("person" | "people"), True):
-            return told_many("%(num)s person is missing", "%(num)s people are missing", number)
-        case (("place" | "places"), True):
-            return told_many("%(num)s place is missing", "%(num)s places are missing", number)
-        case (("seat" | "seats"), False):
-            return told_many("%(num)s seat", "%(num)s seats", number)
-        case (("person" | "people"), False):
-            return told_many("%(num)s person", "%(num)s people", number)
-        case (("place" | "places"), False):
-            return told_many("%(num)s place", "%(num)s places", number)
-    return None
 
 
 @cache

@@ -20,7 +20,6 @@ from functions.organise.stored import (
     group_words,
     mail_error,
     mail_kind,
-    run_error,
     why_no_curve,
     why_not_proven,
 )
@@ -292,7 +291,6 @@ _pages.globals |= {
     "group_words": group_words,
     "mail_error": mail_error,
     "mail_kind": mail_kind,
-    "run_error": run_error,
     "why_no_curve": why_no_curve,
     "why_not_proven": why_not_proven,
     "labels": LABELS,

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from functions.allocate.model.problem import EngineCannotError, NoAllocationError, NotFoundInTimeError
 from functions.allocate.model.result import Allocation
@@ -120,7 +121,7 @@ def run_allocate(args: argparse.Namespace) -> int:
             on_fault=_warn_not_described,
         )
     except NoAllocationError as error:
-        tell(told_together([told("No allocation exists."), str(error)], " "), file=sys.stderr)
+        tell(told_together([told("No allocation exists."), error.words], " "), file=sys.stderr)
         return NO_ALLOCATION
     except NotFoundInTimeError:
         tell(
@@ -138,7 +139,7 @@ def run_allocate(args: argparse.Namespace) -> int:
                 "The engine '%(engine)s' cannot allocate these people: %(error)s. This does not mean that no "
                 "allocation exists. Nothing was written. Leave out --engine, and another engine takes over.",
                 engine=args.engine,
-                error=error,
+                error=error.words,
             ),
             file=sys.stderr,
         )
@@ -182,9 +183,8 @@ def run_verify(args: argparse.Namespace) -> int:
     except OSError as error:
         return _refuse(FileFaultsError([f"{args.question}: {error.strerror}"]))
     except ValidationError as error:
-        told_shortly = error.errors(include_url=False, include_context=False, include_input=False)
-        faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in told_shortly]
-        checks.append(Check(told("the file has the fields of an allocation"), tuple(faults)))
+        shortly = error.errors(include_url=False, include_context=False, include_input=False)
+        checks.append(Check(told("the file has the fields of an allocation"), tuple(map(_wrong_field, shortly))))
     for check in checks:
         tell(check.told)
     if case is not None:
@@ -192,6 +192,16 @@ def run_verify(args: argparse.Namespace) -> int:
         if case.allocation.gap > 0:
             tell(told("      not proven optimal: the total is %(gap)s above the bound", gap=case.allocation.gap))
     return DONE if all(check.passed for check in checks) else CHECK_FAILED
+
+
+def _wrong_field(fault: ErrorDetails) -> Told:
+    """What is wrong with a field of a file, as a message."""
+    words = {"missing": told("is missing"), "extra_forbidden": told("is no field of an allocation")}
+    return told(
+        "%(field)s: %(words)s",
+        field=".".join(map(str, fault["loc"])),
+        words=words.get(fault["type"], told("has a value that it cannot have")),
+    )
 
 
 def _cost_by_type(case: Case) -> Told:

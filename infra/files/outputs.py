@@ -18,7 +18,7 @@ from infra.report.facts import heads_of_types
 from infra.report.page import report_page
 from shared.allocations import checksum
 from shared.attendees import Attendee, programme_faults
-from shared.i18n import told
+from shared.i18n import Told, told
 from shared.models import Event, Round
 from shared.people_csv import csv_text
 
@@ -57,7 +57,9 @@ def read_previous(path: Path, event: Event) -> Programmes:
     """The programmes of an allocation.json. Raises FileFaultsError where they do not fit the event."""
     document, twice = read_json(path)
     if twice:
-        raise FileFaultsError([f"{path}:1: {key!r} stands in it twice" for key in twice])
+        raise FileFaultsError(
+            [told("%(path)s:1: %(key)s stands in it twice", path=path, key=repr(key)) for key in twice]
+        )
     programmes = document.get("programmes")
     if not isinstance(programmes, dict) or not all(
         isinstance(programme, dict) and all(isinstance(theme, str) for theme in programme.values())
@@ -75,15 +77,20 @@ def read_previous(path: Path, event: Event) -> Programmes:
         for number, line in enumerate(decoded(path).split("\n"), 1):
             for who in re.findall(r'"((?:[^"\\]|\\.)*)"\s*:\s*(?=\{|$)', line):
                 lines[json.loads(f'"{who}"')] = number
-        raise FileFaultsError([f"{path}:{lines.get(who, 1)}: {who}: {message}" for who, message in faults])
+        raise FileFaultsError(
+            [
+                told("%(path)s:%(line)s: %(who)s: %(words)s", path=path, line=lines.get(who, 1), who=who, words=message)
+                for who, message in faults
+            ]
+        )
     return {str(who): dict(programme) for who, programme in programmes.items()}
 
 
-def checksum_faults(document: Mapping[str, Any], twice: Sequence[str]) -> Iterator[str]:
+def checksum_faults(document: Mapping[str, Any], twice: Sequence[str]) -> Iterator[Told]:
     """Yield what shows that a document is not as it was written; `twice` are keys that stand in it more than once."""
-    yield from (f"{key!r} stands in it twice" for key in twice)
+    yield from (told("%(key)s stands in it twice", key=repr(key)) for key in twice)
     if document.get("checksum") != checksum(document):
-        yield "it was altered since"
+        yield told("it was altered since")
 
 
 def write_files(

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from functions.allocate.exact.milp import silent_highs
 from infra.verify.case import NONE, Case
+from shared.i18n import Told, told
 
 MOST_COLUMNS = 200_000
 """Largest integer programme that a bound is proven again with."""
@@ -30,24 +31,31 @@ SAFE = 1 << 40
 Numbers = NDArray[Any]
 
 
-def price_faults(case: Case) -> Iterator[str]:
+def price_faults(case: Case) -> Iterator[Told]:
     """Yield what is wrong with the names and the sizes of the prices."""
     prices = case.allocation.prices
     if case.allocation.price_scale < 1:
-        yield f"price_scale is {case.allocation.price_scale}"
-    yield from _names("theme", prices, case.themes)
+        yield told("price_scale is %(scale)s", scale=case.allocation.price_scale)
+    yield from _names(told("theme"), prices, case.themes)
     for theme in case.themes:
         rounds = prices.get(theme, {})
-        yield from _names(f"{theme}: round", rounds, case.rounds)
+        yield from _names(told("%(theme)s: round", theme=theme), rounds, case.rounds)
         for slot in case.rounds:
-            yield from _names(f"{theme} in {slot}: partner type", rounds.get(slot, {}), case.types)
+            where = told("%(theme)s in %(round)s: partner type", theme=theme, round=slot)
+            yield from _names(where, rounds.get(slot, {}), case.types)
     limit = price_limit(case)
     for theme, by_round in prices.items():
         for slot, by_type in by_round.items():
             for partner_type, price in by_type.items():
                 if abs(price) > limit:
-                    where = f"{theme} in {slot} for {partner_type}"
-                    yield f"the price of {where} is beyond what ranks, balance and changes can cost (±{limit})"
+                    yield told(
+                        "the price of %(theme)s in %(round)s for %(type)s is beyond what ranks, balance and changes "
+                        "can cost (±%(limit)s)",
+                        theme=theme,
+                        round=slot,
+                        type=partner_type,
+                        limit=limit,
+                    )
 
 
 def price_limit(case: Case) -> int:
@@ -61,9 +69,10 @@ def price_limit(case: Case) -> int:
     return case.allocation.price_scale * nodes * each
 
 
-def _names(what: str, found: Mapping[str, object], wanted: Sequence[str]) -> Iterator[str]:
-    yield from (f"{what} {name!r} has no price" for name in wanted if name not in found)
-    yield from (f"{what} {name!r} is not of the event" for name in found if name not in wanted)
+def _names(what: Told, found: Mapping[str, object], wanted: Sequence[str]) -> Iterator[Told]:
+    yield from (told("%(what)s %(name)s has no price", what=what, name=repr(n)) for n in wanted if n not in found)
+    strange = (name for name in found if name not in wanted)
+    yield from (told("%(what)s %(name)s is not of the event", what=what, name=repr(name)) for name in strange)
 
 
 def price_bound(case: Case) -> int:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from functions.allocate.model.result import Allocation
 from shared.attendees import Attendee, Wishes, WishReader, mean_costs
+from shared.i18n import Told, told
 from shared.models import Event
 
 Ints = NDArray[np.int64]
@@ -234,9 +235,9 @@ class Case:
         columns = [self.type_of[:, None], order, self.possible, self.present, self.pinned, there]
         return distinct(np.concatenate([column.astype(np.int16) for column in columns], axis=1))
 
-    def title(self, theme: int, slot: int) -> str:
+    def title(self, theme: int, slot: int) -> Told:
         """A workshop by the names of the files."""
-        return f"{self.themes[theme]} in {self.rounds[slot]}"
+        return told("%(theme)s in %(round)s", theme=self.themes[theme], round=self.rounds[slot])
 
 
 def distinct(rows: Small) -> tuple[Ints, Ints]:

@@ -25,7 +25,7 @@ from infra.verify.lots import lot_faults, rounds_alike
 from infra.verify.reasons import reason_faults
 from infra.words import printable
 from shared.attendees import Attendee, programme_faults
-from shared.i18n import Told, told, told_together
+from shared.i18n import Told, told, told_many, told_together
 from shared.models import Event
 
 
@@ -34,7 +34,7 @@ class Check:
     """One question asked of an allocation, and the answers that were wrong."""
 
     name: Told
-    faults: tuple[str, ...]
+    faults: tuple[Told, ...]
 
     @property
     def passed(self) -> bool:
@@ -46,10 +46,10 @@ class Check:
 
     @property
     def told(self) -> Told:
-        """The check in a line, as a message; what it found wrong stays as the verifier says it."""
+        """The check in a line, as a message."""
         if self.passed:
             return told_together(["ok   ", self.name], " ")
-        found = "; ".join(map(printable, self.faults[:3]))
+        found = told_together(map(_printable, self.faults[:3]))
         if len(self.faults) <= 3:
             return told("FAIL  %(name)s: %(faults)s", name=self.name, faults=found)
         return told(
@@ -58,6 +58,14 @@ class Check:
             faults=found,
             number=len(self.faults) - 3,
         )
+
+
+def _printable(fault: str) -> str:
+    """A fault whose names, which a forged file may have chosen, are in one line that a terminal shows as it is."""
+    if not isinstance(fault, Told):
+        return printable(fault)
+    facts = {name: _printable(fact) if isinstance(fact, str) else fact for name, fact in fault.facts.items()}
+    return Told(fault.singular, facts, fault.plural, fault.number)
 
 
 def verify(
@@ -78,7 +86,7 @@ def verify(
 
 def verify_case(case: Case) -> list[Check]:
     """Check an allocation that is laid out already."""
-    questions: list[tuple[Told, Callable[[Case], Iterator[str]]]] = [
+    questions: list[tuple[Told, Callable[[Case], Iterator[Told]]]] = [
         (told("the result is for this event and these attendees (input digest)"), _digest),
         (told("everyone has a programme, and nobody else"), _everyone),
         (told("one workshop in each round attended, all of different themes"), _programmes),
@@ -97,18 +105,18 @@ def verify_case(case: Case) -> list[Check]:
     return [Check(name, _answers(question, case)) for name, question in questions]
 
 
-def _answers(question: Callable[[Case], Iterator[str]], case: Case) -> tuple[str, ...]:
+def _answers(question: Callable[[Case], Iterator[Told]], case: Case) -> tuple[Told, ...]:
     """The faults found. A file may be altered in any way, so names that lead nowhere are faults too."""
     try:
         return tuple(question(case))
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-        return (f"cannot be checked: {type(error).__name__} {error}",)
+        return (told("cannot be checked: %(fault)s", fault=f"{type(error).__name__} {error}"),)
 
 
-def _digest(case: Case) -> Iterator[str]:
+def _digest(case: Case) -> Iterator[Told]:
     event, run = case.event, case.allocation
     if run.event != event.id:
-        yield f"it is for the event {run.event!r}"
+        yield told("it is for the event %(event)s", event=repr(run.event))
     rounds = sorted(case.rounds)
     facts = {
         "event": event.id,
@@ -132,30 +140,37 @@ def _digest(case: Case) -> Iterator[str]:
         row = [a.id, a.partner_type, a.ranking, sorted(a.absent), dict(a.pinned), sorted(a.excluded), before]
         digest.update(encode(row).encode() + b"\n")
     if digest.hexdigest() != run.input_digest:
-        yield "the event, the attendees, the seed or what was kept to differ from those of the run"
+        yield told("the event, the attendees, the seed or what was kept to differ from those of the run")
     if run.change_cost != case.change_cost:
-        yield f"a change costs {case.change_cost}, not {run.change_cost}"
+        yield told("a change costs %(cost)s, not %(told)s", cost=case.change_cost, told=run.change_cost)
 
 
-def _everyone(case: Case) -> Iterator[str]:
+def _everyone(case: Case) -> Iterator[Told]:
     ids, given = set(case.ids), case.allocation.programmes.keys()
-    yield from (f"{who} has none" for who in sorted(ids - given))
-    yield from (f"{who} is not registered" for who in sorted(given - ids))
+    yield from (told("%(who)s has none", who=who) for who in sorted(ids - given))
+    yield from (told("%(who)s is not registered", who=who) for who in sorted(given - ids))
 
 
-def _programmes(case: Case) -> Iterator[str]:
+def _programmes(case: Case) -> Iterator[Told]:
     places, programmes = case.places, case.allocation.programmes
     rounds = set(case.rounds)
     for who in case.ids:
         if not programmes.get(who, {}).keys() <= rounds:
-            yield f"{who} is somewhere in {sorted(programmes[who].keys() - rounds)}, which are no rounds"
+            strange = ", ".join(map(repr, sorted(programmes[who].keys() - rounds)))
+            yield told("%(who)s has themes in what is no round: %(rounds)s", who=who, rounds=strange)
     for a in np.flatnonzero(((places != NONE) != case.present).any(axis=1)):
         wanted = [slot for slot, there in zip(case.rounds, case.present[a], strict=True) if there]
-        yield f"{case.ids[a]} has {sorted(programmes.get(case.ids[a], {}))} for {wanted}"
+        has = ", ".join(sorted(programmes.get(case.ids[a], {})))
+        yield told(
+            "%(who)s has themes in these rounds: %(has)s; present in: %(wanted)s",
+            who=case.ids[a],
+            has=has or "–",
+            wanted=", ".join(wanted) or "–",
+        )
     for r in range(len(case.rounds)):
         for other in range(r):
             for a in np.flatnonzero((places[:, r] == places[:, other]) & (places[:, r] >= 0)):
-                yield f"{case.ids[a]} has the same theme twice"
+                yield told("%(who)s has the same theme twice", who=case.ids[a])
     people, slots = np.nonzero(places != NONE)
     theme = places[people, slots]
     known = np.maximum(theme, 0)
@@ -163,26 +178,42 @@ def _programmes(case: Case) -> Iterator[str]:
     possible = case.possible[people, known] | (case.pinned[people, slots] == theme)
     for n in np.flatnonzero(~offered | ~possible).tolist():
         who, slot = case.ids[people[n]], case.rounds[slots[n]]
-        why = "is not possible for them" if offered[n] else f"is not offered in {slot}"
-        yield f"{who}: {programmes[who][slot]} {why}"
+        if offered[n]:
+            yield told("%(who)s: %(theme)s is not possible for them", who=who, theme=programmes[who][slot])
+        else:
+            told_theme = programmes[who][slot]
+            yield told("%(who)s: %(theme)s is not offered in %(round)s", who=who, theme=told_theme, round=slot)
 
 
-def _pins(case: Case) -> Iterator[str]:
+def _pins(case: Case) -> Iterator[Told]:
     for a, r in zip(*np.nonzero((case.pinned != NONE) & (case.pinned != case.places)), strict=True):
-        yield f"{case.ids[a]} is not in {case.title(case.pinned[a, r], r)}"
+        yield told("%(who)s is not in %(where)s", who=case.ids[a], where=case.title(case.pinned[a, r], r))
 
 
-def _seats(case: Case) -> Iterator[str]:
+def _seats(case: Case) -> Iterator[Told]:
     for t, r in zip(*np.nonzero(case.fill > case.seats), strict=True):
-        yield f"{case.title(t, r)} has {case.fill[t, r]} heads for {case.seats[t, r]} seats"
+        seats = told_many("%(num)s seat", "%(num)s seats", int(case.seats[t, r]))
+        yield told_many(
+            "%(where)s has %(num)s head for %(seats)s",
+            "%(where)s has %(num)s heads for %(seats)s",
+            int(case.fill[t, r]),
+            where=case.title(t, r),
+            seats=seats,
+        )
 
 
-def _minima(case: Case) -> Iterator[str]:
+def _minima(case: Case) -> Iterator[Told]:
     for t, r in zip(*np.nonzero(case.fill < case.minimum), strict=True):
-        yield f"{case.title(t, r)} has {case.fill[t, r]} heads and needs {case.minimum[t, r]}"
+        yield told_many(
+            "%(where)s has %(num)s head and needs %(least)s",
+            "%(where)s has %(num)s heads and needs %(least)s",
+            int(case.fill[t, r]),
+            where=case.title(t, r),
+            least=int(case.minimum[t, r]),
+        )
 
 
-def _objective(case: Case) -> Iterator[str]:
+def _objective(case: Case) -> Iterator[Told]:
     run, (lower, upper) = case.allocation.objective, case.band
     changes = int(((case.held != NONE) & (case.places != NONE) & (case.held != case.places)).sum())
     outside = int((np.maximum(lower - case.heads, 0) + np.maximum(case.heads - upper, 0)).sum())
@@ -194,36 +225,59 @@ def _objective(case: Case) -> Iterator[str]:
     counted["total"] = sum(counted.values())
     for part, value in counted.items():
         if getattr(run, part) != value:
-            yield f"{part} is {value}, not {getattr(run, part)}"
+            yield told("%(part)s is %(value)s, not %(told)s", part=part, value=value, told=getattr(run, part))
 
 
-def _satisfaction(case: Case) -> Iterator[str]:
+def _satisfaction(case: Case) -> Iterator[Told]:
     who, _, theme = case.seated
     counts = np.bincount(case.choice[who, theme], minlength=len(case.themes) + 1)
     wanted = {str(choice): int(counts[choice]) for choice in range(1, len(case.themes) + 1)}
-    told = case.allocation.satisfaction
-    for choice in sorted(wanted.keys() | told.keys()):
+    counted = case.allocation.satisfaction
+    for choice in sorted(wanted.keys() | counted.keys()):
         if choice not in wanted:
-            yield f"{choice!r} is no choice among {len(case.themes)} themes"
-        elif wanted[choice] != told.get(choice):
-            yield f"choice {choice}: {wanted[choice]} seats, not {told.get(choice, 'any')}"
+            yield told_many(
+                "%(choice)s is no choice among %(num)s theme",
+                "%(choice)s is no choice among %(num)s themes",
+                len(case.themes),
+                choice=repr(choice),
+            )
+        elif wanted[choice] != counted.get(choice):
+            yield told_many(
+                "choice %(choice)s: %(num)s seat, not %(told)s",
+                "choice %(choice)s: %(num)s seats, not %(told)s",
+                wanted[choice],
+                choice=choice,
+                told=counted.get(choice, "–"),
+            )
 
 
-def _moved(case: Case) -> Iterator[str]:
+def _moved(case: Case) -> Iterator[Told]:
     """Who moved against the programmes that the run was compared with; nobody, if it was compared with none."""
-    told, before = case.allocation.moved, case.compared_with or {}
+    moved, before = case.allocation.moved, case.compared_with or {}
     themes, rounds = set(case.themes), set(case.rounds)
     for who, programme in before.items():
-        yield from (f"before, {who}: {message}" for message in programme_faults(programme, themes, rounds))
+        for message in programme_faults(programme, themes, rounds):
+            yield told("before, %(who)s: %(words)s", who=who, words=message)
     for who, programme in case.allocation.programmes.items():
         differs = {r: t for r, t in before.get(who, {}).items() if r in programme and programme[r] != t}
-        if differs != told.get(who, {}):
-            yield f"{who} moved from {differs}, not from {told.get(who, {})}"
-    yield from (f"{who} moved and has no programme" for who in sorted(told.keys() - case.allocation.programmes.keys()))
-    yield from (f"{who} moved from nowhere" for who, from_where in told.items() if not from_where)
+        if differs != moved.get(who, {}):
+            yield told(
+                "%(who)s moved from %(was)s, not from %(told)s",
+                who=who,
+                was=_in_rounds(differs),
+                told=_in_rounds(moved.get(who, {})),
+            )
+    for who in sorted(moved.keys() - case.allocation.programmes.keys()):
+        yield told("%(who)s moved and has no programme", who=who)
+    yield from (told("%(who)s moved from nowhere", who=who) for who, from_where in moved.items() if not from_where)
 
 
-def _bound(case: Case) -> Iterator[str]:
+def _in_rounds(programme: Mapping[str, str]) -> str:
+    """Themes with their rounds, by the names of the files."""
+    return ", ".join(f"{slot}:{theme}" for slot, theme in programme.items()) or "–"
+
+
+def _bound(case: Case) -> Iterator[Told]:
     """The bound in the file must follow from its prices, or from an integer programme built here."""
     wrong = list(price_faults(case))
     yield from wrong
@@ -233,43 +287,58 @@ def _bound(case: Case) -> Iterator[str]:
     if run.bound <= proven:
         return
     if run.engine != "flow+exact":
-        yield f"they prove {proven}, not {run.bound}"
+        yield told("they prove %(proven)s, not %(bound)s", proven=proven, bound=run.bound)
         return
     exact = exact_bound(case)
     if exact is None:
-        yield f"the prices prove {proven}; an integer programme that proves {run.bound} again would be too large"
+        yield told(
+            "the prices prove %(proven)s; an integer programme that proves %(bound)s again would be too large",
+            proven=proven,
+            bound=run.bound,
+        )
     elif run.bound > exact:
-        yield f"an integer programme of its own proves {exact}, not {run.bound}"
+        yield told("an integer programme of its own proves %(exact)s, not %(bound)s", exact=exact, bound=run.bound)
 
 
-def _claim(case: Case) -> Iterator[str]:
+def _claim(case: Case) -> Iterator[Told]:
     run = case.allocation
     if run.optimal != (run.bound == run.objective.total):
-        yield f"optimal is {run.optimal} with bound {run.bound} and total {run.objective.total}"
+        yield told(
+            "optimal is %(optimal)s with bound %(bound)s and total %(total)s",
+            optimal=json.dumps(run.optimal),
+            bound=run.bound,
+            total=run.objective.total,
+        )
     if run.gap != run.objective.total - run.bound:
-        yield f"the gap is {run.objective.total - run.bound}, not {run.gap}"
+        yield told("the gap is %(gap)s, not %(told)s", gap=run.objective.total - run.bound, told=run.gap)
     if run.bound > run.objective.total:
-        yield f"the bound {run.bound} lies above the total {run.objective.total}"
+        yield told("the bound %(bound)s lies above the total %(total)s", bound=run.bound, total=run.objective.total)
     if run.optimal == bool(run.why):
-        yield "it is optimal and says why not" if run.optimal else "it is not optimal and does not say why"
+        yield (
+            told("it is optimal and says why not") if run.optimal else told("it is not optimal and does not say why")
+        )
     yield from _engine(case)
 
 
-def _engine(case: Case) -> Iterator[str]:
+def _engine(case: Case) -> Iterator[Told]:
     """Whether the engine named could have made this: which one runs follows from the question and the prices."""
     run = case.allocation
     if run.engine != "flow+exact" and not run.optimal and rounds_alike(case):
-        yield f"where rounds are alike {run.engine!r} proves what it finds, and this is not proven"
+        yield told("where rounds are alike %(engine)s proves what it finds, and this is not proven", engine=run.engine)
     if run.price_scale != 1 and run.engine != "flow+exact":
-        yield f"prices in parts of {run.price_scale} come from the exact engine, not from {run.engine!r}"
+        yield told(
+            "prices in parts of %(scale)s come from the exact engine, not from %(engine)s",
+            scale=run.price_scale,
+            engine=run.engine,
+        )
     if run.mode == "fresh" and run.engine != "flow+exact":
         edges = len(case.alike[0]) * len(case.themes)
         expected = "contested-flow" if edges > MOST_EDGES else "flow"
         if run.engine != expected:
-            yield f"the engine for this question is {expected!r}, not {run.engine!r}"
+            yield told("the engine for this question is %(engine)s, not %(told)s", engine=expected, told=run.engine)
 
 
-def _lottery(case: Case) -> Iterator[str]:
+def _lottery(case: Case) -> Iterator[Told]:
     """In a group of equals, costs must grow with the lots: HMAC-SHA256(seed, id)."""
     seed, (_, of) = case.allocation.seed.encode(), case.alike
     least = np.full(len(case.alike[0]), np.iinfo(np.int64).max)
@@ -280,4 +349,8 @@ def _lottery(case: Case) -> Iterator[str]:
     order = sorted(drawn, key=lambda a: (int(of[a]), drawn[a]))
     for a, b in pairwise(order):
         if of[a] == of[b] and case.personal_cost[a] > case.personal_cost[b]:
-            yield f"{case.ids[a]} drew a better lot than {case.ids[b]} and has the worse programme"
+            yield told(
+                "%(who)s drew a better lot than %(other)s and has the worse programme",
+                who=case.ids[a],
+                other=case.ids[b],
+            )

@@ -14,6 +14,7 @@ to the better lot's good.
 from __future__ import annotations
 
 import hmac
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,17 +23,23 @@ import numpy as np
 
 from infra.verify.bound import proven_by_prices
 from infra.verify.case import NONE, Case, Ints
+from shared.i18n import Told, told
 
 
-def lot_faults(case: Case) -> Iterator[str]:
+def lot_faults(case: Case) -> Iterator[Told]:
     """Yield who could have had better by their lot."""
     alike, optimal = rounds_alike(case), case.allocation.optimal
     if (case.allocation.draw == "exact") != (alike and optimal):
-        known = f"rounds are {'alike' if alike else 'not alike'} to everybody"
-        yield f"the draw is {case.allocation.draw!r}; {known}, and optimal is {optimal}"
+        known = told("rounds are alike to everybody") if alike else told("rounds are not alike to everybody")
+        yield told(
+            "the draw is %(draw)s; %(known)s, and optimal is %(optimal)s",
+            draw=case.allocation.draw,
+            known=known,
+            optimal=json.dumps(optimal),
+        )
     if alike and optimal:
         if case.allocation.price_scale != 1 or proven_by_prices(case) != case.allocation.objective.total:
-            yield "the prices do not prove the total to the unit, so they do not tell what lots could decide"
+            yield told("the prices do not prove the total to the unit, so they do not tell what lots could decide")
         elif case.ids:
             yield from rings_of(case).faults()
     else:
@@ -163,7 +170,7 @@ class Rings:
                 steps.setdefault((-1, -1), []).append((t, -1))
         return steps
 
-    def faults(self) -> Iterator[str]:
+    def faults(self) -> Iterator[Told]:
         """Whom a ring serves better, choice by choice and in the order of lots; people who had a turn keep that."""
         for choice in range(self.rounds):
             self.steps = {}
@@ -174,9 +181,10 @@ class Rings:
                 for theme in person.wishes(choice):
                     after = self._reached(theme, person.partner_type)
                     if any((held, person.partner_type) in after for held in person.gives(choice)):
-                        yield (
-                            f"{self.case.ids[person.number]} could have {self.case.themes[theme]}, at the same total "
-                            "and at the expense of worse lots only"
+                        yield told(
+                            "%(who)s could have %(theme)s, at the same total and at the expense of worse lots only",
+                            who=self.case.ids[person.number],
+                            theme=self.case.themes[theme],
                         )
                         break
                 self._count(person, choice, -1)
@@ -219,7 +227,7 @@ class Rings:
         return self.known[start]
 
 
-def _exchanges(case: Case, by_lot: list[int]) -> Iterator[str]:
+def _exchanges(case: Case, by_lot: list[int]) -> Iterator[Told]:
     """Exchanges of two people of one type in one round, at the same total, that should have been made."""
     lot = np.empty(len(by_lot), dtype=np.int64)
     lot[by_lot] = np.arange(len(by_lot))
@@ -240,7 +248,7 @@ def _exchanges(case: Case, by_lot: list[int]) -> Iterator[str]:
                     yield from _pairs(case, lot, (payers, t), (gainers, u))
 
 
-def _pairs(case: Case, lot: Ints, giving: tuple[Ints, int], taking: tuple[Ints, int]) -> Iterator[str]:
+def _pairs(case: Case, lot: Ints, giving: tuple[Ints, int], taking: tuple[Ints, int]) -> Iterator[Told]:
     """Pairs of whom the first would pay for the second by exchanging their themes, where that should have been done."""
     (payers, t), (gainers, u) = giving, taking
     pay, gain = case.cost[payers, u] - case.cost[payers, t], case.cost[gainers, u] - case.cost[gainers, t]
@@ -251,4 +259,10 @@ def _pairs(case: Case, lot: Ints, giving: tuple[Ints, int], taking: tuple[Ints, 
         second = b[case.personal_cost[b] == most]
         worst, best = first[lot[first].argmax()], second[lot[second].argmin()]
         if most - least > step or (most - least == step and lot[best] < lot[worst]):
-            yield f"{case.ids[worst]} and {case.ids[best]} should have exchanged {case.themes[t]} and {case.themes[u]}"
+            yield told(
+                "%(who)s and %(other)s should have exchanged %(theme)s and %(instead)s",
+                who=case.ids[worst],
+                other=case.ids[best],
+                theme=case.themes[t],
+                instead=case.themes[u],
+            )

@@ -8,6 +8,7 @@ import numpy as np
 
 from infra.verify.case import NONE, Bools, Case, Ints, distinct
 from infra.verify.lots import rings_of, rounds_alike
+from shared.i18n import Told, told
 from shared.models import Says, Statement
 from shared.reasons import Teller
 
@@ -15,17 +16,22 @@ TOLD = 2
 """How many missed choices are explained, best first."""
 
 
-def reason_faults(case: Case) -> Iterator[str]:
+def reason_faults(case: Case) -> Iterator[Told]:
     """Yield everyone whose reason is not what the numbers say, and reasons of people who are not registered."""
     reasons = case.allocation.reasons
     strangers = reasons.keys() - set(case.ids)
-    yield from (f"{who} is not registered and has a reason" for who in sorted(strangers))
+    yield from (told("%(who)s is not registered and has a reason", who=who) for who in sorted(strangers))
     expected, of = _expected(case)
     for a, who in enumerate(case.ids):
-        told = reasons.get(who, "")
+        reads = reasons.get(who, "")
         wanted = expected[of[a]] + _closed(case, a)
-        if told != wanted:
-            yield f"{who}: the numbers do not support {told!r}; they say {wanted!r}"
+        if reads != wanted:
+            yield told(
+                "%(who)s: the numbers do not support %(reads)s; they say %(wanted)s",
+                who=who,
+                reads=repr(reads),
+                wanted=repr(wanted),
+            )
 
 
 def _expected(case: Case) -> tuple[list[str], Ints]:

@@ -30,7 +30,7 @@ from shared.cancellation import IS_CANCELLED, TAKES_PLACE
 from shared.commitment import commitment
 from shared.edition import DAY, Facts, facts_since, sequence_of
 from shared.events import read_event, read_or_stand_in
-from shared.i18n import N_, day, language_for, translations
+from shared.i18n import N_, day, in_language, language_for, translations
 from shared.leaders import find_led
 from shared.letters.day import Line, called_off, changes, the_day, workshops
 from shared.mails import mail_id, read_mail
@@ -384,7 +384,7 @@ def _run_facts(table: Table, event: Event, mail: Mail) -> dict[str, Any]:
         "number": run.number,
         "run_url": f"{settings.public_url()}/organise/{event.id}/allocations/{run.number}",
         "failure": run.failure,
-        "error": run.error,
+        "error": in_language(run.error, _language(event, mail)),
         "waits_for": run.waits_for,
         "total": objective.get("total", 0),
         "bound": run.result.get("bound", 0),

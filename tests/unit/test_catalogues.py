@@ -101,9 +101,16 @@ def test_what_is_compiled_is_what_is_written() -> None:
     """`python -m infra.cloud.build catalogues` was run; `make test` does."""
     for name, language in CATALOGUES:
         compiled = gettext.translation(name, folder_of(name), languages=[language])
-        assert [
-            m for m, words in pairs(name, language) if "%(num)s" not in m and words not in spoken(compiled, m)
-        ] == []
+        with path_of(name, language).open("rb") as file:
+            written = [message for message in read_po(file, locale=language) if message.id]
+        one_and_many = [
+            (list(m.string or ()), [compiled.ngettext(m.id[0], m.id[1], number) for number in (1, 2)])
+            for m in written
+            if m.pluralizable and not m.context
+        ]
+        assert [said for words, said in one_and_many if words != said] == []
+        single = [(str(m.id), str(m.string)) for m in written if not m.pluralizable]
+        assert [message for message, words in single if words not in spoken(compiled, message)] == []
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import permutations
 
@@ -32,6 +32,7 @@ from functions.allocate.model.problem import (
     Places,
     Problem,
 )
+from shared.i18n import told
 
 SMALL = 3_000
 """Places, groups times workshops, up to which HiGHS gets the problem as it is."""
@@ -43,26 +44,70 @@ SHORT = 20.0
 """Seconds up to which flows round after round come before anything else, so that something is found in any case."""
 
 SECONDS_A_PLACE = 1e-5
-"""What they take for each person, round and theme: measured 6e-6 to 8e-6 seconds."""
+"""What they take at most for each place to be filled and theme where nothing else runs: measured 4e-6 to 9.4e-6."""
+
+PROBE = 64
+"""People who are seated first to see how fast the machine is at this moment."""
+
+BUSIEST = 10.0
+"""How many times longer everything takes on the busiest machine."""
+
+FIRST, KEPT = 4.0, 2.0
+"""Flows round after round come first too where there is less time than so many times what they take; elsewhere so many
+times what they take is kept for them, until anything else has found an allocation."""
 
 MOST_CHANGE_COST = 100_000_000
 """A change cost up to which the interior-point method can still tell one rank from another beside it."""
 
-OUT_OF_TIME = "the time budget ended before the gap was closed"
+OUT_OF_TIME = told("the time budget ended before the gap was closed")
 
 
-def first_places(problem: Problem, groups: Groups, deadline: float) -> Places | None:
+@dataclass(frozen=True)
+class Timing:
+    """When a search begins and ends, in monotonic seconds, and how long flows round after round take (`start`)."""
+
+    begun: float
+    deadline: float
+    start: float
+
+    @property
+    def kept(self) -> float:
+        """Until when other engines search while nothing is found; a start still fits in what is left then."""
+        return self.deadline - min(KEPT * self.start, (self.deadline - self.begun) / 2)
+
+    @property
+    def short(self) -> bool:
+        """Whether the start comes before everything else."""
+        return self.deadline - self.begun < FIRST * self.start
+
+
+def timing(problem: Problem, deadline: float) -> Timing:
+    """Where the time goes until `deadline` (monotonic seconds), on this machine and as busy as it is.
+
+    Where rounds are alike the flow is quicker than any start. Where there is plenty of time even for the busiest
+    machine, nothing is measured.
+    """
+    begun, places = time.monotonic(), int(problem.free.sum())
+    start = SECONDS_A_PLACE * places * len(problem.themes)
+    if problem.even:
+        return Timing(begun, deadline, 0.0)
+    if FIRST * BUSIEST * start <= deadline - begun:
+        return Timing(begun, deadline, BUSIEST * start)
+    return Timing(begun, deadline, max(start, places * Rounds(problem, deadline).seconds_a_place(PROBE)))
+
+
+def first_places(problem: Problem, groups: Groups, times: Timing) -> Places | None:
     """An allocation from flows round after round, before anything else is tried.
 
-    Only where the time until `deadline` (monotonic seconds) is short, rounds differ and the problem is not so small
-    that HiGHS gets it as it is; None elsewhere, and where nothing is found in four fifths of that time.
+    Only where rounds differ and the time is short: elsewhere the flow is quicker, or time is kept for them. None there,
+    and where nothing is found in time.
 
     Raises NoAllocationError when a round has no seats or people enough.
     """
-    left = deadline - time.monotonic()
-    if problem.even or _is_small(problem, groups) or left > SHORT or _seconds_for_rounds(problem) > left / 2:
+    short = times.short or (times.deadline - times.begun <= SHORT and not _is_small(problem, groups))
+    if problem.even or not short:
         return None
-    return _Rounds(problem, ahead=False).first(time.monotonic() + 0.8 * left)
+    return _Rounds(problem, ahead=False).first(times.deadline)
 
 
 def unproven(problem: Problem, groups: Groups, places: Places) -> Solution:
@@ -78,25 +123,24 @@ def _is_small(problem: Problem, groups: Groups) -> bool:
     return len(groups) * themes * rounds <= SMALL
 
 
-def _seconds_for_rounds(problem: Problem) -> float:
-    themes, rounds, _ = problem.shape
-    return SECONDS_A_PLACE * problem.people * themes * rounds
-
-
-def close_gap(
-    problem: Problem, groups: Groups, flow: Solution, deadline: float, first: Places | None = None
-) -> Solution:
-    """Prove the flow's allocation, or find a better one; until `deadline` (monotonic seconds), then the best found.
+def close_gap(problem: Problem, groups: Groups, flow: Solution, times: Timing, first: Places | None = None) -> Solution:
+    """Prove the flow's allocation, or find a better one; until the deadline, then the best found.
 
     `first` is an allocation that is known already.
 
     Raises NoAllocationError when no allocation exists.
     """
-    best = _better(problem, replace(flow, engine="flow+exact"), first)
+    best, deadline = _better(problem, replace(flow, engine="flow+exact"), first), times.deadline
+    out_of_time = flow.why == FLOW_OUT_OF_TIME
     if _is_small(problem, groups):
-        best = _relaxed(problem, groups, best, deadline)
-        return replace(best, why="") if best.optimal else _exactly(problem, groups, best, deadline)
-    for better in _by_prices(problem, groups, best, deadline, ahead=flow.why != FLOW_OUT_OF_TIME):
+        until = deadline if best.places is not None else times.kept
+        best = _relaxed(problem, groups, best, until)
+        best = replace(best, why="") if best.optimal else _exactly(problem, groups, best, until)
+        if best.places is not None:
+            return best
+        best = _better(problem, best, _Rounds(problem, ahead=False).start(best, deadline))
+        return replace(best, why="" if best.optimal else OUT_OF_TIME if best.places is not None else best.why)
+    for better in _by_prices(problem, groups, best, times, ahead=not out_of_time):
         best = better
         if best.optimal:
             return replace(best, why="")
@@ -105,17 +149,20 @@ def close_gap(
     return _exactly(problem, groups, best, deadline)
 
 
-def _by_prices(problem: Problem, groups: Groups, best: Solution, deadline: float, *, ahead: bool) -> Iterator[Solution]:
+def _by_prices(problem: Problem, groups: Groups, best: Solution, times: Timing, *, ahead: bool) -> Iterator[Solution]:
     """Yield better and better solutions; each step takes at most half of the time that is left.
 
-    `ahead` says that the prices known are good enough to look ahead with.
+    Nothing takes the time of the start while nothing is found. `ahead` says that the prices known are good enough to
+    look ahead with; if they are not, the flow has had its half of the time, and the start comes next.
     """
+    deadline = times.deadline
 
     def half() -> float:
-        return (time.monotonic() + deadline) / 2
+        middle = (time.monotonic() + deadline) / 2
+        return middle if best.places is not None else min(middle, times.kept)
 
     search = _Rounds(problem, ahead=ahead)
-    if best.places is None and search.quick:
+    if best.places is None and (search.quick or not ahead):
         best = _better(problem, best, search.start(best, deadline))
         yield best
     if problem.change_cost <= MOST_CHANGE_COST:
@@ -134,7 +181,7 @@ def _by_prices(problem: Problem, groups: Groups, best: Solution, deadline: float
     if best.places is not None and search.quick:
         best = _better(problem, best, search.again(best, half()))
         yield best
-    if _seconds_for_rounds(problem) < (deadline - time.monotonic()) / 2:
+    if times.start < (deadline - time.monotonic()) / 2:
         yield _better(problem, best, search.plain(half()))
 
 
@@ -208,7 +255,7 @@ def _exactly(problem: Problem, groups: Groups, best: Solution, deadline: float) 
 
     Raises NoAllocationError when no allocation exists.
     """
-    why = OUT_OF_TIME
+    why: str = OUT_OF_TIME
     best = replace(best, why="")
     if best.places is None:
         why = f"No allocation was found: {why}; none is ruled out."

@@ -24,6 +24,7 @@ from functions.allocate.model.problem import (
     NotFoundInTimeError,
     Problem,
 )
+from shared.i18n import told, told_many, told_together
 
 Solve = Callable[[Problem, float], Solution]
 
@@ -116,17 +117,33 @@ def _refuse_at_holders_cost(problem: Problem, solve: Solve, deadline: float, cha
         raise NotFoundInTimeError("the time ended before places were found for newcomers that no one else holds")
     seats = problem.seats.sum(axis=0).tolist()
     present = problem.present.sum(axis=0).tolist()
-    full = ", ".join(
-        f"at {problem.round_titles[r]} {people_of(present[r])} for {seats_of(seats[r])}" for r in problem.rounds_by_time
+    full = told_together(
+        (
+            told(
+                "at %(time)s %(people)s for %(seats)s",
+                time=problem.round_titles[r],
+                people=people_of(present[r]),
+                seats=seats_of(seats[r]),
+            )
+            for r in problem.rounds_by_time
+        ),
+        ", ",
     )
-    count, taken = int(newcomers.sum()), proven - least
-    fit = "The newcomer fits" if count == 1 else f"The {count} newcomers fit"
-    places = (
-        "1 published place was taken from the person who holds it"
-        if taken == 1
-        else f"{taken} published places were taken from those who hold them"
+    places = told_many(
+        "%(num)s published place was taken from the person who holds it",
+        "%(num)s published places were taken from those who hold them",
+        proven - least,
     )
-    raise NoAllocationError(f"{fit} only if {places}, which a keep run never does ({full}). Add seats, or run afresh.")
+    raise NoAllocationError(
+        told_many(
+            "The newcomer fits only if %(places)s, which a keep run never does (%(full)s). Add seats, or run afresh.",
+            "The %(num)s newcomers fit only if %(places)s, which a keep run never does (%(full)s). Add seats, or run "
+            "afresh.",
+            int(newcomers.sum()),
+            places=places,
+            full=full,
+        )
+    )
 
 
 def subset(problem: Problem, people: Bools, minimum: Ints) -> Problem:

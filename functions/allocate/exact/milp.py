@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from functions.allocate.model.groups import Groups, allowed_places, place_changes
 from functions.allocate.model.objective import heads_of
 from functions.allocate.model.problem import Bools, Ints, NoAllocationError, Problem
+from shared.i18n import told
 
 Floats = NDArray[np.float64]
 
@@ -210,7 +211,7 @@ class ExactModel:
             return Outcome(None, -math.inf, proven=False)
         status = solver.getModelStatus()
         if status == highspy.HighsModelStatus.kInfeasible:
-            raise NoAllocationError("No allocation fits the seats.")
+            raise NoAllocationError(told("No allocation fits the seats."))
         info = solver.getInfo()
         counts = None
         if info.primal_solution_status == int(highspy.SolutionStatus.kSolutionStatusFeasible):

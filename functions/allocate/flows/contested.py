@@ -28,6 +28,7 @@ from functions.allocate.flows.prices import Prices
 from functions.allocate.flows.seating import Seating
 from functions.allocate.flows.themes import ThemeSupply
 from functions.allocate.model.problem import NoAllocationError
+from shared.i18n import told
 
 
 def settle(crowd: Crowd, supply: ThemeSupply, deadline: float) -> Settled | Prices:
@@ -37,34 +38,36 @@ def settle(crowd: Crowd, supply: ThemeSupply, deadline: float) -> Settled | Pric
     """
     supply = _from_zero(supply)
     market = (
-        first_guess(crowd, supply)
+        first_guess(crowd, supply, deadline)
         if len(crowd) <= 8 * SAMPLE
         else Market(crowd, supply, _near(crowd, supply, deadline))
     )
     cleared, seating = _clear(market, deadline)
-    return cleared.settled(seating.given) if seating.complete else cleared.prices
+    return cleared.settled(seating.given) if seating is not None and seating.complete else cleared.prices
 
 
 def _near(crowd: Crowd, supply: ThemeSupply, deadline: float) -> Prices:
     """Prices that clear a sample of the crowd."""
-    market = first_guess(*sample(crowd, supply))
+    market = first_guess(*sample(crowd, supply), deadline)
     try:
         return _clear(market, deadline)[0].prices
     except NoAllocationError:  # not all wishes of just these people can be met; of all people they may
         return market.prices
 
 
-def _clear(market: Market, deadline: float) -> tuple[Market, Seating]:
+def _clear(market: Market, deadline: float) -> tuple[Market, Seating | None]:
     """Move prices until everything contested can be seated, or until `deadline` (monotonic seconds).
+
+    Nothing is seated once the deadline has come: far from the right prices nearly everybody is contested.
 
     Raises NoAllocationError when prices would have to rise without end.
     """
-    mark, count = market, 0
-    while not (seating := Seating(market)).complete and time.monotonic() < deadline:
+    mark, count, seating = market, 0, None
+    while time.monotonic() < deadline and not (seating := Seating(market)).complete:
         count += 1
         before, market = market, follow(market, seating.direction())
         if market is before:
-            raise NoAllocationError("the seats of all rounds together do not suffice")
+            raise NoAllocationError(told("the seats of all rounds together do not suffice"))
         if count % PACE == 0:
             market, mark = follow(market, market.prices_since(mark)), market
     return market, seating

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -36,20 +37,22 @@ def sample(crowd: Crowd, supply: ThemeSupply) -> tuple[Crowd, ThemeSupply]:
     return crowd.part(people), replace(supply, least=least, most=most, lower=lower, upper=upper)
 
 
-def first_guess(crowd: Crowd, supply: ThemeSupply) -> Market:
+def first_guess(crowd: Crowd, supply: ThemeSupply, deadline: float) -> Market:
     """A market at prices near those that clear it: every theme's at which its seats suffice, beside the others' last.
 
     Prices begin at 0, or at those of a sample, and rise; where two themes outbid each other, the way they have come
-    shows how far.
+    shows how far. At `deadline` (monotonic seconds) the best prices so far, which are not near yet.
     """
     themes, types = supply.lower.shape
     begin = Prices(np.zeros((themes, types), np.int64), np.zeros(themes, np.int64))
     if len(crowd) >= 2 * SAMPLE:
-        found = first_guess(*sample(crowd, supply)).prices
+        found = first_guess(*sample(crowd, supply), deadline).prices
         begin = Prices(found.heads * BLUR, found.seats * BLUR)
     market = Market(crowd.blurred(), replace(supply, weight=supply.weight * BLUR), begin)
     best = mark = market
     for count in range(1, SWEEPS):
+        if time.monotonic() >= deadline:
+            break
         prices = _clearing_prices(market)
         if (np.abs(prices.seats - market.prices.seats) <= CLOSE).all():
             break

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from functions.allocate.model.problem import Bools, EngineCannotError, Ints, NoAllocationError, NotFoundInTimeError
+from shared.i18n import told
 
 _FAR = 1 << 58
 """Costs from here on mean that there is no way."""
@@ -51,7 +52,7 @@ def seat_round(cost: Ints, possible: Bools, kind: Ints, seats: Seats, deadline: 
             raise NotFoundInTimeError("the time ended within a round")
         flow.seat(a)
     if (flow.taken < seats.least).any():
-        raise NoAllocationError("the minima of a round cannot be met")
+        raise NoAllocationError(told("the minima of a round cannot be met"))
     flow.search()
     return flow.at, np.clip(flow.head.T, -flow.need, flow.need)
 
@@ -65,7 +66,7 @@ class _RoundFlow:
         self.need = 2 * top * (themes * (types + 1) + 2)
         """What meeting a minimum is worth: more than any path can cost."""
         if self.need >= _FAR >> 3:
-            raise EngineCannotError("costs are too large for a flow in 64 bits")
+            raise EngineCannotError(told("costs are too large for a flow in 64 bits"))
         self.kind, self.seats = kind, seats
         self.cost = np.where(possible, cost, _FAR)
         self.at = np.full(len(cost), -1, dtype=np.int64)
@@ -122,7 +123,7 @@ class _RoundFlow:
         way = self.cost[a] + self.head[self.kind[a]]
         t = int(way.argmin())
         if way[t] >= _FAR >> 1:
-            raise NoAllocationError("a round has no seat left for a person")
+            raise NoAllocationError(told("a round has no seat left for a person"))
         who, g = a, int(self.kind[a])
         same = True
         while True:

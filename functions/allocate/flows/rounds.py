@@ -7,14 +7,27 @@ programme costs that has it in this round.
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Sequence
+from contextlib import suppress
+from fractions import Fraction
 
 import numpy as np
 
 from functions.allocate.flows.one_round import Seats, seat_round
 from functions.allocate.model.groups import allowed_places, place_costs
 from functions.allocate.model.objective import evaluate, heads_of
-from functions.allocate.model.problem import NOWHERE, Bools, Ints, NotFoundInTimeError, Places, Problem
+from functions.allocate.model.problem import (
+    NOWHERE,
+    Bools,
+    EngineCannotError,
+    Ints,
+    NoAllocationError,
+    NotFoundInTimeError,
+    Places,
+    Problem,
+)
 from functions.allocate.model.programmes import NO_WAY, without_each
 
 
@@ -53,6 +66,21 @@ class Rounds:
             if not self.repeated(places):
                 return places
         return None
+
+    def seconds_a_place(self, count: int) -> float:
+        """How long it takes at this moment to seat a person in a round, tried with `count` people and their seats."""
+        problem = self.problem
+        r = int(problem.free.sum(axis=0).argmax())
+        everybody = np.flatnonzero(problem.free[:, r])
+        people = everybody[:: max(len(everybody) // count, 1)]
+        share = Fraction(len(people), max(len(everybody), 1))
+        least, most = (_share_of(edge[:, r], share) for edge in (problem.minimum, problem.seats))
+        lower, upper = (_share_of(edge[:, r], share) for edge in problem.band)
+        seats = Seats(least[0], most[1], lower[0], upper[1], problem.weight)
+        begun = time.monotonic()
+        with suppress(NoAllocationError, EngineCannotError):  # these people alone need not fit
+            seat_round(self.cost[r][people], self.allowed[r][people], problem.partner_type[people], seats, math.inf)
+        return (time.monotonic() - begun) / max(len(people), 1)
 
     def tightest_first(self) -> list[int]:
         """The rounds, those with the fewest seats for each person present first; of equals, the earliest."""
@@ -132,6 +160,12 @@ class Rounds:
         if ahead is None:
             self.prices[:, r] = prices // scale
         return chosen
+
+
+def _share_of(counts: Ints, share: Fraction) -> tuple[Ints, Ints]:
+    """A share of these counts, rounded down and up."""
+    parts = counts * share.numerator
+    return parts // share.denominator, -(-parts // share.denominator)
 
 
 def _ahead(cost: Ints, free: Bools, places: Places) -> Ints:

@@ -13,6 +13,7 @@ import networkx as nx  # type: ignore[import-untyped]  # its stubs are a package
 import numpy as np
 
 from functions.allocate.model.problem import FAR, NOWHERE, Bools, Ints, NoAllocationError, Problem
+from shared.i18n import told
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def assign_themes(demand: ThemeDemand, supply: ThemeSupply) -> Ints:
     try:
         _, flow = nx.network_simplex(network)
     except nx.NetworkXUnfeasible:
-        raise NoAllocationError("the seats of all rounds together do not suffice") from None
+        raise NoAllocationError(told("the seats of all rounds together do not suffice")) from None
     given = np.zeros(demand.cost.shape, dtype=np.int64)
     for k in range(len(demand.size)):
         for (_, theme, _), parallel in flow["attendee group", k].items():

@@ -17,6 +17,7 @@ from functions.allocate.flows.equal_rounds import in_equal_rounds
 from functions.allocate.model.groups import Groups, group_columns
 from functions.allocate.model.objective import heads_of
 from functions.allocate.model.problem import NOWHERE, Bools, EngineCannotError, Ints, Places, Problem
+from shared.i18n import told
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def make_timetable(problem: Problem, sets: Places) -> Places:
     people = np.flatnonzero(free[:, last])
     places[people, last] = left[people, 0]
     if not _fits(problem, places):
-        raise EngineCannotError("the themes do not fit the rounds in any order")
+        raise EngineCannotError(told("the themes do not fit the rounds in any order"))
     return places
 
 
@@ -170,7 +171,7 @@ def _split_round(partner_type: Ints, groups: Groups, cost: Ints, possible: Bools
     """
     network = nx.MultiDiGraph()
     if (supply.most < np.maximum(supply.least, 0)).any():
-        raise EngineCannotError("the themes do not fit the rounds in any order")
+        raise EngineCannotError(told("the themes do not fit the rounds in any order"))
     for k in range(len(groups)):
         network.add_node(("theme pair", k), demand=-int(groups.size[k]))
         for t in np.flatnonzero(possible[k]).tolist():
@@ -194,7 +195,7 @@ def _split_round(partner_type: Ints, groups: Groups, cost: Ints, possible: Bools
     try:
         _, flow = nx.network_simplex(network)
     except nx.NetworkXUnfeasible:
-        raise EngineCannotError("the themes do not fit the rounds in any order") from None
+        raise EngineCannotError(told("the themes do not fit the rounds in any order")) from None
     counts = np.zeros(cost.shape, dtype=np.int64)
     for k in range(len(groups)):
         for (_, t, _), parallel in flow["theme pair", k].items():

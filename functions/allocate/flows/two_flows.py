@@ -19,11 +19,12 @@ from functions.allocate.model.bound import lower_bound, supply_value
 from functions.allocate.model.groups import Groups, allowed_places, place_costs
 from functions.allocate.model.objective import Solution, evaluate
 from functions.allocate.model.problem import NOWHERE, Bools, EngineCannotError, Ints, Places, Problem
+from shared.i18n import told
 
 MOST_EDGES = 2_500
 """Edges, groups times themes, up to which network 1 is solved as it stands."""
 
-OUT_OF_TIME = "the time ended before the flow was found"
+OUT_OF_TIME = told("the time ended before the flow was found")
 """Why a solution of the flow is only a bound."""
 
 _NO_COST = np.iinfo(np.int64).max

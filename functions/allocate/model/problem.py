@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.attendees import Attendee, BadInputError, Mode, input_faults, unranked_cost
+from shared.i18n import Told
 from shared.models import Event, PartnerType, Round, Theme, mirroring_band
 
 Ints = NDArray[np.int64]
@@ -32,7 +33,11 @@ FAR = 1 << 60
 
 
 class NoAllocationError(Exception):
-    """No allocation exists; the message names the cut that is full, in words and numbers."""
+    """No allocation exists; `words`, a message for organisers, name the cut that is full, in words and numbers."""
+
+    def __init__(self, words: Told) -> None:
+        super().__init__(words)
+        self.words = words
 
 
 class NotFoundInTimeError(Exception):
@@ -40,7 +45,11 @@ class NotFoundInTimeError(Exception):
 
 
 class EngineCannotError(Exception):
-    """The engine that was asked for cannot allocate these people, though another may; the message says why."""
+    """The engine that was asked for cannot allocate these people, though another may; `words` say why."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__(words)
+        self.words = words
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from email import message_from_bytes, policy
+from html import unescape
 from types import ModuleType
 from typing import Any
 
@@ -12,6 +15,7 @@ import pytest
 from functions.allocate.failures import MOST_ATTEMPTS
 from functions.allocate.model.problem import NoAllocationError, NotFoundInTimeError
 from shared.events import put_event
+from shared.i18n import told, told_many
 from shared.letters.compose import NothingToTellError, compose
 from shared.mails import mails_of
 from shared.models import Event, Mail, Run, RunState
@@ -25,6 +29,13 @@ from tests.support.organiser_client import Client
 
 AFTER = make_event().allocates_at + timedelta(minutes=1)
 ORGANISERS = ["organiser@example.org", "second@example.org"]
+SEATS_SHORT = told(
+    "The round at %(time)s has %(seats)s for %(people)s present: %(missing)s.",
+    time="13:00",
+    seats=told_many("%(num)s seat", "%(num)s seats", 8),
+    people=told_many("%(num)s person", "%(num)s people", 9),
+    missing=told_many("%(num)s seat is missing", "%(num)s seats are missing", 1),
+)
 MINIMA = [{"id": one, "title": one.title(), "capacity": 10, "minimum": 5} for one in "abcd"]
 
 
@@ -100,25 +111,58 @@ def test_minima_above_the_crowd_fail_at_once_and_everybody_who_should_know_does(
 def test_the_mail_says_why_and_leads_to_the_run(
     allocate: ModuleType, table: Table, keys: Keys, event: Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    failing(monkeypatch, allocate, NoAllocationError("13:00 has 8 seats for 9 people present"))
+    failing(monkeypatch, allocate, NoAllocationError(SEATS_SHORT))
     allocate.work_through(AFTER)
 
     letter = compose(table, keys, mails(table, "allocation-failed")[0], now=AFTER)
 
     raw = letter.raw.decode().replace("=\r\n", "").replace("\r\n", " ")
-    assert "13:00 has 8 seats for 9 people present." in raw
+    assert "13:00 has 8 seats for 9 people present: 1 seat is missing." in raw
     assert "https://parcours.example.org/organise/nature/allocations/1" in raw
+
+
+@pytest.mark.parametrize(
+    ("language", "cut"),
+    [
+        ("nl", "De ronde om 13:00 heeft 8 plaatsen voor 9 personen: er ontbreekt 1 plaats."),
+        ("fr", "La session de 13:00 a 8 places pour 9 personnes\xa0: il manque 1 place."),
+    ],
+)
+def test_the_cut_is_said_in_the_language_of_its_reader(
+    language: str,
+    cut: str,
+    allocate: ModuleType,
+    table: Table,
+    keys: Keys,
+    event: Event,
+    browser: Client,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In the mail and on the pages: it was stored with its facts, for readers of every language."""
+    failing(monkeypatch, allocate, NoAllocationError(SEATS_SHORT))
+    allocate.work_through(AFTER)
+    mail = mails(table, "allocation-failed")[0].model_copy(update={"language": language})
+
+    letter = message_from_bytes(compose(table, keys, mail, now=AFTER).raw, policy=policy.default)
+    said = [part.get_content() for part in letter.walk() if part.get_content_maintype() == "text"]
+    browser.headers["accept-language"] = language
+    pages = [browser.page(f"/organise/nature{path}").text for path in ("", "/allocations", "/allocations/1")]
+
+    assert [cut in re.sub(r"[ \r\n]+", " ", unescape(text)) for text in said] == [True, True]
+    assert [cut in unescape(page) for page in pages] == [True, True, True]
+    assert str(newest(table).error).startswith("No allocation exists. The round at 13:00 has 8 seats")
 
 
 def test_the_dashboard_says_why_and_what_to_do(
     allocate: ModuleType, browser: Client, event: Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    failing(monkeypatch, allocate, NoAllocationError("13:00 has 8 seats for 9 people present"))
+    failing(monkeypatch, allocate, NoAllocationError(SEATS_SHORT))
     allocate.work_through(AFTER)
 
     page = browser.page("/organise/nature").text
 
-    assert "Allocation 1 failed. No allocation exists. 13:00 has 8 seats for 9 people present." in page
+    cut = "The round at 13:00 has 8 seats for 9 people present: 1 seat is missing."
+    assert f"Allocation 1 failed. No allocation exists. {cut}" in page
     assert "start a draft" in page
 
 

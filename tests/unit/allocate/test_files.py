@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import xlsxwriter  # type: ignore[import-untyped]
+from ruamel.yaml import YAML
 
 from functions.allocate.model.problem import EngineCannotError
 from infra import words
@@ -106,6 +107,83 @@ def test_the_report_has_no_words_that_cannot_be_translated(
     )
     told = capsys.readouterr().out
     assert [line for line in unmarked_words(told) if line != "ok"] == []
+
+
+NUMBERED = ("11", "12", "13", "14")
+
+
+@pytest.fixture
+def greek(tmp_path: Path, event_file: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The event file, in Greek letters and with ids of digits; every message from now on is said in brackets."""
+    names = dict(zip(THEMES, NUMBERED, strict=True))
+    data = YAML(typ="safe").load(event_yaml(greek_event()))
+    data["themes"] = [{**theme, "id": names[theme["id"]], "minimum": 1} for theme in data["themes"]]
+    data["partner_types"] = [{**kind, "id": f"2{n}"} for n, kind in enumerate(data["partner_types"])]
+    data["rounds"] = [{**slot, "id": f"3{n}"} for n, slot in enumerate(data["rounds"])]
+    data["agenda"] = []
+    data.pop("capacities", None)
+    event_file.write_text(json.dumps(data), encoding="utf-8")
+    bracket_translations(monkeypatch)
+    monkeypatch.setattr(words, "_with_catalogue", lambda _: Bracketing())
+    return event_file
+
+
+def test_no_fault_of_a_forged_file_has_words_that_cannot_be_translated(
+    tmp_path: Path, greek: Path, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every field is forged at once, in files that each get as far as another check."""
+    crowd = "".join(f"{n}η,2{n % 3},{','.join(NUMBERED[n % 4 :] + NUMBERED[: n % 4])},,\n" for n in range(8))
+    assert run(HEADER + crowd)[0] == 0
+    file = tmp_path / "out" / "allocation.json"
+    honest = json.loads(file.read_text(encoding="utf-8"))
+    first, second = list(honest["programmes"])[:2]
+    strange = {"30": "11", "31": "11", "39": "ω"}
+    forged: list[dict[str, Any]] = [
+        {"programmes": {**honest["programmes"], first: strange, "θ": {}}, "event": "θ", "weight": 9, "bound": 10**6},
+        {"programmes": {second: {"30": "ω"}}, "moved": {"θ": {"30": "11"}, first: {}}, "reasons": {"θ": "θ"}},
+        {"satisfaction": {"9": 1}, "optimal": False, "gap": 3, "draw": "pairwise", "engine": "flow+exact"},
+        {"objective": dict.fromkeys(("total", "rank", "balance", "change"), 1), "why": "θ", "price_scale": 60},
+        {"prices": {"ω": {}}, "price_scale": 0, "previous": {"θ": strange}, "change_cost": 4},
+        {"prices": {t: {r: {**g, "20": 10**9} for r, g in p.items()} for t, p in honest["prices"].items()}},
+        {"seconds": -1, "θ": 1, "mode": "θ"},
+        {"programmes": {who: {"30": "11", "31": "12"} for who in honest["programmes"]}},
+    ]
+    capsys.readouterr()
+
+    for changes in forged:
+        file.write_text(json.dumps({**honest, **changes}), encoding="utf-8")
+        assert main(["verify", str(greek), str(tmp_path / "people.csv"), str(file)]) == 1
+    file.write_text(file.read_text("utf-8")[:-1] + ', "bound": 1}', encoding="utf-8")
+    assert main(["verify", str(greek), str(tmp_path / "people.csv"), str(file)]) == 1
+
+    found = capsys.readouterr().out
+    assert found.count("FAIL") > 40
+    left = [line for line in unmarked_words(re.sub(r"⟦(FAIL|ok)  ", "⟦", found)) if line not in ("ok", "total")]
+    assert left == []
+
+
+def test_no_cut_has_words_that_cannot_be_translated(tmp_path: Path, greek: Path, run: Run) -> None:
+    """Too few seats, minima above the crowd, a person without a choice, and a cut that only prices show."""
+    data = json.loads(greek.read_text(encoding="utf-8"))
+    crowd = "".join(f"{n}η,20,11,12,13,14,,\n" for n in range(12))
+    no_seat, one_late = {"30": 0, "31": 0}, {"30": 0, "31": 1}
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({"capacities": {t: {"30": 2} for t in NUMBERED}}, crowd),
+        ({"capacities": {t: {"30": 0} for t in NUMBERED}}, crowd),
+        ({}, f"{crowd}9θ,20,11,12,13,14,,30:ω\n"),
+        ({"capacities": {"11": {"30": 12}, "12": {"30": 0}, "13": {"30": 0}, "14": {"30": 0}}}, crowd),
+        ({"capacities": {t: {"30": 12 if t == "11" else 0, "31": 11 if t == "11" else 0} for t in NUMBERED}}, crowd),
+        ({"capacities": {"11": {"30": 9, "31": 9}, "12": {"30": 3, "31": 2}, "13": no_seat, "14": one_late}}, crowd),
+        ({}, "η,20,11,12,13,14,,\n"),
+    ]
+
+    said = []
+    for changes, people in cases:
+        greek.write_text(json.dumps({**data, **changes}), encoding="utf-8")
+        said.append(run(HEADER + people))
+
+    assert [code for code, _ in said] == [3, 3, 2, 3, 3, 3, 3]
+    assert [unmarked_words("\n".join(lines).replace(str(tmp_path), "")) for _, lines in said] == [[]] * len(said)
 
 
 def test_a_byte_order_mark_semicolons_blank_lines_and_other_columns_do_not_matter(tmp_path: Path, run: Run) -> None:
@@ -675,7 +753,7 @@ def test_a_flow_leaves_no_gap_where_rounds_are_alike(
     file.write_text(json.dumps(document), encoding="utf-8")
 
     assert main(["verify", str(event_file), str(tmp_path / "people.csv"), str(file)]) == 1
-    assert "where rounds are alike 'flow' proves what it finds" in capsys.readouterr().out
+    assert "where rounds are alike flow proves what it finds" in capsys.readouterr().out
 
 
 def people_file(folder: Path, rows: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import subprocess
 import sys
@@ -16,9 +17,14 @@ import pytest
 
 from functions.allocate import solve as solve_module
 from functions.allocate.exact import close_gap
+from functions.allocate.exact.milp import PRICE_SCALE
 from functions.allocate.exact.price_search import PriceTable
+from functions.allocate.flows import one_round
+from functions.allocate.flows import rounds as rounds_module
+from functions.allocate.flows.first_guess import first_guess
 from functions.allocate.flows.rounds import Rounds
-from functions.allocate.flows.two_flows import OUT_OF_TIME
+from functions.allocate.flows.themes import theme_supply
+from functions.allocate.flows.two_flows import OUT_OF_TIME, _crowd
 from functions.allocate.model.bound import lower_bound
 from functions.allocate.model.groups import Groups
 from functions.allocate.model.objective import Solution, evaluate, heads_of
@@ -187,6 +193,100 @@ def test_a_short_time_begins_with_flows_round_after_round(shape: str, monkeypatc
 
     assert hard_faults(problem, solution.found) == []
     assert solution.bound < solution.total <= 1.01 * solve_rounds(people).objective
+
+
+class BusyMachine:
+    """A clock that only a round's flow and the deadlines of everything else move on.
+
+    A place filled in a round takes `slowness` seconds for each theme. All other engines find nothing and use up the
+    time that they are given.
+    """
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, slowness: float) -> None:
+        self.now, self.slowness = 1_000.0, slowness
+        monkeypatch.setattr(time, "monotonic", lambda: self.now)
+        real = one_round.seat_round
+
+        def seat_round(cost: Any, possible: Any, kind: Any, seats: Any, deadline: float) -> Any:
+            self.now += cost.size * slowness
+            if self.now > deadline:
+                raise NotFoundInTimeError("the time ended within a round")
+            return real(cost, possible, kind, seats, math.inf)
+
+        def flow(problem: Problem, groups: Groups, deadline: float) -> Solution:
+            self.until(deadline)
+            nothing = np.zeros(problem.shape, dtype=np.int64)
+            bound = lower_bound(problem, nothing, rows=groups.first, size=groups.size)
+            return Solution(None, 0, bound, nothing, 1, "contested-flow", self.why)
+
+        def prices(problem: Problem, _: Groups, prices: Any, scale: int, deadline: float) -> PriceTable:
+            self.until(deadline)
+            return PriceTable(prices * (PRICE_SCALE // scale), 0)
+
+        def exactly(_problem: Problem, _groups: Groups, best: Solution, deadline: float) -> Solution:
+            self.until(deadline)
+            return best
+
+        self.why: str = OUT_OF_TIME
+        monkeypatch.setattr(rounds_module, "seat_round", seat_round)
+        monkeypatch.setattr(solve_module, "solve_flow", flow)
+        monkeypatch.setattr(close_gap, "best_prices", prices)
+        monkeypatch.setattr(close_gap, "tight_places", lambda _problem, _prices, deadline: self.until(deadline))
+        monkeypatch.setattr(close_gap, "_relaxed", exactly)
+        monkeypatch.setattr(close_gap, "_exactly", exactly)
+
+    def until(self, deadline: float) -> None:
+        """Let the time pass until a deadline."""
+        self.now = max(self.now, deadline)
+
+
+@pytest.mark.parametrize("why", [OUT_OF_TIME, "the themes do not fit the rounds in any order"])
+@pytest.mark.parametrize("small", [False, True])
+@pytest.mark.parametrize("times", [1.3, 2.5, 5.0, 40.0, 400.0])
+def test_there_is_an_allocation_whenever_the_time_is_enough_for_flows_round_after_round(
+    times: float, small: bool, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However slow the machine is, and although all other engines use up whatever time they get."""
+    problem = problem_of(make_people(Case(60, 12, 3, uneven=True, minima=True)))
+    monkeypatch.setattr(close_gap, "SMALL", 10**9 if small else 0)
+    monkeypatch.setattr(close_gap, "QUICK", 0)
+    monkeypatch.setattr(close_gap, "PROBE", 4)
+    machine = BusyMachine(monkeypatch, slowness=5 * close_gap.SECONDS_A_PLACE)
+    machine.why, begun = why, machine.now
+    assert Rounds(problem, math.inf).first() is not None
+    needed, begun = machine.now - begun, machine.now
+
+    solution = solve(problem, time_budget=times * needed)
+
+    assert hard_faults(problem, solution.found) == []
+    assert machine.now - begun <= times * needed
+    assert (solution.optimal, bool(solution.why)) == (False, True)
+
+
+def test_a_time_too_short_for_any_start_is_said_to_be_too_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another answer than that none exists."""
+    machine = BusyMachine(monkeypatch, slowness=1e-3)
+
+    with pytest.raises(NotFoundInTimeError):
+        solve(problem_of(make_people(Case(60, 12, 3, uneven=True))), time_budget=1.0)
+
+    assert machine.now < 1_004.0  # one round and the look at the machine's pace
+
+
+def test_the_first_guess_of_prices_ends_at_its_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each look at the clock is a second here; without a deadline it goes on until nothing moves."""
+    looks = iter(range(10**6))
+    monkeypatch.setattr(time, "monotonic", lambda: next(looks))
+    problem = problem_of(make_people(Case(400, 12)))
+    crowd, supply = _crowd(problem), theme_supply(problem)
+
+    cut_short = first_guess(crowd, supply, 3)
+    looked = next(looks)
+    whole = first_guess(crowd, supply, math.inf)
+
+    assert looked == 4
+    assert next(looks) > 2 * looked
+    assert cut_short.value < whole.value
 
 
 def test_the_curve_of_balance_has_a_time_of_its_own() -> None:
