@@ -195,9 +195,20 @@ def _texts(text: str) -> Iterable[str]:
 
 
 def _by_words(titles: dict[str, str]) -> dict[str, str]:
-    """Ids by what people write: the title in any language, or the id."""
-    by_title = {plain_words(words): key for key, title in titles.items() for words in _texts(title)}
-    return {**by_title, **{plain_words(key): key for key in titles}}
+    """Ids by what people write: the title in any language, or the id, which goes before titles.
+
+    What could mean two of them means none: ids that differ in capitals or signs alone count as they are written.
+    """
+    by_title = _unambiguous((plain_words(words), key) for key, title in titles.items() for words in _texts(title))
+    by_id = _unambiguous((plain_words(key), key) for key in titles)
+    return {**by_title, **by_id, **{key: key for key in titles}}
+
+
+def _unambiguous(named: Iterable[tuple[str, str]]) -> dict[str, str]:
+    found: dict[str, set[str]] = {}
+    for words, key in named:
+        found.setdefault(words, set()).add(key)
+    return {words: keys.pop() for words, keys in found.items() if words and len(keys) == 1}
 
 
 def meant(typed: str, known: dict[str, str]) -> tuple[str, bool]:
@@ -228,6 +239,9 @@ def listed(cell: str, known: dict[str, str]) -> list[str]:
 
     What is not known comes back as it is.
     """
+    codes = parts(cell)
+    if all(code in known.values() for code in codes):  # as our own lists have them
+        return codes
     if plain_words(cell) in known:
         return [known[plain_words(cell)]]
     found: list[str] = []

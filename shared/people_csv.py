@@ -154,3 +154,8 @@ def harmless(cell: str) -> str:
 def armed(cell: str) -> str:
     """A cell as it was before `harmless`."""
     return _DISARMED.sub(r"\1\2", cell) if "'" in cell else cell
+
+
+def answer_cell(value: str | bool) -> str:
+    """An answer, or a yes or no, as a cell."""
+    return ("yes" if value else "no") if isinstance(value, bool) else value

@@ -17,7 +17,7 @@ from shared.events import audit_lines, read_text
 from shared.i18n import in_language, told
 from shared.models import Event, Programme, Registration, RegistrationState, Round, Run
 from shared.models import moment as moment_of
-from shared.people_csv import csv_text, people_csv, without_controls
+from shared.people_csv import answer_cell, csv_text, people_csv, without_controls
 from shared.reasons import Teller
 from shared.registrations import in_family_order, registrations_of
 from shared.runs import programmes_of, read_run
@@ -102,8 +102,8 @@ def people(table: Table, event: Event) -> Sheet:
             *[""] * (ranks - len(person.choices)),
             *(" ".join(person.absent), _pins(person), " ".join(person.excluded), person.delegate),
             *_by_round(event, programme),
-            *(_answer(person.answers.get(question.id, "")) for question in event.questions),
-            *(person.source, _answer(person.bounced), person.checked_in_at, person.created_at, person.updated_at),
+            *(answer_cell(person.answers.get(question.id, "")) for question in event.questions),
+            *(person.source, answer_cell(person.bounced), person.checked_in_at, person.created_at, person.updated_at),
             *(person.attended.get(slot.id, "") for slot in event.rounds),
             event.partner_type_title(person.partner_type),
             *_titles(event, programme),
@@ -176,7 +176,7 @@ def catering(table: Table, event: Event) -> Sheet:
     expected = [guest.person for guest in door.guests(table, event)]
     rows = [[told("Everyone"), "", str(len(expected))]]
     for question in event.questions:
-        given = Counter(_answer(person.answers.get(question.id, "")) for person in expected)
+        given = Counter(answer_cell(person.answers.get(question.id, "")) for person in expected)
         rows += [
             [question.label, CONSENTS.get(answer, answer) if question.kind == "consent" else answer, str(count)]
             for answer, count in given.most_common()
@@ -251,10 +251,6 @@ def _codes(event: Event) -> list[tuple[str, str]]:
         *((known.id, known.title) for known in event.partner_types),
         *((f"answer_{question.id}", question.label) for question in event.questions),
     ]
-
-
-def _answer(value: str | bool) -> str:
-    return ("yes" if value else "no") if isinstance(value, bool) else value
 
 
 def as_csv(found: Sheet) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.people_columns import Columns
+from shared.people_columns import Columns, listed, meant
 from tests.support.factories import make_event
 
 CLASSES = [{"id": "a5", "title": "5A"}, {"id": "b5", "title": "5B"}]
@@ -39,3 +39,15 @@ def test_a_column_of_nothing_but_partner_types_is_theirs() -> None:
     assert columns.guess(["Class", "Vegetarian", "Name"], rows) == ["partner_type", "", "name"]
     assert columns.guess(["Group", "Type", "Name"], rows) == ["group", "partner_type", "name"]
     assert columns.guess(["Group", "Vegetarian", "Name"], [*rows, ["5C", "no", "Dries"]]) == ["group", "", "name"]
+
+
+def test_ids_are_read_as_they_are_written_and_what_could_mean_two_themes_means_none() -> None:
+    ids = {"a-b": "A.B", "a.b": "c", "c": "Forest", "C": "Two words", "two": "Forest", "words": "—"}
+    themes = [{"id": one, "title": title, "capacity": 9} for one, title in ids.items()]
+    known = Columns(make_event(themes=themes)).themes
+
+    assert [meant(one, known) for one in ids] == [(one, True) for one in ids]
+    assert [listed(one, known) for one in ids] == [[one] for one in ids]
+    assert listed("two words", known) == ["two", "words"]
+    assert meant("Two  Words", known) == ("C", True)
+    assert [meant(typed, known) for typed in ("Forest", "–")] == [("Forest", False), ("–", False)]

@@ -21,6 +21,7 @@ from shared.http import Fields
 from shared.i18n import LANGUAGE_WORDS, told, told_together
 from shared.models import Event, Question, Registration, RegistrationState
 from shared.people_columns import CHOICE, language_of, parts, plain_words
+from shared.people_csv import answer_cell
 from shared.text import TextError, address_key, clean_address
 
 _Wanted = TypeVar("_Wanted", NewPerson, Correction)
@@ -208,12 +209,19 @@ _YES = "yes|ja|oui|true|1|x|i agree|agree|ik ga akkoord|akkoord|j accepte|d acco
 _YES_OR_NO = dict.fromkeys(_YES.split("|"), True) | dict.fromkeys(["no", "nee", "neen", "non", "false", "0"], False)
 
 
-def _answers(event: Event, cells: Mapping[str, str]) -> tuple[dict[str, str | bool], dict[str, str]]:
-    """The answers of a line, and what is wrong with them by column."""
+def _answers(
+    event: Event, cells: Mapping[str, str], before: Mapping[str, str | bool]
+) -> tuple[dict[str, str | bool], dict[str, str]]:
+    """The answers of a line that differ from those `before`, and what is wrong with them by column.
+
+    What is stored may be older than the event file: an answer to a question that was of another kind is no mistake.
+    """
     answers: dict[str, str | bool] = {}
     faults: dict[str, str] = {}
     for column, question in _answer_columns(event).items():
         cell = cells.get(column, "")
+        if cell == answer_cell(before.get(question.id, "")):
+            continue
         if cell and question.kind == "consent":
             if (said := _YES_OR_NO.get(plain_words(cell))) is None:
                 faults[column] = told("write yes or no")
@@ -249,7 +257,8 @@ def _fields(
     if pinned := cells.get("pinned"):
         pairs = [pin.partition(":") for pin in parts(pinned)]
         fields["pinned"] = {slot: theme for slot, _, theme in pairs}
-    (given, faults), before = _answers(event, cells), person.answers if person else {}
+    before = person.answers if person else {}
+    given, faults = _answers(event, cells, before)
     if any(before.get(question) != answer for question, answer in given.items()):
         asked = {question.id for question in event.questions}
         fields["answers"] = {**{key: value for key, value in before.items() if key in asked}, **given}

@@ -194,6 +194,7 @@ def test_an_export_that_comes_back_unedited_changes_nothing(organiser: Client, t
     made.append(make_registration(number=99, name="Again", email=leaver.email.upper()))
     delegate = next(one for one in made if one.state is RegistrationState.DELEGATE)
     made.append(make_registration(number=98, name="Pupil", email="", delegate=delegate.id))
+    made.append(make_registration(number=97, answers={"diet": True, "photo": "of another kind"}))
     fill(table, event, made, NOW)
     before = sorted(registrations_of(table, "nature"), key=lambda one: one.id)
     file = organiser.get(f"{HOME}/people.csv").content.decode("utf-8-sig")
