@@ -562,7 +562,8 @@ class Registration(Model):
     it was kept are without it and count as confirmed. `confirm_by` is until when its holder was asked to confirm it, ""
     if never; `released` says that the place was given to others because nobody did. `attended` holds the theme of each
     round in which a helper saw the person present. `gave_up` has the theme of each published seat that its holder gave
-    up, by round, `gave_up_at` is when, and `seat_changes` counts how often the holder changed the published programme.
+    up, by round, `gave_up_at` is when; `freed` has the same of the rounds in which organisers freed it on the day; and
+    `seat_changes` counts how often the published programme was changed for this person alone.
     """
 
     event: str
@@ -582,6 +583,7 @@ class Registration(Model):
     pinned: dict[str, str] = {}
     gave_up: dict[str, str] = {}
     gave_up_at: str = ""
+    freed: dict[str, str] = {}
     seat_changes: int = 0
     excluded: list[str] = []
     source: Literal["web", "organiser", "import", "door"] = "web"

@@ -83,7 +83,7 @@ OWN_MAILS: tuple[MailKind, ...] = (
 )
 """Kinds of mail whose ids begin with the kind and the registration."""
 
-SELDOM = frozenset({"attended", "confirm_by", "delegate", "gave_up", "gave_up_at", "released", "seat_changes"})
+SELDOM = frozenset({"attended", "confirm_by", "delegate", "freed", "gave_up", "gave_up_at", "released", "seat_changes"})
 """Fields that few registrations have: left out while they are empty, since each kilobyte of a row costs a unit."""
 
 MOST_IN_GROUP = 40

@@ -11,7 +11,7 @@ from typing import Any
 from functions.organise.people import find_person, published_programme
 from functions.organise.person_fields import Correction
 from functions.organise.search import matches
-from functions.organise.seats import not_come
+from functions.organise.seats import Freeing, not_come, what_to_free
 from functions.organise.sessions import Role
 from shared.acts import Act
 from shared.confirmation import as_confirmed
@@ -76,13 +76,13 @@ class AtTheDoor:
     """The people who may come to the door, by family name.
 
     `expected` are confirmed, and `on_paper` those of them whom no mail reaches; `no_shows` did not come before their
-    seats were freed, and `missing` are those of the expected whose seats could be freed now.
+    seats were freed, and `freeing` says what could be freed now, None where nothing could.
     """
 
     expected: list[Guest]
     on_paper: list[Guest]
     no_shows: list[Guest]
-    missing: list[Registration]
+    freeing: Freeing | None
 
 
 def at_the_door(table: Table, event: Event, now: datetime | None = None) -> AtTheDoor:
@@ -97,7 +97,8 @@ def at_the_door(table: Table, event: Event, now: datetime | None = None) -> AtTh
     without = {person.id for person in on_paper(people)}
     paper = [guest for guest in expected if guest.person.id in without]
     no_shows = [Guest(person, {}) for person in people if person.state is RegistrationState.NO_SHOW]
-    return AtTheDoor(expected, paper, no_shows, not_come(event, people, now) if now else [])
+    missing = not_come(event, people, now) if now else []
+    return AtTheDoor(expected, paper, no_shows, what_to_free(event, missing, shown, now) if now and missing else None)
 
 
 def search(expected: list[Guest], words: str) -> list[Guest]:

@@ -141,7 +141,7 @@ def change_person(
         if group_of(table, before):
             raise ConflictError(LEAVES_A_GROUP, {"group": GROUP_CHOICES})
         return withdraw_person(table, before, actor=actor, now=now)
-    if wanted.checked_in and before.state is RegistrationState.NO_SHOW:
+    if wanted.checked_in and (before.state is RegistrationState.NO_SHOW or before.freed):
         if wanted.model_fields_set - {"checked_in", "revision"}:
             raise InvalidError(told("Some fields need another look."), {"checked_in": told("Send this alone")})
         return seat_again(table, event, before, actor=actor, now=now)

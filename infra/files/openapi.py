@@ -145,7 +145,7 @@ def bodies() -> dict[tuple[str, str], type[BaseModel] | Mapping[str, Any] | None
             **{f"{box}_{language}": TEXT for language in LANGUAGES for box in ("subject", "body")},
             "expected_mails": NUMBER,
         },
-        f"{event}/no-shows": expected,
+        f"{event}/no-shows": {**expected, "round": TEXT, "seats": TEXT},
         f"{event}/walk-ins": NewPerson,
         f"{event}/people": NewPerson,
         f"{event}/people/import": {

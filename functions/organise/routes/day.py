@@ -47,7 +47,7 @@ def door_page(
         here="door",
         words=words,
         found=door.search([*expected, *there.no_shows], words),
-        missing=len(there.missing) if here.role is Role.ORGANISER else 0,
+        freeing=there.freeing if here.role is Role.ORGANISER else None,
         early=here.now < here.event.on_the_day(min(slot.start for slot in here.event.rounds)),
         walk_ins=may_walk_in(here.event, here.now),
         typed=typed or {},
@@ -95,12 +95,12 @@ def add_walk_in(event_id: str) -> Answer:
 
 @router.post("/organise/<event_id>/no-shows")
 def free_seats(event_id: str) -> Answer:
-    """Free the seats of the people who are not checked in, if they are as many as was agreed to."""
+    """Free seats of the people who are not checked in, if they are as many as was agreed to: all, or of one round."""
     here = visit(event_id)
     fields = read_fields(request())
 
     with shown_again(lambda error: door_page(here, "", error=error)):
-        freed = seats.free_seats(here.table, here.event, fields.get("expected"), **here.by)
+        freed = seats.free_seats(here.table, here.event, fields, **here.by)
     return here.done("door", "seats-freed", number=freed)
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from functions.organise.seats import best_seats
 from shared.events import put_event
+from shared.given_up import give_up
 from shared.mails import mails_of
 from shared.models import Event
 from shared.registrations import read_registration
@@ -167,6 +168,41 @@ def test_seats_of_people_who_did_not_come_are_freed_and_given_again(
     kept = programmes_of(table, "nature", number)
     assert set(kept) == {*here, late, gone}
     assert all(kept[one].workshops == own_workshops(program, one) for one in kept)
+
+
+def test_seats_are_freed_for_one_round_alone_or_of_those_who_were_expected_in_it(
+    app: ModuleType, program: Client, today: Event, table: Table
+) -> None:
+    """Each by its own exact number; check-in gives a freed round back while a seat is free, and moves nothing else."""
+    everybody = list(programmes_of(table, "nature", 1))
+    check_in(program, *everybody[:8])
+    later, late, last, gone = everybody[8:]
+    person = read_registration(table, "nature", later)
+    assert person
+    give_up(table, today, person, "first", now=today.starts_at)  # expected in the second round alone
+    at(app, today.on_the_day(today.rounds[0].start) + timedelta(minutes=10))
+    before = taken(program)
+
+    page = words_of(program.page(f"{HOME}/door").text)
+    assert "Free all seats of 4 people" in page
+    assert "13:00: free the seats of 3 people" in page
+    assert "14:20: free the seats of 4 people" in page
+    assert program.post(f"{HOME}/no-shows", {"expected": 4, "round": "first", "seats": "round"}).status == 409
+    assert program.post(f"{HOME}/no-shows", {"expected": 3, "round": "nosuch", "seats": "round"}).status == 422
+    assert program.post(f"{HOME}/no-shows", {"expected": 3, "round": "first", "seats": "round"}).status == 200
+
+    assert sum(before.values()) - sum(taken(program).values()) == 3
+    assert list(own_workshops(program, late)) == ["second"]
+    assert read_state(table, "nature").confirmed == PEOPLE
+    second = own_workshops(program, late)["second"]
+    check_in(program, late)
+    assert list(own_workshops(program, late)) == ["first", "second"]
+    assert own_workshops(program, late)["second"] == second
+
+    at(app, today.on_the_day(today.rounds[0].end))  # the first round is over: of those absent from it, all the rest
+    assert program.post(f"{HOME}/no-shows", {"expected": 2, "round": "first", "seats": "all"}).status == 200
+    states = {who: read_registration(table, "nature", who).state.value for who in (later, late, last, gone)}  # type: ignore[union-attr]
+    assert states == {later: "confirmed", late: "confirmed", last: "no-show", gone: "no-show"}
 
 
 def own_workshops(program: Client, person: str) -> dict[str, str]:
