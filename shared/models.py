@@ -105,6 +105,10 @@ def _fraction(value: object) -> object:
     return Decimal(text)
 
 
+Tolerance = Annotated[Decimal, Field(ge=0, le=1, max_digits=7, decimal_places=6), BeforeValidator(_fraction)]
+"""A number between 0 and 1, from a number or its text, with a decimal point or comma."""
+
+
 def _listed(value: object) -> object:
     """One number where a list of numbers may stand."""
     return [value] if isinstance(value, int) else value
@@ -246,7 +250,7 @@ class Balance(Model):
     """How strongly a workshop should mirror the room (`weight` per head outside the band) and how wide the band is."""
 
     weight: Cost = 2
-    tolerance: Annotated[Decimal, BeforeValidator(_fraction)] = Decimal("0.25")
+    tolerance: Tolerance = Decimal("0.25")
 
 
 class AllocationRules(Model):
@@ -263,7 +267,7 @@ class AllocationRules(Model):
     change_cost: Cost | None = None
     seed: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
     publish: Literal["automatic", "after_review"] = "automatic"
-    most_gap: Annotated[Decimal, BeforeValidator(_fraction)] = Decimal("0.05")
+    most_gap: Tolerance = Decimal("0.05")
 
 
 class Feedback(Model):

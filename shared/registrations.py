@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from shared.errors import CANCELLED, ConflictError, StaleError, TooBusyError
-from shared.i18n import N_, told
+from shared.i18n import N_, told, told_many
 from shared.mails import mail_id, send
 from shared.models import Event, EventState, MailKind, Registration, RegistrationState, utc
 from shared.state import read_state
@@ -312,9 +312,10 @@ def admit(
         if "address" in error.refused:
             return None
         raise ConflictError(
-            told(
-                "All %(places)s places are taken. Raise the number of places, or withdraw a person.",
-                places=event.capacity,
+            told_many(
+                "The one place is taken. Raise the number of places, or withdraw a person.",
+                "All %(num)s places are taken. Raise the number of places, or withdraw a person.",
+                event.capacity,
             )
         ) from None
     return stored

@@ -144,6 +144,17 @@ def read_overview(table: Table, event: Event, now: datetime) -> Overview:
     lacking = outbox.waiting_for_ses(statuses)
     otherwise = _told_otherwise(table, event, people, runs, state) if now < event.ends_at and not event.cancelled else 0
     with_programme = allocated(table, event.id, state.published_run)
+    standing = Standing(
+        event=event,
+        state=state,
+        people=people,
+        with_programme=with_programme,
+        mails=mails,
+        lacking=lacking,
+        runs=runs,
+        stale=_stale(table, event, runs, people, state),
+        otherwise=otherwise,
+    )
     return Overview(
         state=state,
         counts=tab_counts(people, open_),
@@ -158,18 +169,7 @@ def read_overview(table: Table, event: Event, now: datetime) -> Overview:
         answered=ANSWERED[state.afterwards],
         attention=[
             *_told_of_another_day(table, event, state, people, now),
-            *attention(
-                event,
-                state,
-                people,
-                with_programme,
-                mails,
-                lacking,
-                runs,
-                _stale(table, event, runs, people, state),
-                otherwise,
-                now,
-            ),
+            *attention(standing, now),
         ],
         may_run_again=bool(state.published_run) and now < event.ends_at and not event.cancelled,
         on_paper=sum(person.id in with_programme for person in on_paper(people) if holds_a_place(person)),
@@ -313,19 +313,9 @@ def _task_words(event: Event, state: EventState, task: Item) -> Told | None:
     return None
 
 
-def attention(
-    event: Event,
-    state: EventState,
-    people: Sequence[Registration],
-    with_programme: Mapping[str, Mapping[str, str]],
-    mails: Mapping[str, int],
-    lacking: Mapping[SesWait, int],
-    runs: Sequence[Run],
-    stale: str,
-    otherwise: int,
-    now: datetime,
-) -> Iterator[Attention]:
-    """What an organiser should look at.
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How an event stands: what decides whether an organiser should look at something.
 
     Parameters
     ----------
@@ -342,6 +332,22 @@ def attention(
     otherwise
         The number of people who were told other facts of the day than the event file has.
     """
+
+    event: Event
+    state: EventState
+    people: Sequence[Registration]
+    with_programme: Mapping[str, Mapping[str, str]]
+    mails: Mapping[str, int]
+    lacking: Mapping[SesWait, int]
+    runs: Sequence[Run]
+    stale: str
+    otherwise: int
+
+
+def attention(standing: Standing, now: datetime) -> Iterator[Attention]:
+    """What an organiser should look at."""
+    event, state, people, runs = standing.event, standing.state, standing.people, standing.runs
+    mails, stale, otherwise = standing.mails, standing.stale, standing.otherwise
     home = f"/organise/{event.id}"
     if event.cancelled:
         yield Attention(told("This day is cancelled: see what became of the mails that say so"), f"{home}/mails")
@@ -358,7 +364,7 @@ def attention(
         )
         yield Attention(words, f"{home}/allocations")
     if state.published_run and now < event.ends_at and not event.cancelled and not made:
-        without = sum(person.takes_part and person.id not in with_programme for person in people)
+        without = sum(person.takes_part and person.id not in standing.with_programme for person in people)
         if without and not (state.afterwards == "keep" and now < event.allocates_at):
             words = told_many(
                 "%(num)s person is without a programme: start a draft that keeps what is published",
@@ -375,7 +381,7 @@ def attention(
                 gave_up,
             )
             yield Attention(words, f"{home}/people")
-        for theme, slot, heads in _too_many(event, people, with_programme):
+        for theme, slot, heads in _too_many(event, people, standing.with_programme):
             seats = event.seats(theme.id, slot.id)
             words = told(
                 "%(theme)s at %(time)s has %(seats)s by now and %(people)s in published programmes: "
@@ -386,7 +392,7 @@ def attention(
                 people=told_many("%(num)s person", "%(num)s people", heads),
             )
             yield Attention(words, f"{home}/allocations")
-    for wait, number in lacking.items():
+    for wait, number in standing.lacking.items():
         waits = told_many("%(num)s mail waits", "%(num)s mails wait", number)
         words = told("%(name)s: %(words)s", name=waits, words=outbox.LACKING[wait])
         yield Attention(words, f"{home}/mails?state=pending")

@@ -7,11 +7,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from decimal import Decimal
 from fractions import Fraction
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints, ValidationError
+from pydantic import Field, StringConstraints, ValidationError
 
 from functions.organise.allocator import Allocator
 from shared.acts import Act
@@ -31,6 +30,7 @@ from shared.models import (
     RegistrationState,
     Run,
     RunState,
+    Tolerance,
     utc,
 )
 from shared.publication import ANSWERS, facts_told, owed_mails, publish
@@ -45,20 +45,13 @@ _NUMBER = re.compile(r"[1-9][0-9]{0,5}")
 UNDER_WAY = (RunState.REQUESTED, RunState.RUNNING)
 
 
-def _with_point(value: object) -> object:
-    """A number as people write it whose language has a decimal comma."""
-    return value.replace(",", ".") if isinstance(value, str) else value
-
-
 class NewDraft(Model):
     """Parameters of a run that an organiser asks for; what is left out is taken from the event file."""
 
     mode: Literal["fresh", "keep"] = "fresh"
     seed: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
     weight: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
-    tolerance: (
-        Annotated[Decimal, Field(ge=0, le=1, max_digits=7, decimal_places=6), BeforeValidator(_with_point)] | None
-    ) = None
+    tolerance: Tolerance | None = None
 
 
 class Publication(Model):

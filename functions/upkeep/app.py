@@ -398,13 +398,17 @@ def tell_of_restoration(event: Event, since: str, now: datetime, may_go_on: Call
     if event.cancelled:
         return True  # cancelled anew
     state = read_state(table, event.id)
-    cancelling = [mail for mail in mails_of(table, event.id, "day-cancelled#") if mail.created_at >= since]
+    cancelling: list[Mail] = []
+    given_up: list[Mail] = []
+    done: set[str] = set()
+    for mail in mails_of(table, event.id):
+        if mail.kind == "day-restored":
+            done.add(mail.id)
+        if mail.kind == "day-cancelled" and mail.created_at >= since:
+            cancelling.append(mail)
+        if mail.state is MailState.CANCELLED and mail.error == IS_CANCELLED and mail.updated_at >= since:
+            given_up.append(mail)
     move(table, [_not_sent(mail, now) for mail in cancelling if mail.state is MailState.HELD])
-    given_up = [
-        mail
-        for mail in mails_of(table, event.id)
-        if mail.state is MailState.CANCELLED and mail.error == IS_CANCELLED and mail.updated_at >= since
-    ]
     move(table, [let_go(one, now, held=state.mail_held and can_be_held(one)) for one in given_up if can_go_again(one)])
     table.delete_all([{"pk": mails_pk(event.id), "sk": mail.id} for mail in given_up if mail.kind == "leader-list"])
     for message in messages_of(table, event.id):
@@ -412,7 +416,6 @@ def tell_of_restoration(event: Event, since: str, now: datetime, may_go_on: Call
             table.write(task(event.id, f"message#{message.id}", UPKEEP_DUE, now))
     occasion = str(state.restored)
     told = {mail.registration for mail in cancelling if mail.state is MailState.SENT}
-    done = {mail.id for mail in mails_of(table, event.id, "day-restored#")}
     people = [one for one in sorted(told) if mail_id("day-restored", one, occasion=occasion) not in done]
     written = _write_each(
         event,

@@ -415,9 +415,10 @@ def _programme_facts(table: Table, event: Event, mail: Mail, person: Registratio
         _refuse_if_overtaken(table, event, mail, programme, published)
         facts |= _what_changed(table, event, mail, programme)
     if mail.kind == "group" or person.state is RegistrationState.DELEGATE:
-        facts["members"] = _members(table, event, person, max(mail.run, published))
+        members = _members(table, event, person, max(mail.run, published))
+        facts["members"] = [(one, workshops(event, own) if own else []) for one, own in members]
         if mail.run:
-            facts["called_off"] = _called_off_for(table, event, mail.run, facts["members"])
+            facts["called_off"] = _called_off_for(table, event, mail.run, members)
     if mail.kind == "reminder" and person.state is RegistrationState.DELEGATE:
         facts["members"] = [member for member in facts["members"] if member[0].takes_part]
         if not facts["members"]:
@@ -428,22 +429,24 @@ def _programme_facts(table: Table, event: Event, mail: Mail, person: Registratio
     return facts
 
 
-def _members(table: Table, event: Event, delegate: Registration, run: int) -> list[tuple[Registration, list[Line]]]:
-    """The people of a group with their workshops under a run: the published one, or a draft that is read before."""
+def _members(
+    table: Table, event: Event, delegate: Registration, run: int
+) -> list[tuple[Registration, Programme | None]]:
+    """The people of a group with their programmes under a run: the published one, or a draft that is read before."""
     found = [one for one in members_of(table, delegate) if one.state is not RegistrationState.WITHDRAWN]
-    programmes = {one.id: programme_of(table, event.id, run, one.id) for one in found if one.takes_part}
-    return [(one, workshops(event, own) if (own := programmes.get(one.id)) else []) for one in found]
+    return [(one, programme_of(table, event.id, run, one.id) if one.takes_part else None) for one in found]
 
 
 def _called_off_for(
-    table: Table, event: Event, number: int, members: list[tuple[Registration, list[Line]]]
+    table: Table, event: Event, number: int, members: list[tuple[Registration, Programme | None]]
 ) -> list[Line]:
     """The workshops that people of a group had before a run and that are not held any more, each once."""
     run = read_run(table, event.id, number)
+    if run is None or not run.compared_with:
+        return []
     found: list[Line] = []
-    for one, _ in members if run and run.compared_with else []:
-        before = programme_of(table, event.id, run.compared_with, one.id) if run else None
-        after = programme_of(table, event.id, number, one.id)
+    for one, after in members:
+        before = programme_of(table, event.id, run.compared_with, one.id)
         gone = called_off(event, before.workshops, after.workshops if after else {}) if before else []
         found += [line for line in gone if line not in found]
     return sorted(found, key=lambda line: (line.start, line.title))

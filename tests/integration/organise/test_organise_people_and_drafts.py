@@ -82,7 +82,7 @@ def test_nobody_is_added_twice_or_beyond_the_last_place(organiser: Client, table
 
     assert (again.status, again.json["error"]) == (409, "conflict")
     assert full.status == 409
-    assert "capacity" in full.json["message"]
+    assert "Raise the number of places" in full.json["message"]
     assert len(organiser.get("/organise/nature/people").json["people"]) == 1
 
 
