@@ -71,6 +71,21 @@ def test_the_row_of_a_mail_is_found(deployment: LocalDeployment, open_event: Ope
     assert {row["message_id"]["S"]} == sent
 
 
+def test_workers_of_functions_have_no_copies_of_their_own_of_the_code(
+    deployment: LocalDeployment, open_event: Open
+) -> None:
+    """Code and layer are unpacked once, and no zip stays: a laptop starts dozens of workers."""
+    register_crowd(deployment, open_event(), 1)
+
+    folder = deployment.cloud._folder
+    assert folder is not None
+    workers = [sorted(path.iterdir()) for path in folder.glob("ministack-lambda-parcours-register-*")]
+    assert workers
+    for files in workers:
+        assert [path.name for path in files] == ["_worker.py", "code", "layer_0"]
+        assert {path.resolve().parent for path in files[1:]} == {folder.resolve()}
+
+
 @pytest.mark.sweep  # every function that signs reads the key anew
 def test_the_key_is_rotated_and_put_elsewhere(deployment: LocalDeployment) -> None:
     secrets = client("secretsmanager", deployment.cloud.endpoint_url)
