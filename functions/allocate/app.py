@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any, Literal
@@ -19,9 +19,16 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 from pydantic import Field
 
+from functions.allocate.curve import (
+    LONGEST,
+    MOST_IN_CURVE,
+    TOO_MANY_FOR_A_CURVE,
+    balance_curve,
+)
 from functions.allocate.failures import MOST_ATTEMPTS, Failure, failure_of, silent_failure, wait_before
+from functions.allocate.model.problem import EngineCannotError
 from functions.allocate.model.result import Allocation
-from functions.allocate.solve import allocate, balance_curve
+from functions.allocate.solve import allocate
 from shared import settings
 from shared.attendees import attendees
 from shared.edition import facts_since
@@ -92,18 +99,12 @@ def whole_time() -> float:
     return LEASE.total_seconds()
 
 
-MOST_IN_CURVE = 5_000
-"""People up to whom the curve of what balance costs is drawn with every run; above, it would cost more than the run."""
-
 LONGEST_PRICES = 300_000
 """Characters of prices that are stored with a run: an item of DynamoDB holds 400 KB in all."""
 
-TOO_MANY_FOR_A_CURVE = f"It is drawn for at most {MOST_IN_CURVE:,} people."
-NO_TIME_FOR_A_CURVE = "The allocation took all the time there was."
+NO_TIME_LEFT = "The allocation took all the time there was."
 CURVE_FAILED = "It could not be drawn for these people and rounds. The allocation itself is complete."
 CURVE_PENDING = "It is drawn after the allocation is stored. Reload this page in a minute."
-
-CURVE_WEIGHTS = (0, 1, 2, 4, 8, 16)
 
 table = Table(
     boto3.client("dynamodb", config=Config(connect_timeout=2, read_timeout=10, retries={"mode": "standard"})),
@@ -249,14 +250,14 @@ def carry_out(event: Event, asked: Run, now: datetime, time_left: TimeLeft = who
         everybody = list(registrations_of(table, event.id))
         people = [one for one in everybody if one.takes_part]
         delegates = [one for one in everybody if one.state is RegistrationState.DELEGATE]
-        finished, at_once = _find_and_store(event, run, people, delegates, now, time_left)
+        finished, at_once, found = _find_and_store(event, run, people, delegates, now, time_left)
     except StaleError:
         raise  # another owner has it
     except Exception as error:
         return _failed(event, run, error, now)
     if at_once:
         finished = publish_draft(event, finished, now, time_left)
-    return _draw_curve(event, finished, people, time_left)
+    return _draw_curve(event, finished, people, found, time_left)
 
 
 def _find_and_store(
@@ -266,8 +267,11 @@ def _find_and_store(
     delegates: Sequence[Registration],
     now: datetime,
     time_left: TimeLeft,
-) -> tuple[Run, bool]:
-    """Allocate, store the programmes and close the run as a draft; and whether it is to be published at once."""
+) -> tuple[Run, bool, dict[str, dict[str, str]]]:
+    """Allocate, store the programmes and close the run as a draft; whether it is to be published at once; the places.
+
+    The places are by registration and round.
+    """
     state = read_state(table, event.id)
     before = programmes_of(table, event.id, state.published_run)
     told = read_run(table, event.id, state.published_run) if state.published_run else None
@@ -295,7 +299,7 @@ def _find_and_store(
     draft = finish_run(table, event, run, outcome, now=now, then_publish=at_once, mails=mails)
     metrics.add_metric("AllocationSeconds", MetricUnit.Seconds, allocation.seconds)
     logger.info("allocated", extra={"event_id": event.id, "run": run.number, "people": len(people)})
-    return draft, at_once
+    return draft, at_once, allocation.programmes
 
 
 def _tell_organisers(kind: MailKind, event: Event, run: Run, now: datetime) -> list[Write]:
@@ -407,7 +411,13 @@ def _figures(event: Event, run: Run, allocation: Allocation) -> dict[str, Any]:
     return {**figures, "moved": len(allocation.moved), "curve": [], "no_curve": CURVE_PENDING}
 
 
-def _draw_curve(event: Event, run: Run, people: Sequence[Registration], time_left: TimeLeft) -> Run:
+def _draw_curve(
+    event: Event,
+    run: Run,
+    people: Sequence[Registration],
+    programmes: Mapping[str, Mapping[str, str]],
+    time_left: TimeLeft,
+) -> Run:
     """Add the curve of what balance costs to a run that is stored, and published if it is to be.
 
     It only describes the run. So it comes last, and whatever goes wrong here is logged and counted, and said on the
@@ -417,11 +427,16 @@ def _draw_curve(event: Event, run: Run, people: Sequence[Registration], time_lef
         if len(people) > MOST_IN_CURVE:
             drawn: dict[str, Any] = {"curve": [], "no_curve": TOO_MANY_FOR_A_CURVE}
         elif time_left() < NEEDED_SECONDS:
-            drawn = {"curve": [], "no_curve": NO_TIME_FOR_A_CURVE}
+            drawn = {"curve": [], "no_curve": NO_TIME_LEFT}
         else:
-            seconds = min(time_left() - NEEDED_SECONDS / 2, MOST_BUDGET)
-            curve = balance_curve(event, attendees(people), CURVE_WEIGHTS, time_budget=seconds)
+            tolerance = Fraction(run.tolerance) if run.tolerance else None
+            used = event.allocation.balance.weight if run.weight is None else run.weight
+            curve = balance_curve(
+                event, attendees(people), used, programmes=programmes, tolerance=tolerance, time_budget=LONGEST
+            )
             drawn = {"curve": curve, "no_curve": ""}
+    except EngineCannotError as error:
+        drawn = {"curve": [], "no_curve": error.words}
     except Exception as error:
         _not_described(event, run, "curve", error)
         drawn = {"curve": [], "no_curve": CURVE_FAILED}

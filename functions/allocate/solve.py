@@ -20,13 +20,11 @@ from functions.allocate.exact.infeasible import full_cut, plain_cuts
 from functions.allocate.exact.keep_run import solve_keeping
 from functions.allocate.fairness.reasons import Reason, reasons
 from functions.allocate.fairness.shares import draw, in_order_of_lots, lots, spread_regret
-from functions.allocate.flows.two_flows import OUT_OF_TIME, draw_again, solve_flow
+from functions.allocate.flows.two_flows import draw_again, solve_flow
 from functions.allocate.model.groups import Groups, group_attendees
 from functions.allocate.model.objective import (
     Solution,
     evaluate,
-    heads_outside,
-    mean_choice,
     personal_costs,
     satisfaction,
 )
@@ -307,39 +305,3 @@ def moved(
         for who, programme in programmes.items()
         if (differs := {r: t for r, t in previous.get(who, {}).items() if r in programme and programme[r] != t})
     }
-
-
-def balance_curve(
-    event: Event,
-    attendees: Sequence[Attendee],
-    weights: Sequence[int],
-    *,
-    tolerance: Fraction | None = None,
-    time_budget: float = 10.0,
-) -> list[dict[str, float]]:
-    """What stricter balance costs: for each weight the mean choice of all seats and the heads outside their bands.
-
-    A fresh allocation is made for each weight. As the flow alone does not always find the best one, each weight has the
-    best for it among all of these, so that a heavier weight never leaves more heads outside. `mean_choice` is 1 when
-    everyone gets first choices only.
-
-    Raises
-    ------
-    EngineCannotError
-        The flow alone finds no allocation for one of the weights, or not all of them in `time_budget` seconds.
-    NoAllocationError
-        None exists.
-    """
-    problems, found, deadline = [], [], time.monotonic() + time_budget
-    for weight in weights:
-        if time.monotonic() >= deadline:
-            raise EngineCannotError(OUT_OF_TIME)
-        problem = build_problem(event, attendees, seed="curve", weight=weight, tolerance=tolerance)
-        problems.append(problem)
-        found.append(solve(problem, engine="flow", time_budget=deadline - time.monotonic()).found)
-    curve = []
-    for weight, problem in zip(weights, problems, strict=True):
-        best = min(found, key=lambda one: (evaluate(problem, one).total, heads_outside(problem, one)))
-        mean = round(mean_choice(problem, best), 4)
-        curve.append({"weight": weight, "mean_choice": mean, "outside": heads_outside(problem, best)})
-    return curve

@@ -115,12 +115,16 @@ def _or(shares: Sequence[Share]) -> Told:
 
 @dataclass(frozen=True, slots=True)
 class CurvePoint:
-    """A point of the curve of balance in the units of its picture, and the weights that lead to it."""
+    """A point of the curve of balance in the units of its picture, and the weights that lead to it.
+
+    `proven` says that no better allocation exists for any of them.
+    """
 
     weights: list[int]
     x: float
     y: float
     anchor: str
+    proven: bool = True
 
 
 def curve_points(curve: Sequence[Mapping[str, Any]], width: int = 440, height: int = 200) -> list[CurvePoint]:
@@ -129,6 +133,7 @@ def curve_points(curve: Sequence[Mapping[str, Any]], width: int = 440, height: i
     Weights that lead to the same allocation share a point.
     """
     at: dict[tuple[float, float], list[int]] = {}
+    unproven = {int(point["weight"]) for point in curve if not point.get("proven", True)}
     for point in curve:
         at.setdefault((float(point["outside"]), float(point["mean_choice"])), []).append(int(point["weight"]))
     if not at:
@@ -142,6 +147,7 @@ def curve_points(curve: Sequence[Mapping[str, Any]], width: int = 440, height: i
             x=round(60 + (width - 120) * outside / most, 1),
             y=round(50 + (height - 90) * (mean - best) / spread, 1),
             anchor="middle" if most / 8 < outside < most * 7 / 8 else "start" if outside <= most / 8 else "end",
+            proven=unproven.isdisjoint(weights),
         )
         for (outside, mean), weights in at.items()
     ]

@@ -27,6 +27,7 @@ PROOF = (
 
 CURVES = (
     told("It is drawn for at most %(number)s people."),
+    told("In the time there was, too few allocations with other weights were found."),
     told("The allocation took all the time there was."),
     told("It could not be drawn for these people and rounds. The allocation itself is complete."),
     told("It is drawn after the allocation is stored. Reload this page in a minute."),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
 
+from functions.allocate.curve import Point
 from infra.words import language, say
 from shared.i18n import told
 from shared.reasons import ordinal
@@ -60,15 +61,19 @@ def bars(title: str, counts: Sequence[tuple[int, int]]) -> str:
     return f"<div><p><strong>{title}</strong></p>{figure(rows, 440, max(len(counts) * 28, 10), title)}</div>"
 
 
-def curve_picture(points: Sequence[Mapping[str, float]], used: int) -> str:
-    """The curve; weights with the same outcome share a mark. Names stand above and below in turn: marks may touch."""
+def curve_picture(points: Sequence[Point], used: int) -> str:
+    """The curve; weights with the same outcome share a mark, a square where one of them is not proven to be the best.
+
+    Names stand above and below in turn: marks may touch.
+    """
     far = max(*(p["outside"] for p in points), 1)
     low, high = min(p["mean_choice"] for p in points), max(p["mean_choice"] for p in points)
     flat = f"{low:.2f}" == f"{high:.2f}"
     marks: dict[tuple[float, float], list[int]] = {}
+    unproven = {point["weight"] for point in points if not point["proven"]}
     for point in points:
         down = 0.5 if flat else (high - point["mean_choice"]) / (high - low)
-        marks.setdefault((50 + 340 * point["outside"] / far, 44 + 166 * down), []).append(int(point["weight"]))
+        marks.setdefault((50 + 340 * point["outside"] / far, 44 + 166 * down), []).append(point["weight"])
     levels = [(127, high)] if flat else [(44, high), (210, low)]
     rows = [
         '<path d="M50 30V220H410" fill="none" stroke="var(--line)"/>',
@@ -82,10 +87,13 @@ def curve_picture(points: Sequence[Mapping[str, float]], used: int) -> str:
     for number, ((x, y), weights) in enumerate(marks.items()):
         size, fill = (7, "var(--paper)") if used in weights else (4, "var(--strong)")
         named = str(weights[0]) if len(weights) == 1 else f"{weights[0]}–{weights[-1]}"
-        rows.append(
-            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{size}" fill="{fill}" stroke="var(--strong)" stroke-width="2.5"/>'
-            f'<text x="{x + 8:.1f}" y="{y + (20 if number % 2 else -11):.1f}">{named}</text>'
+        look = f'fill="{fill}" stroke="var(--strong)" stroke-width="2.5"'
+        mark = (
+            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{size}" {look}/>'
+            if unproven.isdisjoint(weights)
+            else f'<rect x="{x - size:.1f}" y="{y - size:.1f}" width="{2 * size}" height="{2 * size}" {look}/>'
         )
+        rows.append(f'{mark}<text x="{x + 8:.1f}" y="{y + (20 if number % 2 else -11):.1f}">{named}</text>')
     return figure(rows, 440, 264, say(told("Mean choice against heads outside, by weight; the ring is this run")))
 
 

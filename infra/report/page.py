@@ -14,9 +14,9 @@ from fractions import Fraction
 from heapq import nsmallest
 from html import escape
 
-from functions.allocate.model.problem import EngineCannotError, NoAllocationError
+from functions.allocate.curve import MOST_IN_CURVE, TOO_MANY_FOR_A_CURVE, balance_curve
+from functions.allocate.model.problem import EngineCannotError
 from functions.allocate.model.result import Allocation
-from functions.allocate.solve import balance_curve
 from infra.report.charts import LABELS, bars, curve_picture, figure, legend, lines_of, mix_cell, patterns, share
 from infra.report.facts import Facts, gather
 from infra.words import language, say
@@ -26,10 +26,6 @@ from shared.models import Event
 from shared.reasons import about_them, ordinal
 
 logger = logging.getLogger(__name__)
-
-CURVE_WEIGHTS = (0, 1, 2, 4, 8, 16)
-MOST_IN_CURVE = 5_000
-"""People up to whom the curve of balance is computed: it takes an allocation for each weight."""
 
 WORST_OFF = 10
 
@@ -283,34 +279,40 @@ def _moved(facts: Facts) -> str:
 
 def _curve(facts: Facts) -> str:
     """What stricter balance would cost: mean choice against heads outside the bands, for several weights."""
-    if len(facts.attendees) > MOST_IN_CURVE:
-        return ""
-    used = facts.allocation.weight
-    weights = sorted({*CURVE_WEIGHTS, used})
     title = f"<section><h2>{say(told('What would stricter balance cost?'))}</h2>"
+    without = f"{title}<p>{say(told('There is no curve for this allocation.'))}"
+    if len(facts.attendees) > MOST_IN_CURVE:
+        return f"{without} {say(TOO_MANY_FOR_A_CURVE)}</p></section>"
+    run = facts.allocation
     try:
-        points = balance_curve(facts.event, facts.attendees, weights, tolerance=Fraction(facts.allocation.tolerance))
-    except (EngineCannotError, NoAllocationError) as error:
-        logger.warning("report.html is written without the curve of balance: %s.", error)
-        no_curve = told(
-            "There is no curve here: it is drawn with the fast engine, and for these people and rounds that engine "
-            "finds no allocation (%(why)s). The allocation itself does not depend on it.",
-            why=escape(say(error.args[0] if error.args else "")),
+        points = balance_curve(
+            facts.event,
+            facts.attendees,
+            run.weight,
+            programmes=run.programmes,
+            tolerance=Fraction(run.tolerance),
         )
-        return f"{title}<p>{say(no_curve)}</p></section>"
+    except EngineCannotError as error:
+        logger.warning("report.html is written without the curve of balance: %s", error)
+        return f"{without} {escape(say(error.words))}</p></section>"
     table = "".join(
-        f"<tr><td class=n>{int(p['weight'])}{say(told(' (this run)')) if p['weight'] == used else ''}</td>"
-        f"<td class=n>{p['mean_choice']:.2f}</td><td class=n>{int(p['outside'])}</td></tr>"
+        f"<tr><td class=n>{p['weight']}{say(told(' (this run)')) if p['weight'] == run.weight else ''}</td>"
+        f"<td class=n>{p['mean_choice']:.2f}</td><td class=n>{p['outside']}</td>"
+        f"<td>{say(told('yes') if p['proven'] else told('no'))}</td></tr>"
         for p in points
     )
     words = told(
         "Each point is a fresh allocation with another weight for a head outside its band. Further left, workshops "
         "mirror the room better; further down, people get what they like better."
     )
+    open_points = told(
+        "A square is the best that was found in a short time: a better allocation for its weight may exist."
+    )
+    unproven = "" if all(p["proven"] for p in points) else f" {say(open_points)}"
     return (
-        f"{title}<p class=soft>{say(words)}</p><div class=two>{curve_picture(points, used)}<div class=scroll>"
-        f"<table><thead><tr><th class=n>{say(told('Weight'))}<th class=n>{say(told('Mean choice'))}"
-        f"<th class=n>{say(told('Heads outside'))}</thead>"
+        f"{title}<p class=soft>{say(words)}{unproven}</p><div class=two>{curve_picture(points, run.weight)}"
+        f"<div class=scroll><table><thead><tr><th class=n>{say(told('Weight'))}<th class=n>{say(told('Mean choice'))}"
+        f"<th class=n>{say(told('Heads outside'))}<th>{say(told('Proven best'))}</thead>"
         f"<tbody>{table}</tbody></table></div></div></section>"
     )
 

@@ -1,4 +1,4 @@
-"""Rounds that differ: the fast engine, which draws the curve of balance, fails on them; everybody is told all the same.
+"""Rounds that differ: the fast engine alone fails on them; everybody is told, and the page has its curve.
 
 The usual shape of a convention: some workshops run in one round only.
 """
@@ -14,7 +14,7 @@ import pytest
 from shared.events import put_event
 from shared.models import Event, RunState
 from shared.registrations import register
-from shared.runs import programmes_of, read_run
+from shared.runs import add_to_result, programmes_of, read_run
 from shared.state import read_state
 from shared.table import Table
 from shared.tokens import Keys
@@ -67,6 +67,37 @@ def test_nothing_is_run_again_afterwards(allocate: ModuleType, table: Table, eve
 
     assert read_state(table, event.id).runs == 1
     assert list(table.due("allocate", "9999")) == []
+
+
+def test_the_page_of_the_run_has_the_curve(
+    allocate: ModuleType, app: ModuleType, browser: Client, table: Table, event: Event
+) -> None:
+    """With the run's own weight among the others, each proven to be the best or not."""
+    for number in range(6):
+        register(table, event, make_registration(number=number), now=NOW)
+
+    allocate.work_through(AFTER)
+
+    run = read_run(table, event.id, 1)
+    assert run is not None
+    assert run.result["no_curve"] == ""
+    assert [point["weight"] for point in run.result["curve"]] == [0, 1, 2, 4, 8, 16]
+    assert "Proven best" in browser.page("/organise/nature/allocations/1").text
+    unproven = [{**point, "proven": False, "mean_choice": 1 + n} for n, point in enumerate(run.result["curve"])]
+    add_to_result(table, run, {"curve": unproven})
+    assert "A square is the best that was found" in browser.page("/organise/nature/allocations/1").text
+
+
+def test_too_little_time_for_a_curve_is_said_on_the_page(
+    allocate: ModuleType, app: ModuleType, browser: Client, table: Table, event: Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(allocate, "LONGEST", 0.0)
+    register(table, event, make_registration(), now=NOW)
+
+    allocate.work_through(AFTER)
+
+    page = browser.page("/organise/nature/allocations/1").text
+    assert "In the time there was, too few allocations with other weights were found." in page
 
 
 @pytest.mark.parametrize("step", ["balance_curve", "add_to_result"])

@@ -398,7 +398,7 @@ def test_a_gap_above_the_setting_waits_for_an_organiser(
     assert sorted(mail.to for mail in mails(table, "draft-ready")) == ORGANISERS
     assert mails(table, "programme") == []
     assert "not proven good enough" in browser.page("/organise/nature").text
-    assert "allocation.most_gap" in browser.page("/organise/nature/allocations/1").text
+    assert "further above what is proven to be possible" in browser.page("/organise/nature/allocations/1").text
     assert (
         browser.submit(
             "/organise/nature/allocations/1/publication", {"expected_mails": "1", "afterwards": "keep"}

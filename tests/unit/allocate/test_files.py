@@ -17,12 +17,15 @@ import pytest
 import xlsxwriter  # type: ignore[import-untyped]
 from ruamel.yaml import YAML
 
+from functions.allocate.curve import Point
 from functions.allocate.model.problem import EngineCannotError
 from infra import words
 from infra.cli import main
 from infra.cloud.build import ROOT
+from infra.report.charts import curve_picture
 from shared.allocations import checksum
 from shared.event_file import event_yaml
+from shared.i18n import told
 from tests.support.bracketed import Bracketing, bracket_translations, greek_event, unmarked_words
 from tests.support.factories import event_data
 
@@ -396,6 +399,8 @@ def test_a_million_rows_with_one_bad_line_are_refused_in_little_memory(tmp_path:
 
 THEMES = ("vision", "governance", "resources", "wildlife")
 
+KINDS = ("ngo", "research", "government")
+
 ROUNDS_DIFFER = {"capacities": {"vision": {"second": 0}, "governance": {"second": 0}}}
 
 
@@ -413,9 +418,33 @@ def test_rounds_that_differ_are_allocated_and_the_report_says_why_it_has_no_curv
     assert code == 0
     assert {path.name for path in (tmp_path / "out").iterdir()} == FILES
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
-    assert "There is no curve here" in page
+    assert "There is no curve for this allocation." in page
     assert "How to check it" in page
     assert verified(event_file, tmp_path)
+
+
+def test_rounds_that_differ_have_a_curve_in_the_report(tmp_path: Path, event_file: Path, run: Run) -> None:
+    """A table with all weights; the one allocation that is proven for all of them is no curve of a dot."""
+    event_file.write_text(json.dumps(event_data(**ROUNDS_DIFFER)), encoding="utf-8")
+    crowd = "".join(f"{n},{kind},{','.join(THEMES[n % 4 :] + THEMES[: n % 4])},,\n" for n, kind in enumerate(KINDS * 4))
+
+    assert run(HEADER + crowd)[0] == 0
+
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    weights = re.findall(r"<tr><td class=n>(\d+)(?: \(this run\))?</td>.*?<td>(\w+)</td></tr>", page)
+    assert weights == [(weight, "yes") for weight in ("0", "1", "2", "4", "8", "16")]
+
+
+@pytest.mark.parametrize(("proven", "marks"), [(True, 0), (False, 1)])
+def test_a_point_that_is_not_proven_is_a_square(*, proven: bool, marks: int) -> None:
+    points: list[Point] = [
+        {"weight": 0, "mean_choice": 1.5, "outside": 4, "proven": True},
+        {"weight": 2, "mean_choice": 1.75, "outside": 1, "proven": proven},
+    ]
+
+    picture = curve_picture(points, 2)
+
+    assert (picture.count("<rect"), picture.count("<circle")) == (marks, 2 - marks)
 
 
 def test_rounds_that_differ_end_in_four_files(tmp_path: Path, event_file: Path, run: Run) -> None:
@@ -449,7 +478,7 @@ def test_a_section_of_the_report_that_fails_costs_no_other_section(
 
 def refused(*_: object, **__: object) -> None:
     """The fast engine on rounds that differ."""
-    raise EngineCannotError("the themes do not fit the rounds in any order")
+    raise EngineCannotError(told("the themes do not fit the rounds in any order"))
 
 
 def verified(event_file: Path, folder: Path) -> bool:

@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from functions.allocate import curve as curve_module
 from functions.allocate import solve as solve_module
+from functions.allocate.curve import balance_curve
 from functions.allocate.exact import close_gap
 from functions.allocate.exact.milp import PRICE_SCALE
 from functions.allocate.exact.price_search import PriceTable
@@ -27,7 +29,7 @@ from functions.allocate.flows.themes import theme_supply
 from functions.allocate.flows.two_flows import OUT_OF_TIME, _crowd
 from functions.allocate.model.bound import lower_bound
 from functions.allocate.model.groups import Groups
-from functions.allocate.model.objective import Solution, evaluate, heads_of
+from functions.allocate.model.objective import Solution, evaluate, heads_of, heads_outside, mean_choice
 from functions.allocate.model.problem import (
     NOWHERE,
     EngineCannotError,
@@ -35,11 +37,13 @@ from functions.allocate.model.problem import (
     NotFoundInTimeError,
     Places,
     Problem,
+    as_places,
+    build_problem,
 )
-from functions.allocate.solve import balance_curve, solve
+from functions.allocate.solve import solve
 from infra.verify.checks import verify
 from tests.benchmarks.allocation import Case, make_people, problem_of, solve_rounds
-from tests.unit.allocate.instances import allocated, random_instance
+from tests.unit.allocate.instances import Instance, allocated, crowd, event_of, random_instance
 
 SHAPES = {
     "a school's project day": (Case(60, 12, 4, uneven=True, minima=True), 2_590),
@@ -293,20 +297,61 @@ def test_the_curve_of_balance_has_a_time_of_its_own() -> None:
     """It is drawn for a report or a page, and neither waits for it without an end."""
     instance = random_instance(3, "even")
 
-    with pytest.raises(EngineCannotError, match="the time ended"):
-        balance_curve(instance.event, instance.attendees, (0, 1), time_budget=0.0)
+    with pytest.raises(EngineCannotError, match="In the time there was"):
+        balance_curve(instance.event, instance.attendees, 2, time_budget=0.0)
+
+
+@pytest.mark.parametrize("kind", ["even", "uneven", "keep"])
+def test_a_curve_has_a_proven_point_for_every_weight_whatever_the_rounds_look_like(kind: str) -> None:
+    """The usual weights and the one that was used; the allocation of that weight is as good as the run's own."""
+    drawn = 0
+    for seed in range(12):
+        instance = random_instance(seed, kind)
+        try:
+            found = allocated(instance)
+        except NoAllocationError:
+            continue
+        curve = balance_curve(instance.event, instance.attendees, 3, programmes=found.programmes, time_budget=60.0)
+        drawn += 1
+        assert [point["weight"] for point in curve] == [0, 1, 2, 3, 4, 8, 16]
+        assert all(point["proven"] for point in curve)
+        outside, choices = ([point[of] for point in curve] for of in ("outside", "mean_choice"))
+        assert outside == sorted(outside, reverse=True)
+        assert min(choices) >= 1 or not found.programmes
+
+    assert drawn > 3
+
+
+def test_a_curve_shows_what_was_found_in_a_short_time_and_does_not_call_it_proven(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No engine but flows round after round has any result; the allocation that is known is better at its weight."""
+    event = event_of(5, 2, 2, [[9, 6], [7, 9], [8, 8], [6, 8], [8, 7]])
+    instance = Instance(event, crowd(event, 30, random.Random(4)))
+    known = allocated(instance)
+    monkeypatch.setattr(close_gap, "SMALL", 0)
+    BusyMachine(monkeypatch, slowness=close_gap.SECONDS_A_PLACE)
+
+    curve = balance_curve(instance.event, instance.attendees, known.weight, programmes=known.programmes)
+
+    own = next(point for point in curve if point["weight"] == known.weight)
+    problem = build_problem(instance.event, instance.attendees)
+    best = as_places([known.programmes[one] for one in problem.ids], problem.rounds, problem.themes)
+    assert {point["proven"] for point in curve} == {False}
+    assert own["outside"] <= heads_outside(problem, best) or own["mean_choice"] < mean_choice(problem, best)
 
 
 def test_a_heavier_weight_never_leaves_more_heads_outside_than_a_lighter_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each point is the best for its weight of all that were found: a poor answer to one invites no heavier one."""
     instance = random_instance(3, "even")
-    real = solve_module.solve
+    real = solve
 
     def poor(problem: Problem, **rest: Any) -> Solution:
         return real(replace(problem, weight=0) if problem.weight == 1000 else problem, **rest)
 
-    monkeypatch.setattr(solve_module, "solve", poor)
-    curve = balance_curve(instance.event, instance.attendees, (0, 500, 1000))
+    monkeypatch.setattr("functions.allocate.curve.solve", poor)
+    monkeypatch.setattr(curve_module, "CURVE_WEIGHTS", (0, 500))
+    curve = balance_curve(instance.event, instance.attendees, 1000)
 
     outside = [point["outside"] for point in curve]
     assert outside[2] == outside[1] < outside[0]
