@@ -5,7 +5,7 @@ the workshops pay back, and the largest D is the least cost (`model/bound.py`). 
 only, and L♮-concave: it is at its largest where no set of prices can be raised by 1, or lowered by 1, together to gain
 (K. Murota, Discrete Convex Analysis, SIAM 2003).
 
-1. A sample with seats scaled down gives a first guess, theme by theme.
+1. A sample with seats scaled down gives a first guess, theme by theme and then for many themes at once.
 2. At these prices everyone has themes they are *sure* of, clearly among the cheapest, and themes that are *out*.
    People for whom several themes are as dear as the dearest they want are *contested*. People of one type with the
    same contested themes and as many seats open are one group, so there are few, whatever the crowd.

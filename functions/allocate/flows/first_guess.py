@@ -59,10 +59,35 @@ def first_guess(crowd: Crowd, supply: ThemeSupply, deadline: float) -> Market:
         market = Market(market.crowd, market.supply, prices)
         if count % PACE == 0:
             market, mark = follow(market, market.prices_since(mark)), market
+        market = follow(market, BLUR * _whole(market.prices.seats > 0, types))
         best = max(best, market, key=lambda one: one.value)
     seats = -(-best.prices.seats // BLUR)
     above = np.clip(-(-best.prices.heads // BLUR) - seats[:, None], -supply.weight, supply.weight)
-    return Market(crowd, supply, Prices(seats[:, None] + above, seats))
+    return _moved_together(Market(crowd, supply, Prices(seats[:, None] + above, seats)))
+
+
+def _moved_together(market: Market) -> Market:
+    """Prices moved for many themes at once while D grows: where all outbid each other, none can move alone.
+
+    Up go the themes that are wanted by too many or have a price, and in all themes the types that are paid for coming;
+    down go those with a price, and the types that pay more than others.
+    """
+    while True:
+        before, types = market, market.crowd.types
+        heads = np.clip(market.expected_heads(), market.low, market.high)
+        up = _whole((heads.sum(axis=1) > market.supply.most) | (market.prices.seats > 0), types)
+        up[:, :-1] |= market.prices.heads < market.prices.seats[:, None]
+        market = follow(market, up)
+        down = _whole(market.prices.seats > 0, types)
+        down[:, :-1] |= market.prices.heads > market.prices.seats[:, None]
+        market = follow(market, -down)
+        if market is before:
+            return market
+
+
+def _whole(themes: Bools, types: int) -> Ints:
+    """A step of these themes: of their seats and of all types in them."""
+    return np.repeat(themes.astype(np.int64)[:, None], types + 1, axis=1)
 
 
 def _clearing_prices(market: Market) -> Prices:

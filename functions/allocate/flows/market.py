@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from functions.allocate.fairness.shares import share_themes
 from functions.allocate.flows.crowd import Crowd
@@ -71,6 +73,17 @@ class Market:
         above = self.prices.heads + step[:, :-1] - seats[:, None]
         heads = seats[:, None] + np.clip(above, -self.supply.weight, self.supply.weight)
         return Market(self.crowd, self.supply, Prices(heads, seats))
+
+    def expected_heads(self) -> NDArray[np.float64]:
+        """Heads by theme and type, if everyone contested shared their open seats evenly between their themes."""
+        heads = self.sure.astype(np.float64)
+        if len(self.tied):
+            share = self.open / self.ties.sum(axis=0)
+            for g, (begin, end) in enumerate(
+                pairwise(np.searchsorted(self.partner_type, np.arange(self.crowd.types + 1)))
+            ):
+                heads[:, g] += self.ties[:, begin:end] @ share[begin:end]
+        return heads
 
     def _supply_value(self) -> int:
         supply, weight = self.supply, self.supply.weight
