@@ -129,8 +129,9 @@ def mean_costs(people: Iterable[tuple[str, int]]) -> dict[str, tuple[int, float]
     return {known: (len(found), sum(found) / len(found)) for known, found in sorted(costs.items())}
 
 
-def attendees(people: Sequence[Registration]) -> list[Attendee]:
-    """The registrations as the allocator knows them: without a name."""
+def attendees(event: Event, people: Sequence[Registration]) -> list[Attendee]:
+    """The registrations as the allocator knows them: without a name, and not ruled out of themes that are gone."""
+    themes = {theme.id for theme in event.themes}
     return [
         Attendee(
             id=one.id,
@@ -138,7 +139,7 @@ def attendees(people: Sequence[Registration]) -> list[Attendee]:
             ranking=tuple(one.choices),
             absent=frozenset(one.absent),
             pinned=dict(one.pinned),
-            excluded=frozenset(one.excluded),
+            excluded=themes.intersection(one.excluded),
         )
         for one in people
     ]

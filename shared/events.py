@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, time, timedelta
 from itertools import islice
@@ -18,7 +18,7 @@ from shared.edition import is_another_day, is_told_anew
 from shared.errors import ConflictError, StaleError, UnreadableEventError
 from shared.i18n import Told, told, told_many, told_together
 from shared.leaders import owe_links
-from shared.models import Afterwards, Event, EventState, RegistrationState, moment, utc
+from shared.models import Afterwards, Event, EventState, Registration, RegistrationState, moment, utc
 from shared.new_event import plain_draft
 from shared.observability import fault, logger
 from shared.registrations import registrations_of
@@ -400,23 +400,13 @@ def _broken_promises(table: Table, before: Event, after: Event, state: EventStat
                 title=types.get(gone, gone),
             )
         )
+    faults += _other_questions(before, after, people)
     pinned = {slot for one in people for slot in [*one.pinned, *one.absent]}
     for gone in sorted(({slot.id for slot in before.rounds} if state.published_run else pinned) - rounds):
         faults.append(
             told("the round at %(time)s is gone and programmes, pins or absences use it", time=starts.get(gone, gone))
         )
-    pins = Counter((theme, slot) for one in people for slot, theme in one.pinned.items())
-    for (theme, slot), heads in sorted(pins.items()):
-        if theme in themes and slot in rounds and heads > (seats := after.seats(theme, slot)):
-            faults.append(
-                told(
-                    "“%(theme)s” at %(time)s has %(seats)s, and %(people)s are pinned to it",
-                    theme=titles[theme],
-                    time=starts[slot],
-                    seats=told_many("%(num)s seat", "%(num)s seats", seats),
-                    people=told_many("%(num)s person", "%(num)s people", heads),
-                )
-            )
+    faults += _broken_pins(after, people, titles, starts)
     if state.confirmed > after.capacity:
         faults.append(
             told(
@@ -437,6 +427,57 @@ def _broken_promises(table: Table, before: Event, after: Event, state: EventStat
                 )
             )
     return faults
+
+
+def _other_questions(before: Event, after: Event, people: Sequence[Registration]) -> Iterator[Told]:
+    """Answered questions that would become consents, or were."""
+    consents = {question.id: question.kind == "consent" for question in before.questions}
+    for question in after.questions:
+        answered = sum(question.id in one.answers for one in people)
+        if answered and consents.get(question.id, question.kind == "consent") != (question.kind == "consent"):
+            yield (  # a text would stand in the box as a consent
+                told_many(
+                    "the question “%(title)s” is of another kind and %(num)s person answered it; give it another id",
+                    "the question “%(title)s” is of another kind and %(num)s people answered it; give it another id",
+                    answered,
+                    title=question.label,
+                )
+            )
+
+
+def _broken_pins(
+    after: Event, people: Sequence[Registration], titles: Mapping[str, str], starts: Mapping[str, str]
+) -> Iterator[Told]:
+    """Pins that cannot hold any more; the next allocation would fail."""
+    themes, rounds = {theme.id for theme in after.themes}, {slot.id for slot in after.rounds}
+    kinds = {kind.id for kind in after.partner_types}
+    pins = Counter((theme, slot) for one in people for slot, theme in one.pinned.items())
+    closed = Counter(
+        theme
+        for one in people
+        for theme in one.pinned.values()
+        if theme not in themes or (one.partner_type in kinds and not after.theme(theme).is_open_to(one.partner_type))
+    )
+    for theme, heads in sorted(closed.items()):
+        yield (
+            told_many(
+                "the theme “%(title)s” is gone or closed to %(num)s person who is pinned to it",
+                "the theme “%(title)s” is gone or closed to %(num)s people who are pinned to it",
+                heads,
+                title=titles.get(theme, theme),
+            )
+        )
+    for (theme, slot), heads in sorted(pins.items()):
+        if theme in themes and slot in rounds and heads > (seats := after.seats(theme, slot)):
+            yield (
+                told(
+                    "“%(theme)s” at %(time)s has %(seats)s, and %(people)s are pinned to it",
+                    theme=titles[theme],
+                    time=starts[slot],
+                    seats=told_many("%(num)s seat", "%(num)s seats", seats),
+                    people=told_many("%(num)s person", "%(num)s people", heads),
+                )
+            )
 
 
 def as_event(item: Mapping[str, Any]) -> Event:

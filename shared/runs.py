@@ -129,7 +129,7 @@ def input_now(
     present = [person for person in people if person.takes_part]
     return input_digest(
         event,
-        attendees(present),
+        attendees(event, present),
         run.mode,
         run.seed if run.seed_chosen else event_seed(event, state),
         run.weight,

@@ -364,7 +364,7 @@ def _allocate(
     present = {one.id for one in people}
     return allocate(
         event,
-        attendees(people),
+        attendees(event, people),
         mode=run.mode,
         seed=run.seed or None,
         previous={one: programme.workshops for one, programme in before.items() if one in present} or None,
@@ -432,7 +432,12 @@ def _draw_curve(
             tolerance = Fraction(run.tolerance) if run.tolerance else None
             used = event.allocation.balance.weight if run.weight is None else run.weight
             curve = balance_curve(
-                event, attendees(people), used, programmes=programmes, tolerance=tolerance, time_budget=LONGEST
+                event,
+                attendees(event, people),
+                used,
+                programmes=programmes,
+                tolerance=tolerance,
+                time_budget=LONGEST,
             )
             drawn = {"curve": curve, "no_curve": ""}
     except EngineCannotError as error:

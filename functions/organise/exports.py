@@ -319,7 +319,7 @@ def event_yaml(table: Table, event: Event) -> str:
 def ranked_people(event: Event, registrations: Iterable[Registration]) -> bytes:
     """PEOPLE.csv of the contract: everyone with a place, as the allocator knows them, without a name."""
     confirmed = [one for one in registrations if one.state is RegistrationState.CONFIRMED]
-    return people_csv([theme.id for theme in event.themes], attendees(confirmed)).encode()
+    return people_csv([theme.id for theme in event.themes], attendees(event, confirmed)).encode()
 
 
 def allocation_json(

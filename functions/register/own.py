@@ -329,6 +329,8 @@ def change(event: Event, registration: Registration, fields: Fields, now: dateti
         raise ConflictError(OF_A_GROUP)
     kept_ranking = views.changes_allowed(event, registration, now) == "details"
     fields = views.as_allowed(event, registration, fields, now)
+    if event.registration.organisation == "not_asked" and "organisation" not in fields:
+        fields = {**fields, "organisation": registration.organisation}  # of a list, or of an earlier event file
     details = read_details(event, fields, excluded=registration.excluded, kept_ranking=kept_ranking)
     if details.revision not in (None, registration.revision):
         raise StaleError(CHANGED_MEANWHILE)
@@ -433,6 +435,8 @@ def _rounds(
     for slot in event.rounds:
         left = slot.id in registration.absent
         own = left and (slot.id in registration.gave_up or programme is None)
+        if not left and slot.id in registration.pinned:
+            continue  # expected there by the organisers
         theme = registration.gave_up.get(slot.id) if left else programme.workshops.get(slot.id) if programme else None
         if may_give_up(event, registration, slot.id, now) and (own or (not left and (theme or programme is None))):
             found.append({"id": slot.id, "slot": slot, "title": titles.get(theme or "", ""), "left": left})

@@ -166,7 +166,7 @@ def write_case(
     event_file, people_file = folder / "event.yaml", folder / "people.csv"
     event_file.write_text(as_written(text, event), encoding="utf-8")
     with people_file.open("w", encoding="utf-8", newline="") as file:
-        file.write(people_csv([theme.id for theme in event.themes], attendees(list(people))))
+        file.write(people_csv([theme.id for theme in event.themes], attendees(event, list(people))))
     outputs.write_files(folder, event, read_people(people_file, event).attendees, allocation)
     return event_file, people_file
 

@@ -18,7 +18,7 @@ from shared.registrations import read_registration
 from shared.runs import programmes_of, read_run, runs_of
 from shared.state import read_state
 from shared.table import Table
-from tests.support.factories import NOW, event_data, make_event
+from tests.support.factories import NOW, event_data, make_event, make_registration
 from tests.support.organiser_client import CONTEXT, Answer, Client, at, fill, make_crowd, words_of
 
 HOME = "/organise/nature"
@@ -285,6 +285,34 @@ def test_a_round_is_not_taken_away_under_peoples_feet(
     assert refused.status == 409
     assert "the round at 14:20 is gone and programmes, pins or absences use it" in refused.json["message"]
     assert everything(table) == before
+
+
+def test_a_file_that_would_stop_the_allocation_or_turn_a_text_into_a_consent_is_refused(
+    organiser: Client, allocate: ModuleType, table: Table
+) -> None:
+    """Pins to a theme that is gone or closed; to be ruled out of a theme that is gone is nothing."""
+    questions = [{"id": "diet", "kind": "text", "label": "Diet"}]
+    put_event(table, make_event(questions=questions), actor="o", now=NOW)
+    bound = make_registration(
+        **{"id": "a1", "choices": [], "pinned": {"first": "vision"}, "excluded": ["wildlife"], "answers": {"diet": "x"}}
+    )
+    fill(table, make_event(), [bound], NOW)
+    themes = event_data()["themes"]
+
+    def put(**changes: object) -> Answer:
+        return organiser.post(f"{HOME}/file", {"text": json.dumps(event_data(**{"questions": questions, **changes}))})
+
+    for changes, words in (
+        ({"themes": themes[1:]}, "“Vision” is gone or closed to 1 person who is pinned to it"),
+        ({"themes": [{**themes[0], "for": ["research"]}, *themes[1:]]}, "“Vision” is gone or closed to 1 person"),
+        ({"questions": [{**questions[0], "kind": "consent"}]}, "“Diet” is of another kind and 1 person answered it"),
+    ):
+        refused = put(**changes)
+        assert (refused.status, words in refused.json["message"]) == (409, True), refused.json["message"]
+    assert put(themes=themes[:-1]).status == 200
+
+    number = organiser.post(f"{HOME}/allocations", {"mode": "fresh"}).json["number"]
+    assert allocate.handler({"event": "nature", "run": number}, CONTEXT)["state"] == "draft"
 
 
 def test_a_workshop_that_is_closed_after_publication_moves_only_those_who_were_there(

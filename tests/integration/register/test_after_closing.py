@@ -22,7 +22,7 @@ from shared.table import Table
 from shared.tokens import Keys, sign_link
 from tests.support.attendee_client import Web
 from tests.support.factories import make_event, make_registration
-from tests.support.forms import read_form
+from tests.support.forms import read_form, read_forms
 from tests.support.mail_samples import FIRST, SECOND, Letters, entry_of, text_of
 from tests.support.organiser_client import fill, words_of
 
@@ -206,6 +206,26 @@ def test_the_form_after_closing_saves_details_whatever_ranking_is_stored(
         after = read_registration(table, "nature", one)
         assert after
         assert (after.name, after.choices) == ("Zoé", before.choices)
+
+
+def test_a_form_that_is_saved_unchanged_changes_nothing_that_it_does_not_show(
+    site: Site, keys: Keys, table: Table, event: Event
+) -> None:
+    """The organisation of a list, where the form asks none; a seat for which the person is expected is not given up."""
+    rules = {**event.registration.model_dump(), "organisation": "not_asked"}
+    put_event(table, Event.model_validate({**event.model_dump(), "registration": rules}), actor="o", now=CLOSED)
+    fill(table, event, [make_registration(number=8, id="a8", pinned={"first": "vision"})], CLOSED)
+    link = f"/r/{sign_link(keys, 'nature', 'a8', 1)}"
+    page = site.visit(link).text
+
+    form = read_form(page, link)
+    assert site.submit(link, form.sent).status == 303
+
+    after = read_registration(table, "nature", "a8")
+    assert after
+    assert ("organisation" in form.sent, after.organisation) == (False, "An organisation")
+    given_up = {one.sent.get("absent") for one in read_forms(page) if one.action.endswith("/rounds")}
+    assert given_up == {"second"}
 
 
 def test_a_person_who_withdrew_before_the_day_was_cancelled_is_offered_no_place_to_others(
