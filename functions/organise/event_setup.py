@@ -8,10 +8,10 @@ from datetime import date, datetime
 from typing import Any
 
 from functions.organise import event_files
+from functions.organise.event_form.filled_in import texts_missing
 from functions.organise.words import ShortMoment
 from shared.errors import InvalidError, NotFoundError
 from shared.event_file import as_data
-from shared.event_form import texts_missing
 from shared.events import read_text
 from shared.i18n import LANGUAGE_WORDS, N_, Told, told, told_many, told_together
 from shared.local_time import local_date

@@ -12,6 +12,7 @@ from jinja2 import pass_context
 from jinja2.runtime import Context
 
 from functions.organise.charts import bar, curve_points, fill_label, result_words, satisfaction, stack
+from functions.organise.event_form.words import field_words
 from functions.organise.imports.columns import column_words
 from functions.organise.search import TABS
 from functions.organise.stored import (
@@ -30,7 +31,6 @@ from shared.acts import words_of
 from shared.check_in_code import check_in_code
 from shared.commitment import digest_of
 from shared.errors import NotSignedInError, ParcoursError
-from shared.event_form import field_words
 from shared.http import languages_wished, wants_json
 from shared.i18n import LANGUAGE_WORDS, ORGANISERS, Told, in_language, language_for, told, told_many
 from shared.models import Event, Mail, Registration

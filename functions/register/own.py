@@ -11,6 +11,7 @@ from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
 from functions.register import outcome, views, web
 from functions.register.forms import Form, field_names, form_as_sent, form_of, read_details, read_sent
+from functions.register.given_up import give_up, may_give_up, take_back
 from functions.register.web import Answer, done, language_of, reply, request, show
 from shared import settings
 from shared.address_change import Step, ask_move, carry_out, named_in, still_stands
@@ -28,7 +29,6 @@ from shared.errors import (
     TooManyRequestsError,
 )
 from shared.events import read_event
-from shared.given_up import give_up, may_give_up, take_back
 from shared.http import (
     Fields,
     answer,

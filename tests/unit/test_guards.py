@@ -57,6 +57,19 @@ def test_the_shared_code_imports_no_function() -> None:
     assert offending("shared", "functions") == []
 
 
+def test_shared_code_has_more_than_one_user() -> None:
+    """A module that a single function uses stands in that function's folder."""
+    users: defaultdict[str, set[str]] = defaultdict(set)
+    for path, tree in modules("functions", "shared", "infra"):
+        part = "/".join(path.parts[:2]) if path.parts[0] == "functions" else path.parts[0]
+        for name in imports(tree):
+            users[name].add(part)
+    names = [".".join(path.with_suffix("").parts) for path, _ in modules("shared") if path.name != "__init__.py"]
+
+    assert {name: users[name] for name in names if len(users[name]) == 1 and users[name] != {"shared"}} == {}
+    assert [name for name in names if not users[name]] == []
+
+
 def test_neither_functions_nor_shared_code_import_the_infrastructure() -> None:
     assert offending("functions", "infra", "tests") == []
     assert offending("shared", "infra", "tests") == []

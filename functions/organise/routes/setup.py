@@ -6,12 +6,14 @@ import re
 from typing import Any
 
 from functions.organise import event_files, event_setup, sessions
+from functions.organise.event_form.differences import differences
+from functions.organise.event_form.filled_in import as_fields
+from functions.organise.event_form.pages import PAGES, Values, row_numbers
+from functions.organise.event_form.read_back import read_page
 from functions.organise.uploads import LARGEST
 from functions.organise.views import language_of
 from functions.organise.web import Answer, Visit, created, make_router, request, services, visit
-from shared import event_form
 from shared.errors import InvalidError, ParcoursError
-from shared.event_form import PAGES, Values
 from shared.events import refuse_broken_promises
 from shared.http import read_fields, shown_again
 from shared.i18n import told
@@ -47,7 +49,7 @@ def show_page(event_id: str, page: str) -> Answer:
     """One of the five pages, filled in as the event stands."""
     here = visit(event_id)
     event_setup.refuse_unknown_page(page, PAGES)
-    values = event_form.shown(here.event, page)
+    values = as_fields(here.event, page)
     return here.reply(
         {"page": page, "fields": values},
         "setup_page.html",
@@ -72,7 +74,7 @@ def save_page(event_id: str, page: str) -> Answer:
         return form(rows=act.partition(":")[2])
     with shown_again(form):
         event_files.refuse_stale(here.event, seen)
-        reading = event_form.read(here.event, page, values)
+        reading = read_page(here.event, page, values)
         try:
             after = event_files.read_data(reading.data, here.actor)
         except InvalidError as error:
@@ -101,7 +103,7 @@ def _facts(
     """What the template of a page is given: fields as typed, the rows to show, and faults by field."""
     numbers = {}
     for name in PAGES[page].rows:
-        known = event_form.row_numbers(values, name)
+        known = row_numbers(values, name)
         more = NEW_ROWS if rows == name else 1 if not known else 0
         first = known[-1] + 1 if known else 0
         numbers[name] = [*known, *range(first, first + more)]
@@ -127,12 +129,10 @@ def _difference(here: Visit, page: str, values: Values, after: Event, seen: str)
     people = list(registrations_of(here.table, here.event.id))
     published = read_state(here.table, here.event.id).published_run > 0
     return here.reply(
-        lambda: {
-            "differences": [(one.where, one.before, one.after) for one in event_form.differences(here.event, after)]
-        },
+        lambda: {"differences": [(one.where, one.before, one.after) for one in differences(here.event, after)]},
         "setup_difference.html",
         **{"here": "setup", "page": page, "pages": PAGES, "values": values, "seen": seen},
-        differences=event_form.differences(here.event, after),
+        differences=differences(here.event, after),
         effects=event_setup.effects(here.event, after, people, published=published),
     )
 

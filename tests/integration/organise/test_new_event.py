@@ -11,10 +11,13 @@ from typing import Any
 import pytest
 
 from functions.organise import event_setup
+from functions.organise.event_form.differences import differences
+from functions.organise.event_form.filled_in import as_fields
+from functions.organise.event_form.pages import PAGES
+from functions.organise.event_form.read_back import read_page
+from functions.organise.event_form.words import KEYS, field_words
 from infra.files.event_reference import keys
-from shared import event_form
 from shared.event_file import EventFileError, as_data, check_event, parse_event
-from shared.event_form import PAGES
 from shared.events import put_event, read_event
 from shared.i18n import in_language
 from shared.models import Event
@@ -52,7 +55,7 @@ def public(table: Table, keys: Any, monkeypatch: pytest.MonkeyPatch) -> Web:
 
 def fields(event: Event, page: str, **typed: str | list[str]) -> dict[str, Any]:
     """A page's fields as a browser would send them back, with some typed anew."""
-    return {**event_form.shown(event, page), **typed}
+    return {**as_fields(event, page), **typed}
 
 
 def test_a_school_day_needs_no_file_from_nothing_to_its_page(browser: Client, table: Table, public: Web) -> None:
@@ -135,8 +138,8 @@ def test_a_page_that_is_sent_back_as_it_came_changes_nothing(changes: dict[str, 
     data["themes"][2]["rooms"] = ["Attic", "Cellar"]
     event = check_event(data)
     for page in PAGES:
-        again = check_event(event_form.read(event, page, fields(event, page)).data)
-        assert event_form.differences(event, again) == [], page
+        again = check_event(read_page(event, page, fields(event, page)).data)
+        assert differences(event, again) == [], page
         assert again == event, page
 
 
@@ -148,8 +151,8 @@ def test_each_page_has_a_field_for_every_key_and_sends_it_back_unchanged(
     put_event(table, event, actor="organiser@example.org", now=NOW)
     for page in PAGES:
         form = read_form(browser.page(f"/organise/nature/setup/{page}").text, f"/setup/{page}")
-        again = check_event(event_form.read(event, page, dict(form.sent)).data)
-        assert event_form.differences(event, again) == [], page
+        again = check_event(read_page(event, page, dict(form.sent)).data)
+        assert differences(event, again) == [], page
         assert again == event, page
 
 
@@ -168,7 +171,7 @@ def test_no_key_of_the_event_file_is_only_for_people_who_know_yaml() -> None:
         parts = [known for known in shown if known.startswith((f"{path}.", f"{path}[]."))]
         covered = shown | IN_THE_FILE_ONLY | ON_THE_GRID
         assert path in covered or parts or set(above) & covered or path.endswith("[].id"), path
-        assert path.rpartition(".")[2].replace("[]", "") in event_form.KEYS or path in ON_THE_GRID, path
+        assert path.rpartition(".")[2].replace("[]", "") in KEYS or path in ON_THE_GRID, path
 
 
 @pytest.mark.parametrize(
@@ -184,7 +187,7 @@ def test_no_key_of_the_event_file_is_only_for_people_who_know_yaml() -> None:
     ],
 )
 def test_a_leader_is_a_line_as_people_write_it(line: str, leader: dict[str, Any], event: Event) -> None:
-    reading = event_form.read(event, "themes", fields(event, "themes", **{"themes[1].leaders": f"\n{line}\n"}))
+    reading = read_page(event, "themes", fields(event, "themes", **{"themes[1].leaders": f"\n{line}\n"}))
     assert reading.data["themes"][1]["leaders"] == [leader]
 
 
@@ -238,7 +241,7 @@ def test_what_changes_in_an_open_event_is_shown_before_it_is_stored(
 
 def test_rounds_that_come_and_go_take_what_names_them_along(browser: Client, table: Table, event: Event) -> None:
     typed = fields(event, "day", **{"rounds[0].remove": "yes", "rounds[2].start": "16:00", "rounds[2].end": "17:00"})
-    after = check_event(event_form.read(event, "day", typed).data)
+    after = check_event(read_page(event, "day", typed).data)
     assert [slot.id for slot in after.rounds] == ["second", "r1"]
     assert [after.seats("vision", slot.id) for slot in after.rounds] == [10, 10]
     assert [line.round for line in after.agenda] == [None, None, "second", None]
@@ -249,7 +252,7 @@ def test_a_line_of_the_day_that_is_a_round_has_its_hours_wherever_the_day_is_sho
 ) -> None:
     """On the pages of the event and of its set-up, whatever hours an event file gives the line."""
     typed = fields(event, "day", **{"rounds[0].start": "13:30", "rounds[0].end": "14:10"})
-    after = check_event(event_form.read(event, "day", typed).data)
+    after = check_event(read_page(event, "day", typed).data)
     assert [f"{line.start:%H:%M}–{line.end:%H:%M}" for line in after.agenda if line.round == "first" and line.end] == [
         "13:30–14:10"
     ]
@@ -325,7 +328,7 @@ def test_a_copy_has_the_year_of_its_day_in_its_title(event: Event) -> None:
 
 def test_a_comma_is_a_decimal_point_and_faults_name_fields_as_the_page_does(event: Event) -> None:
     typed = fields(event, "allocation", **{"allocation.balance.tolerance": "0,25"})
-    assert check_event(event_form.read(event, "allocation", typed).data).allocation.balance.tolerance == Decimal("0.25")
+    assert check_event(read_page(event, "allocation", typed).data).allocation.balance.tolerance == Decimal("0.25")
     named = {
         "door_emails[0]": "Helpers at the door (optional), 1",
         "agenda[1].title": "Line 2, What happens",
@@ -333,7 +336,7 @@ def test_a_comma_is_a_decimal_point_and_faults_name_fields_as_the_page_does(even
         "themes[2].title.fr": "Workshop 3, title",
         "venue.directions": "venue, directions",
     }
-    assert {name: event_form.field_words(name) for name in named} == named
+    assert {name: field_words(name) for name in named} == named
 
 
 def test_what_changes_names_each_value_once_in_words_that_stand_on_the_pages(event: Event) -> None:
@@ -343,7 +346,7 @@ def test_what_changes_names_each_value_once_in_words_that_stand_on_the_pages(eve
     data["agenda"] += [{"start": f"{hour}:00", "title": "Coffee"} for hour in (17, 18)]
     data["themes"][0]["title"] = "Rivers"
 
-    found = sorted((one.where, one.before, one.after) for one in event_form.differences(event, check_event(data)))
+    found = sorted((one.where, one.before, one.after) for one in differences(event, check_event(data)))
 
     title = event.themes[0].title
     assert found == [
@@ -432,15 +435,15 @@ def test_titles_that_a_new_event_began_with_follow_the_languages_of_its_texts(br
     assert (made.language, made.themes[0].title, made.partner_types[0].title) == ("fr", "Atelier 1", "Tout le monde")
 
     changed = fields(made, "day", language="nl", languages=["nl", "fr"])
-    data = event_form.read(made, "day", changed).data
+    data = read_page(made, "day", changed).data
     assert data["themes"][0]["title"] == {"nl": "Workshop 1", "fr": "Atelier 1"}
     assert data["partner_types"][0]["title"] == {"nl": "Iedereen", "fr": "Tout le monde"}
 
     data["themes"][0]["title"] = {"nl": "Water", "fr": "Eau"}
     named = check_event({**data, "id": "project-day-2026", "title": {"nl": "Dag", "fr": "Jour"}})
-    again = event_form.read(named, "day", fields(named, "day", languages=["nl", "fr"])).data
+    again = read_page(named, "day", fields(named, "day", languages=["nl", "fr"])).data
     assert again["themes"][0]["title"] == {"nl": "Water", "fr": "Eau"}
-    assert event_form.read(made, "day", fields(made, "day", language="en")).data["themes"][1]["title"] == "Workshop 2"
+    assert read_page(made, "day", fields(made, "day", language="en")).data["themes"][1]["title"] == "Workshop 2"
 
 
 def test_what_changes_names_titles_hours_and_languages_and_no_code() -> None:
@@ -453,7 +456,7 @@ def test_what_changes_names_titles_hours_and_languages_and_no_code() -> None:
     data["themes"][0]["for"] = ["ngo", "government"]
     data["registration"]["closes"] = "2026-04-01T10:00"
     data["agenda"] = [{"start": "10:00", "title": {"en": "Coffee", "fr": "Café"}}]
-    found = event_form.differences(before, check_event(data))
+    found = differences(before, check_event(data))
     read = {(str(in_language(one.where, "fr")), str(in_language(one.after, "fr"))) for one in found}
 
     titles = {kind.id: kind.title for kind in before.partner_types}

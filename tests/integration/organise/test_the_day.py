@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.organise.seats import best_seats
+from functions.register.given_up import give_up
 from shared.events import put_event
-from shared.given_up import give_up
 from shared.mails import mails_of
 from shared.models import Event
 from shared.registrations import read_registration

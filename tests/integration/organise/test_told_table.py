@@ -17,11 +17,11 @@ from icalendar import Calendar
 
 from functions.register import app as register_app
 from functions.register import web
+from functions.register.given_up import give_up
 from shared.cancellation import cancel_day, undo_cancellation
 from shared.edition import day_facts, facts_since
 from shared.errors import ConflictError
 from shared.events import put_event, read_event
-from shared.given_up import give_up
 from shared.mails import mails_of, send
 from shared.messages import store_message
 from shared.models import Event, Mail, Message, Registration, RegistrationState, RunState, utc
