@@ -24,7 +24,8 @@ RANK_OF = "rank_of_"
 
 _TITLES = {
     "name": "full name|your name|what is your name|volledige naam|naam|uw naam|je naam|naam en voornaam"
-    "|voornaam en naam|nom complet|votre nom|nom et prenom|prenom et nom|nom|participant|attendee|deelnemer",
+    "|voornaam en naam|voor en achternaam|heet|called|appelles|appelez"
+    "|nom complet|votre nom|nom et prenom|prenom et nom|nom|participant|attendee|deelnemer",
     "first_name": "first name|firstname|given name|voornaam|uw voornaam|prenom|votre prenom",
     "last_name": "last name|lastname|surname|family name|achternaam|familienaam|nom de famille",
     "email": "e mail|email address|e mail address|mail|your email|emailadres|e mailadres|mailadres|uw e mailadres"
@@ -46,8 +47,8 @@ _FILLING_WORDS = (
     "the to u us what which who you your "
     "aan ben bent de dit een en geef gelieve het hoe in ik is je jij jouw jullie kies mijn u uw van vul waar wat welke "
     "wie zit "
-    "au dans de du d en entrez es est etes faites indiquez je l la le les ma mon quel quelle s sa son ta tapez te ton "
-    "tu un une vos votre vous"
+    "au comment dans de du d en entrez es est etes faites indiquez je l la le les ma mon quel quelle s sa son t ta "
+    "tapez te ton tu un une vos votre vous"
 )
 _FILLING = frozenset(_FILLING_WORDS.split())
 """Words of a question that say nothing of what is asked: “Which class are you in?” asks for the class."""
@@ -178,7 +179,9 @@ class Columns:
         for field, label in self._questions.items():
             if ({whole, after_code} - {""}) & {plain_words(text) for text in _texts(label)}:
                 return field.casefold()
-        for words in (whole, after_code, _asked(whole), _asked(after_code)):
+        aside = re.search(r"^(.*\S)\s*\(([^()]+)\)\s*$", title)  # “What is your name? (first and last)”
+        outer, inner = (plain_words(aside[1]), plain_words(aside[2])) if aside else ("", "")
+        for words in (whole, after_code, _asked(whole), _asked(after_code), outer, _asked(outer), inner):
             if found := self._labels.get(words) or _MEANT.get(words):
                 return found
         return ""

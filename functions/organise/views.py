@@ -215,6 +215,7 @@ LABELS = {
     "answers": ("answers", told("Answers")),
     "sure": ("sure", told("Erase")),
     "csv": ("csv", told("File")),
+    "columns": ("columns", told("Columns")),
     "group": ("group", told("To whom")),
     "subject": ("subject", told("Subject")),
     "body": ("body", told("Text")),

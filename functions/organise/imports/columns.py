@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
@@ -113,7 +114,10 @@ class Words:
         self._partner_types = partner_types
 
     def in_ids(self, row: Mapping[str, str]) -> dict[str, str]:
-        """A row with ids for themes and the partner type, `choice_1` and on for any form of ranking, and `name`."""
+        """A row with ids for themes and the partner type, `choice_1` and on for any form of ranking, and `name`.
+
+        `tied` has the themes that a grid gives the rank of another theme.
+        """
         cells = dict(row)
         if "name" not in cells and cells.keys() & {"first_name", "last_name"}:
             cells["name"] = " ".join(filter(None, (cells.get("first_name"), cells.get("last_name"))))
@@ -121,6 +125,8 @@ class Words:
             cells["partner_type"] = self._id(
                 typed, self._meanings.partner_types, self._known.partner_types, self._partner_types
             )
+        if tied := self._tied(cells):
+            cells["tied"] = " ".join(tied)
         if ranking := self._ranking(cells):
             cells |= {f"choice_{rank}": theme for rank, theme in enumerate(ranking, start=1)}
         if excluded := cells.get("excluded"):
@@ -133,8 +139,16 @@ class Words:
     def _ranking(self, cells: Mapping[str, str]) -> list[str]:
         if one_cell := cells.get("ranking"):
             return [part.strip() for part in re.split(r"[;\n]", one_cell) if part.strip()]
-        ranked = [(place_in(cell), self._grid[name]) for name, cell in cells.items() if name in self._grid]
-        return [theme for place, theme in sorted(ranked) if place]
+        return [theme for place, theme in sorted(self._ranks(cells)) if place]
+
+    def _ranks(self, cells: Mapping[str, str]) -> list[tuple[int, str]]:
+        """The rank and the theme of each cell of a grid; 0 is none."""
+        return [(place_in(cell), self._grid[name]) for name, cell in cells.items() if name in self._grid]
+
+    def _tied(self, cells: Mapping[str, str]) -> list[str]:
+        ranks = self._ranks(cells)
+        often = Counter(place for place, _ in ranks if place)
+        return [theme for place, theme in ranks if often[place] > 1]
 
     def _id(self, typed: str, said: Mapping[str, str], known: dict[str, str], asked: dict[str, str]) -> str:
         found, sure = meant(typed, known)

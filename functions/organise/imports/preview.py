@@ -46,12 +46,14 @@ class Preview:
     """What a file would change, what is wrong with it, and what in it is left alone.
 
     `themes` and `partner_types` hold the words of the file that are no id and no title, with what they seem to mean.
-    `unclear` says that the columns must be named before any row can be read, `broken_off` that reading ended before the
-    end of the file, as there were too many faults.
+    `names` has the person of each line with a fault, where it names one. `unclear` says that the columns must be named
+    before any row can be read, `broken_off` that reading ended before the end of the file, as there were too many
+    faults.
     """
 
     rows: list[Row] = field(default_factory=list)
     faults: list[tuple[int, str]] = field(default_factory=list)
+    names: dict[int, str] = field(default_factory=dict)
     warnings: list[tuple[int, str]] = field(default_factory=list)
     columns: list[Column] = field(default_factory=list)
     themes: dict[str, str] = field(default_factory=dict)
@@ -95,7 +97,7 @@ class UnclearColumnsError(InvalidError):
     """The titles of a file do not say what is needed; `found` holds the columns for the organiser to name."""
 
     def __init__(self, found: Preview, words: str) -> None:
-        super().__init__(told("This file cannot be imported yet."), {"csv": words})
+        super().__init__(told("This file cannot be imported yet."), {"columns": words})
         self.found = found
         found.unclear = True
 

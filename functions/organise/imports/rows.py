@@ -59,6 +59,10 @@ def read_row(event: Event, found: Preview, line: int, cells: Mapping[str, str], 
     if state not in ("", *RegistrationState):
         faults["state"] = told("write one of %(states)s, or nothing", states=", ".join(RegistrationState))
         state = ""
+    if tied := cells.get("tied"):
+        titles = told_together((event.theme(theme).title for theme in tied.split()), ", ")
+        faults["choices"] = told("%(themes)s have the rank of another theme; give each its own", themes=titles)
+    row: Row | None = None
     try:
         if person is None:
             row = _read_stranger(event, found, line, cells, state)
@@ -70,9 +74,10 @@ def read_row(event: Event, found: Preview, line: int, cells: Mapping[str, str], 
     except InvalidError as error:
         faults |= error.fields
     if faults:
-        titles = {column.field: column.title for column in found.columns}
+        columns = {column.field: column.title for column in found.columns}
+        found.names[line] = cells.get("name", "")
         found.faults += [
-            (line, told("%(name)s: %(words)s", name=titles.get(name) or column_words(name, event), words=words))
+            (line, told("%(name)s: %(words)s", name=columns.get(name) or column_words(name, event), words=words))
             for name, words in faults.items()
         ]
     elif row:

@@ -108,7 +108,7 @@ def test_what_is_said_of_columns_and_words_is_remembered_for_the_event(browser: 
     assert unknown.status == 422
     assert "Say which column is name and which is email" in words_of(unknown.text)
     assert 'value="Waar bereikbaar"' in unknown.text
-    assert "Line 2: Vak: “Overheid” is none of: Government (government)" in words_of(unclear.text)
+    assert "Line 2, Zoë: Vak: “Overheid” is none of: Government (government)" in words_of(unclear.text)
     assert '<option value="governance" selected>' in unclear.text
     assert "1 added" in words_of(done.text)
     assert "name: Zoë → Zoé" in words_of(next_file.text)
@@ -158,7 +158,7 @@ def test_columns_are_found_by_the_event_s_own_words_and_the_preview_shows_what_w
     assert "Type d’école: École secondaire" in seen
     assert "Établissement: KA" in seen
     assert "ranking: Musique, Maths" in seen
-    assert unread.json["fields"] == {"csv": "No column was read as Type d’école. Say which one it is"}
+    assert unread.json["fields"] == {"columns": "No column was read as Type d’école. Say which one it is"}
 
 
 def test_a_line_tells_all_its_faults_in_titles_and_equal_faults_are_told_once(browser: Client, school: Event) -> None:
@@ -170,9 +170,23 @@ def test_a_line_tells_all_its_faults_in_titles_and_equal_faults_are_told_once(br
     assert (
         "Lines 2, 3, 4, 5: Type d'école: “Lycée” is none of: École primaire (everyone), École secondaire (k2)" in seen
     )
-    assert "Line 2: ranking: “Chant” is no theme of this event: Maths (w1), Musique (w2)" in seen
-    assert "Line 2: Photo: write yes or no" in seen
-    assert "Line 2: E-mail: " in seen
+    assert "Line 2, Ann: ranking: “Chant” is no theme of this event: Maths (w1), Musique (w2)" in seen
+    assert "Line 2, Ann: Photo: write yes or no" in seen
+    assert "Line 2, Ann: E-mail: " in seen
+
+
+def test_two_themes_of_one_rank_in_a_grid_are_a_fault_and_never_put_in_an_order(
+    organiser: Client, school: Event
+) -> None:
+    head = "Nom,E-mail,Type d'école,Ateliers [Maths],Ateliers [Musique]\n"
+    lines = "Ann,ann@example.org,k2,1er choix,1er choix\nBob,bob@example.org,k2,2e choix,1er choix\n"
+
+    shown = organiser.post(IMPORT, {"csv": head + lines}).json
+
+    assert [row["name"] for row in shown["add"]] == ["Bob"]
+    assert [fault["message"] for fault in shown["faults"]] == [
+        "ranking: Maths, Musique have the rank of another theme; give each its own"
+    ]
 
 
 def test_a_change_is_shown_in_titles_and_hours(organiser: Client, school: Event) -> None:
