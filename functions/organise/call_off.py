@@ -19,12 +19,23 @@ from shared.table import Table
 
 @dataclass(frozen=True, slots=True)
 class Workshop:
-    """A workshop that may be called off, how many people have a seat in it, and whether programmes are published."""
+    """A workshop that may be called off, how many people have a seat in it, and whether programmes are published.
+
+    `left` are the seats of the other workshops in its round, `places` those that they must suffice for: the places that
+    the event names, else the people who have one.
+    """
 
     theme: Theme
     round: Round
     people: int
     published: bool
+    left: int
+    places: int
+
+    @property
+    def missing(self) -> int:
+        """The seats that the other workshops need in addition before this one can be called off."""
+        return max(0, self.places - self.left)
 
 
 def find_workshop(table: Table, event: Event, theme_id: str, round_id: str) -> Workshop:
@@ -34,13 +45,16 @@ def find_workshop(table: Table, event: Event, theme_id: str, round_id: str) -> W
     gone = NotFoundError(told("There is no such workshop, or it is called off already."))
     if theme is None or slot is None:
         raise gone
-    run = read_state(table, event.id).published_run
+    state = read_state(table, event.id)
+    run = state.published_run
     programmes = allocated(table, event.id, run)
     here = [person.id for person in registrations_of(table, event.id) if person.takes_part]
     people = sum(programmes.get(one, {}).get(round_id) == theme_id for one in here)
     if not people and not event.seats(theme_id, round_id):
         raise gone
-    return Workshop(theme, slot, people, published=run > 0)
+    left = sum(event.seats(other.id, round_id) for other in event.themes if other.id != theme_id)
+    places = event.registration.capacity or state.confirmed
+    return Workshop(theme, slot, people, published=run > 0, left=left, places=places)
 
 
 def call_off(

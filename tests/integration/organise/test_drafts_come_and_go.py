@@ -11,7 +11,7 @@ from shared.events import put_event
 from shared.models import Event
 from shared.registrations import read_registration, withdraw
 from shared.table import Table
-from tests.support.factories import NOW
+from tests.support.factories import NOW, make_event
 from tests.support.organiser_client import CONTEXT, Client, fill, make_crowd, words_of
 
 HOME = "/organise/nature"
@@ -149,6 +149,20 @@ def test_the_overview_asks_for_a_draft_until_one_waits_and_again_once_that_is_st
     assert asked_for_a_draft(organiser)
     said = [item["what"] for item in organiser.get(HOME).json["attention"]]
     assert any(what.startswith(f"Draft {draft} can no longer be published.") for what in said)
+
+
+def test_a_workshop_whose_seats_are_needed_says_how_many_are_missing_before_it_is_called_off(
+    browser: Client, table: Table, event: Event
+) -> None:
+    few = {theme.id: {"first": int(theme.id == "governance")} for theme in event.themes if theme.id != "vision"}
+    put_event(table, make_event(capacities=few), actor="o", now=NOW)
+    fill(table, event, make_crowd(event, 3, NOW), NOW)
+
+    page = browser.page(f"{HOME}/workshops/vision/first/calling-off").text
+
+    assert "Without it, 2 seats are missing at 13:00: there are 1 for 3 places." in words_of(page)
+    assert f'href="{HOME}/setup/themes"' in page
+    assert "Call it off" not in page
 
 
 def test_one_workshop_is_called_off_in_one_act_and_its_people_are_told(
