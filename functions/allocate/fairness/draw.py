@@ -166,7 +166,8 @@ class _Draw:
                 self._close(cut)
             self._close_full()
             self._settle()
-            self.most_at_once = AT_ONCE if cut is None else min(AT_ONCE, max(FEWEST_AT_ONCE, 2 * len(turn)))
+            next_ = 4 * self.most_at_once if cut is None else max(FEWEST_AT_ONCE, 2 * len(turn))
+            self.most_at_once = min(AT_ONCE, next_)
 
     def _whose_turn(self, choice: int) -> Ints:
         """By lot, those who may get something better than what they are sure of as their choice of this number."""

@@ -83,12 +83,14 @@ class Condensed:
         They share steps, so that a way may be used up before its turn. A person who was reached once leads to all they
         may take, so nobody is looked at twice.
         """
-        before = {head: -1 for head, count in sorted(self.surplus.items()) if count > 0}
-        self.before = before
-        lacking = len(self.surplus) - len(before)
+        surplus, take, down = self.surplus, self.take, self.down
+        self.before = before = {head: -1 for head, count in sorted(surplus.items()) if count > 0}
+        lacking = len(surplus) - len(before)
         found: list[int] = []
         seen = [0] * self.types
-        left = [[t for t in range(self.themes) if g * self.themes + t not in before] for g in range(self.types)]
+        left = [dict.fromkeys(range(begin, begin + self.themes)) for begin in range(0, self.first_theme, self.themes)]
+        for head in before:
+            del left[head // self.themes][head]
         ahead = deque(before)
         while ahead and len(found) < lacking:
             node = ahead.popleft()
@@ -98,8 +100,7 @@ class Condensed:
                 people = self.give[node] & ~seen[g]
                 if people:
                     seen[g] |= people
-                    begin = g * self.themes
-                    new = [begin + u for u in left[g] if people & self.take[begin + u]]
+                    new = [head for head in left[g] if people & take[head]]
                 theme = self.first_theme + t
                 if self.up[node] > 0 and theme not in before:
                     before[theme] = node
@@ -107,7 +108,7 @@ class Condensed:
             elif node < self.room:
                 t = node - self.first_theme
                 heads = range(t, self.first_theme, self.themes)
-                new = [head for head in heads if self.down[head] > 0 and head not in before]
+                new = [head for head in heads if down[head] > 0 and head not in before]
                 if self.free[t] > 0 and self.room not in before:
                     before[self.room] = node
                     ahead.append(self.room)
@@ -118,8 +119,8 @@ class Condensed:
                         ahead.append(self.first_theme + t)
             for head in new:
                 before[head] = node
-                left[head // self.themes].remove(head % self.themes)
-                if head in self.surplus:
+                del left[head // self.themes][head]
+                if head in surplus:
                     found.append(head)
             ahead.extend(new)
         return [self._way_to(head) for head in found]

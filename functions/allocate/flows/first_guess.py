@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -127,14 +128,12 @@ class _Takers:
         crowd = market.crowd
         self.last = np.outer(np.ones(len(crowd.cost), np.int64), crowd.ends[1:]) + _row_starts(crowd)
         limits = np.empty_like(crowd.cost)
-        for g in range(crowd.types):
-            begin, end = int(crowd.ends[g]), int(crowd.ends[g + 1])
+        for (g, begin, end), (wanted, unwanted) in zip(crowd.blocks(), market.margins, strict=True):
             reduced = crowd.reduced(market.prices.heads, g, begin, end)
-            wanted, unwanted, _ = crowd.margins(reduced, begin, end)
             mine = np.where(reduced <= wanted, unwanted, wanted)
-            mine -= crowd.cost[:, begin:end]
-            mine.sort(axis=1)
-            limits[:, begin:end] = mine
+            limits[:, begin:end] = mine - crowd.cost[:, begin:end]
+        for begin, end in pairwise(crowd.ends.tolist()):
+            limits[:, begin:end].sort(axis=1)
         self.cheapest, self.dearest = int(limits.min(initial=0)), int(limits.max(initial=0))
         self.offset = np.arange(self.last.size).reshape(self.last.shape) * (self.dearest - self.cheapest + 2)
         of_type = np.repeat(np.arange(crowd.types), np.diff(crowd.ends))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from functions.allocate.fairness.shares import share_themes
-from functions.allocate.flows.crowd import Crowd
+from functions.allocate.flows.crowd import Costs, Crowd
 from functions.allocate.flows.prices import Prices
 from functions.allocate.flows.themes import ThemeSupply
 from functions.allocate.model.groups import Groups, group_columns
@@ -35,33 +36,57 @@ class Settled:
     demand_value: int
 
 
+@dataclass(frozen=True)
+class Contested:
+    """Who is contested at some prices, a person a column: `tied` are their places in the crowd.
+
+    `ties` are the themes as dear as the dearest they want, `open` how many of these they get. `sure` counts, by theme
+    and type, everyone for whom a theme is cheaper than that.
+    """
+
+    sure: Ints
+    tied: Ints
+    ties: Bools
+    open: Ints
+    partner_type: Ints
+
+
 class Market:
-    """What everyone and every workshop does at given prices: who is sure, who is contested, and D."""
+    """What everyone and every workshop does at given prices: D, and who is contested.
+
+    `margins` are, for each block of the crowd, the dearest wanted and the cheapest unwanted reduced cost of each.
+    """
 
     def __init__(self, crowd: Crowd, supply: ThemeSupply, prices: Prices) -> None:
         self.crowd, self.supply, self.prices = crowd, supply, prices
-        self.sure: Ints = np.zeros_like(prices.heads)
-        demand_value, beyond = 0, False
-        tied, ties, open_ = [], [], []
+        self.margins: list[tuple[Costs, Costs]] = []
+        self.demand_value, beyond = 0, False
         for g, begin, end in crowd.blocks():
-            reduced = crowd.reduced(prices.heads, g, begin, end)
-            wanted, unwanted, value = crowd.margins(reduced, begin, end)
+            wanted, unwanted, value = crowd.margins(crowd.reduced(prices.heads, g, begin, end), begin, end)
+            self.margins.append((wanted, unwanted))
             beyond |= int(wanted.max()) >= crowd.far // 2
-            demand_value += value
-            self.sure[:, g] += np.count_nonzero(reduced < unwanted, axis=1)
+            self.demand_value += value
+        self.low, self.high = heads_range(supply, prices)
+        self.value = -ENDLESS << 30 if beyond else self.demand_value + self._supply_value()
+        """D; far below any other at prices that only a person without a seat would pay."""
+
+    @cached_property
+    def contested(self) -> Contested:
+        """Who is contested. Looked at only when it is asked for: most prices are tried for their D alone."""
+        crowd, sure = self.crowd, np.zeros_like(self.prices.heads)
+        tied = [np.zeros(0, dtype=np.int64)]
+        ties, open_ = [np.zeros((len(crowd.cost), 0), dtype=bool)], [np.zeros(0, dtype=np.int64)]
+        for (g, begin, end), (wanted, unwanted) in zip(crowd.blocks(), self.margins, strict=True):
+            reduced = crowd.reduced(self.prices.heads, g, begin, end)
+            sure[:, g] += np.count_nonzero(reduced < unwanted, axis=1)
             who = np.flatnonzero(wanted == unwanted)
             mine, margin = reduced[:, who], wanted[who]
             tied.append(who + begin)
             ties.append(mine == margin)
             open_.append(crowd.units[begin:end][who] - np.count_nonzero(mine < margin, axis=0))
-        self.tied = np.concatenate(tied) if tied else np.zeros(0, dtype=np.int64)
-        self.ties = np.concatenate(ties, axis=1) if ties else np.zeros((len(crowd.cost), 0), dtype=bool)
-        self.open = np.concatenate(open_) if open_ else np.zeros(0, dtype=np.int64)
-        self.partner_type = np.searchsorted(crowd.ends, self.tied, side="right") - 1
-        self.demand_value = demand_value
-        self.low, self.high = heads_range(supply, prices)
-        self.value = -ENDLESS << 30 if beyond else demand_value + self._supply_value()
-        """D; far below any other at prices that only a person without a seat would pay."""
+        everyone = np.concatenate(tied)
+        partner_type = np.searchsorted(crowd.ends, everyone, side="right") - 1
+        return Contested(sure, everyone, np.concatenate(ties, axis=1), np.concatenate(open_), partner_type)
 
     def moved(self, step: Ints) -> Market:
         """The market at other prices: heads by theme and type, seats in the last column.
@@ -76,13 +101,12 @@ class Market:
 
     def expected_heads(self) -> NDArray[np.float64]:
         """Heads by theme and type, if everyone contested shared their open seats evenly between their themes."""
-        heads = self.sure.astype(np.float64)
-        if len(self.tied):
-            share = self.open / self.ties.sum(axis=0)
-            for g, (begin, end) in enumerate(
-                pairwise(np.searchsorted(self.partner_type, np.arange(self.crowd.types + 1)))
-            ):
-                heads[:, g] += self.ties[:, begin:end] @ share[begin:end]
+        who = self.contested
+        heads = who.sure.astype(np.float64)
+        share = who.open / who.ties.sum(axis=0)
+        ends = np.searchsorted(who.partner_type, np.arange(self.crowd.types + 1))
+        for g, (begin, end) in enumerate(pairwise(ends)):
+            heads[:, g] += who.ties[:, begin:end] @ share[begin:end]
         return heads
 
     def _supply_value(self) -> int:
@@ -99,27 +123,29 @@ class Market:
 
     def groups(self) -> Groups:
         """The contested people, by type, seats open and contested themes."""
-        columns = [self.partner_type, self.open]
-        for begin in range(0, len(self.ties), 62):
-            bits = self.ties[begin : begin + 62]
+        who = self.contested
+        columns = [who.partner_type, who.open]
+        for begin in range(0, len(who.ties), 62):
+            bits = who.ties[begin : begin + 62]
             columns.append((bits * (1 << np.arange(len(bits), dtype=np.int64))[:, None]).sum(axis=0))
-        return group_columns(columns, len(self.tied))
+        return group_columns(columns, len(who.tied))
 
     def settled(self, given: Ints) -> Settled:
         """Everyone's themes: what they are sure of, and their share of what was contested."""
-        crowd, groups = self.crowd, self.groups()
+        crowd, groups, contested = self.crowd, self.groups(), self.contested
         sets = np.full((len(crowd), max(crowd.most_units, 1)), NOWHERE, dtype=np.int16)
         filled = np.zeros(len(crowd), dtype=np.int8)
-        for g, begin, end in crowd.blocks():
+        for (g, begin, end), (_, unwanted) in zip(crowd.blocks(), self.margins, strict=True):
             reduced = crowd.reduced(self.prices.heads, g, begin, end)
-            _, unwanted, _ = crowd.margins(reduced, begin, end)
             for t, row in enumerate(reduced):
                 who = np.flatnonzero(row < unwanted) + begin
                 sets[who, filled[who]] = t
                 filled[who] += 1
         first = groups.first
-        dealt = share_themes(given, groups.size, self.open[first], -self.prices.heads[:, self.partner_type[first]].T)
-        owner = self.tied[groups.order]
+        dealt = share_themes(
+            given, groups.size, contested.open[first], -self.prices.heads[:, contested.partner_type[first]].T
+        )
+        owner = contested.tied[groups.order]
         for column in dealt.T:
             here = column != NOWHERE
             who = owner[here]
@@ -127,9 +153,9 @@ class Market:
             filled[who] += 1
         everyone = np.empty_like(sets)
         everyone[crowd.order] = sets
-        tied = crowd.order[self.tied]
+        tied = crowd.order[contested.tied]
         by_person = np.argsort(tied)
-        return Settled(everyone, self.prices, tied[by_person], self.ties[:, by_person], self.demand_value)
+        return Settled(everyone, self.prices, tied[by_person], contested.ties[:, by_person], self.demand_value)
 
 
 def follow(market: Market, step: Ints) -> Market:

@@ -29,10 +29,10 @@ class Seating:
 
     def __init__(self, market: Market) -> None:
         self.market, self.groups = market, market.groups()
-        first = self.groups.first
-        self.partner_type, self.open = market.partner_type[first], market.open[first]
-        self.ties = market.ties[:, first].T
-        themes, types = market.sure.shape
+        first, contested = self.groups.first, market.contested
+        self.partner_type, self.open = contested.partner_type[first], contested.open[first]
+        self.ties = contested.ties[:, first].T
+        themes, types = contested.sure.shape
         self.heads = [[f"theme {t} of type {g}" for g in range(types)] for t in range(themes)]
         self.themes = [f"theme {t}" for t in range(themes)]
         self.attendees = [f"attendee group {k}" for k in range(len(self.ties))]
@@ -119,11 +119,11 @@ class _Straight:
         self.waiting: list[int] = (groups.size * seating.open).tolist()
         self.seated = [0] * len(self.waiting)
         self.given = np.zeros(seating.ties.shape, dtype=np.int64)
-        self.excess: list[list[int]] = (market.sure - market.low).tolist()
+        self.excess: list[list[int]] = (market.contested.sure - market.low).tolist()
         self.width: list[list[int]] = (market.high - market.low).tolist()
         self.theme_excess: list[int] = (market.low.sum(axis=1) - least).tolist()
         self.theme_width: list[int] = (most - least).tolist()
-        self.sink_excess = int(least.sum() - market.sure.sum()) - sum(self.waiting)
+        self.sink_excess = int(least.sum() - market.contested.sure.sum()) - sum(self.waiting)
         self.through = [[0] * len(row) for row in self.width]
         self.theme_through = [0] * len(self.theme_width)
         for t, row in enumerate(self.excess):
@@ -138,9 +138,13 @@ class _Straight:
         self.theme_pending: list[float] = pending.sum(axis=0).tolist()
         self.theme_room = [self._room_of_theme(t) for t in range(len(self.width))]
         self.room = [[self._room(t, g) for t in range(len(self.width))] for g in types]
+        of_group, themes = (axis.tolist() for axis in np.nonzero(seating.ties))
+        wanted: list[list[int]] = [[] for _ in self.waiting]
+        for k, t in zip(of_group, themes, strict=True):
+            wanted[k].append(t)
         for k in np.argsort(ties, kind="stable").tolist():
             if self.waiting[k]:
-                self._seat(k, np.flatnonzero(seating.ties[k]).tolist())
+                self._seat(k, wanted[k])
 
     def _seat(self, k: int, wanted: list[int]) -> None:
         """Let the people of a group in, first where most room is left for those to come."""
