@@ -16,7 +16,7 @@ from shared.errors import ConflictError, StaleError
 from shared.events import audit, due_tasks
 from shared.i18n import told, told_many
 from shared.mails import mails_of
-from shared.models import Event, EventState, MailState, Registration, RegistrationState, RunState, utc
+from shared.models import Event, EventState, Mail, MailState, Registration, RegistrationState, RunState, utc
 from shared.registrations import registrations_of
 from shared.runs import read_run
 from shared.state import read_state
@@ -41,7 +41,7 @@ CANCELLATION = "cancellation"
 """The task of upkeep to write the mails."""
 
 RESTORATION = "restoration"
-"""The task of upkeep to tell that the day takes place after all; `since` is when it had been cancelled."""
+"""The task of upkeep to tell that the day takes place after all."""
 
 IS_CANCELLED = "the day is cancelled"
 TAKES_PLACE = "the day takes place after all"
@@ -115,16 +115,26 @@ class Standing(NamedTuple):
 
 def standing(table: Table, event: Event) -> Standing:
     """How far the mails of the cancellation that stands are."""
-    stored = table.get(EVENTS_PK, event.id) or {}
-    return _standing(table, event, str(stored.get("cancelled_at", "")))
-
-
-def _standing(table: Table, event: Event, since: str) -> Standing:
-    mails = [mail for mail in mails_of(table, event.id, "day-cancelled#") if mail.created_at >= since]
+    mails = list(mails_of(table, event.id, "day-cancelled#"))
     here = {person.id for person in reached(registrations_of(table, event.id))}
-    people = {mail.registration for mail in mails if mail.state is MailState.SENT} & here
     leaving = sum(mail.state in (MailState.PENDING, MailState.SENDING) for mail in mails)
-    return Standing(people, leaving, sum(mail.state is MailState.HELD for mail in mails))
+    held = sum(mail.state is MailState.HELD for mail in mails)
+    return Standing(heard_of_it(mails, mails_of(table, event.id, "day-restored#")) & here, leaving, held)
+
+
+def heard_of_it(cancelling: Iterable[Mail], restoring: Iterable[Mail]) -> set[str]:
+    """The people to whom the last that was said is that the day is cancelled.
+
+    A day may be cancelled, restored and cancelled again before anybody is told of the restoration: what counts is what
+    each person was mailed, and not when the cancellation that stands began.
+    """
+    told: dict[str, str] = {}
+    for mail in cancelling:
+        if mail.state is MailState.SENT:
+            told[mail.registration] = max(mail.created_at, told.get(mail.registration, ""))
+    on_their_way = (MailState.SENT, MailState.PENDING, MailState.SENDING)
+    taken_back = [mail for mail in restoring if mail.state in on_their_way]
+    return set(told) - {mail.registration for mail in taken_back if mail.created_at > told.get(mail.registration, "~")}
 
 
 def undo_cancellation(table: Table, event: Event, expected: int, *, actor: str, now: datetime) -> None:
@@ -150,7 +160,7 @@ def undo_cancellation(table: Table, event: Event, expected: int, *, actor: str, 
         raise ConflictError(told("This day is not cancelled."))
     if now >= event.ends_at:
         raise ConflictError(told("The day is over; nothing can be taken back any more."))
-    mails = _standing(table, event, since)
+    mails = standing(table, event)
     if mails.leaving:
         raise ConflictError(
             told_many(
@@ -186,7 +196,7 @@ def undo_cancellation(table: Table, event: Event, expected: int, *, actor: str, 
                 expect={"published_run": state.published_run, "mail_held": state.mail_held},
             ),
             delete(pk, task_sk(CANCELLATION)),
-            task(event.id, RESTORATION, UPKEEP_DUE, now, since=since),
+            task(event.id, RESTORATION, UPKEEP_DUE, now),
             *due_tasks(event, state, now),
             *_allocator_tasks(table, event, state, now),
             audit(event.id, actor, Act.UNDO_CANCELLATION, now=now),

@@ -19,7 +19,7 @@ from botocore.config import Config
 
 from functions.upkeep.retention import forget_addresses, forget_everybody, forget_sensitive_answers
 from shared import settings
-from shared.cancellation import IS_CANCELLED, TAKES_PLACE, reached, still_reached
+from shared.cancellation import IS_CANCELLED, TAKES_PLACE, heard_of_it, reached, still_reached
 from shared.confirmation import ask_and_release
 from shared.errors import StaleError, UnreadableEventError
 from shared.events import as_event, read_event
@@ -271,7 +271,7 @@ def _do(item: Item, now: datetime, may_go_on: Callable[[], bool]) -> bool:
         case "cancellation":
             return tell_of_cancellation(event, now, may_go_on)
         case "restoration":
-            return tell_of_restoration(event, item["since"], now, may_go_on)
+            return tell_of_restoration(event, now, may_go_on)
         case "message":
             return tell_message(event, item["task"].partition("#")[2], now, may_go_on)
         case "sensitive":
@@ -384,39 +384,37 @@ def tell_of_cancellation(event: Event, now: datetime, may_go_on: Callable[[], bo
     )
 
 
-def tell_of_restoration(event: Event, since: str, now: datetime, may_go_on: Callable[[], bool]) -> bool:
+def tell_of_restoration(event: Event, now: datetime, may_go_on: Callable[[], bool]) -> bool:
     """Undo what a cancellation did with mails: whether all is done.
 
     Mails that say so and did not leave are given up; people to whom one was sent are told that the day takes place;
-    mails that were given up as the day was cancelled wait again, and texts are written to those who had none.
-
-    Parameters
-    ----------
-    since
-        When the day had been cancelled.
+    mails that were given up as the day was cancelled wait again, and texts are written to those who had none. What an
+    earlier restoration did not come to is done here.
     """
     if event.cancelled:
         return True  # cancelled anew
     state = read_state(table, event.id)
+    occasion = str(state.restored)
     cancelling: list[Mail] = []
+    restoring: list[Mail] = []
     given_up: list[Mail] = []
-    done: set[str] = set()
     for mail in mails_of(table, event.id):
-        if mail.kind == "day-restored":
-            done.add(mail.id)
-        if mail.kind == "day-cancelled" and mail.created_at >= since:
+        if mail.kind == "day-cancelled":
             cancelling.append(mail)
-        if mail.state is MailState.CANCELLED and mail.error == IS_CANCELLED and mail.updated_at >= since:
+        elif mail.kind == "day-restored":
+            restoring.append(mail)
+        elif mail.state is MailState.CANCELLED and mail.error == IS_CANCELLED:
             given_up.append(mail)
-    move(table, [_not_sent(mail, now) for mail in cancelling if mail.state is MailState.HELD])
+    outdated = [mail for mail in restoring if not mail.id.endswith(f"#{occasion}")]
+    move(table, [_not_sent(mail, now) for mail in [*cancelling, *outdated] if mail.state is MailState.HELD])
     move(table, [let_go(one, now, held=state.mail_held and can_be_held(one)) for one in given_up if can_go_again(one)])
     table.delete_all([{"pk": mails_pk(event.id), "sk": mail.id} for mail in given_up if mail.kind == "leader-list"])
     for message in messages_of(table, event.id):
         if not message.cancelled:
             table.write(task(event.id, f"message#{message.id}", UPKEEP_DUE, now))
-    occasion = str(state.restored)
-    told = {mail.registration for mail in cancelling if mail.state is MailState.SENT}
-    people = [one for one in sorted(told) if mail_id("day-restored", one, occasion=occasion) not in done]
+    done = {mail.id for mail in restoring}
+    told = sorted(heard_of_it(cancelling, restoring))
+    people = [one for one in told if mail_id("day-restored", one, occasion=occasion) not in done]
     written = _write_each(
         event,
         people,

@@ -244,3 +244,32 @@ def test_everything_that_a_hold_stopped_leaves_when_it_ends(
 
     assert answer.json["message"].startswith("3 mails released")
     assert [mail.id for mail in mails_of(table, "nature") if mail.state is MailState.HELD] == []
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_a_day_cancelled_and_restored_twice_before_anybody_is_told_is_told_to_those_who_heard_the_first_time(
+    table: Table, event: Event, organiser: Client, road: Road, held: bool
+) -> None:
+    """The second cancellation strikes the first restoration off; its mails, on hold or not written, are owed still."""
+    table.write(send("confirmation", "nature", "p0", now=NOW, occasion="late"))
+    cancelled(organiser, road)
+    minutes(road, 3)
+    at(organiser.app, road.clock.now)
+    if held:
+        organiser.post(f"{HOME}/mails/hold", {})
+    assert organiser.post(f"{HOME}/cancellation/undo", {"expected_mails": TOLD}).status == 200
+    if held:
+        road.upkeep.work_through(road.clock.now + MINUTE, lambda: True)
+        assert {mail.state for mail in mails_of(table, "nature", "day-restored#")} == {MailState.HELD}
+    at(organiser.app, road.clock.now + 2 * MINUTE)
+    assert organiser.post(f"{HOME}/cancellation", {"expected_mails": TOLD}).status == 200
+
+    assert organiser.get(f"{HOME}/cancellation").json["undo"]["mails"] == TOLD
+    assert organiser.post(f"{HOME}/cancellation/undo", {"expected_mails": TOLD}).status == 200
+    minutes(road, 5)
+    if held:
+        assert organiser.post(f"{HOME}/mails/release", {}).status == 200
+        minutes(road, 5)
+
+    assert kinds(road)["day-restored"] == TOLD
+    assert kinds(road)["confirmation"] >= 1
