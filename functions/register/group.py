@@ -116,6 +116,7 @@ def read_group(event: Event, sent: Fields) -> Group:
     shared = [one for one in ranked if isinstance(one, str)] if isinstance(ranked, list) else []
     rows = sent.get("members")
     rows = rows if isinstance(rows, list) else []
+    no_kinds = not any(isinstance(row, dict) and row.get("partner_type") for row in rows)
     faults: dict[str, str] = {}
     common = {"email": sent.get("email"), "organisation": sent.get("organisation") or ""}
     members: list[Details] = []
@@ -135,6 +136,8 @@ def read_group(event: Event, sent: Fields) -> Group:
             names = {"name": f"name_{line}", "partner_type": f"type_{line}", "choices": f"choice_{line}_1"}
             if not row.get("choices"):
                 names["choices"] = "choice_1"
+            if no_kinds and "line" in row:
+                names["partner_type"] = "partner_type"
             faults |= {names.get(name, name): words for name, words in error.fields.items()}
     if not rows:
         faults["name_1"] = NOBODY

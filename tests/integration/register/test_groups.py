@@ -113,6 +113,23 @@ def test_a_group_has_a_place_and_a_programme_each_and_one_mail(
     assert [one["state"] for one in web.get(own_link(table, keys)).json["members"]] == ["confirmed", "confirmed"]
 
 
+def test_a_class_is_entered_with_its_kind_once_and_more_lines_lose_nothing(web: Web, table: Table) -> None:
+    """A person beside whom another kind stands has that one; without any, one fault says so for all."""
+    some = {name: value for name, value in FORM.items() if name != "type_1"}
+
+    longer = web.submit(f"{GROUP}?rows=20&lang=en&switch=form", some)
+    assert (longer.status, states(table)) == (200, {})
+    assert 'value="Bob Pupil"' in longer.text
+    assert 'name="name_20"' in longer.text
+    refused = web.submit(GROUP, {**some, "type_3": ""})
+    assert (refused.status, refused.text.count('href="#partner_type"')) == (422, 1)
+    assert 'href="#type_' not in refused.text
+
+    assert web.submit(GROUP, {**some, "partner_type": "government"}).status == 303
+    kinds = {one.name: one.partner_type for one in registrations_of(table, "nature") if one.delegate}
+    assert kinds == {"Ann Pupil": "government", "Bob Pupil": "research"}
+
+
 def test_the_delegate_renames_withdraws_and_erases_each_person_and_the_whole_group(
     web: Web, table: Table, keys: Keys
 ) -> None:
