@@ -23,6 +23,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from email.parser import BytesHeaderParser
+from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
@@ -48,7 +50,7 @@ setInterval(async () => {{ if (await (await fetch("/count")).text() !== "{count}
 """Shows new mails as they come; without scripts there is the link."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SentMail:
     """A mail as SES took it."""
 
@@ -67,10 +69,10 @@ class SentMail:
         assert isinstance(parsed, EmailMessage)  # noqa: S101
         return parsed
 
-    @property
+    @cached_property
     def subject(self) -> str:
-        """Its subject."""
-        return str(self.message["Subject"] or "")
+        """Its subject, read once and without the body: the list of hundreds of mails names each."""
+        return str(BytesHeaderParser(policy=policy.default).parsebytes(self.raw)["Subject"] or "")
 
     @property
     def text(self) -> str:
