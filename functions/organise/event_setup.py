@@ -248,7 +248,8 @@ def _checks(event: Event, now: datetime) -> Iterator[Check]:
 
 def effects(before: Event, after: Event, people: Iterable[Registration], *, published: bool) -> list[Told]:
     """What a change means to those who are registered, in sentences."""
-    known = [person for person in people if person.state is not RegistrationState.WITHDRAWN]
+    gone = (RegistrationState.WITHDRAWN, RegistrationState.DELEGATE)  # the contact of a group takes no place
+    known = [person for person in people if person.state not in gone]
     if not known:
         return [told("Nobody is registered yet.")]
     words = [

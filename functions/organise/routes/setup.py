@@ -111,9 +111,15 @@ def _facts(
     return {
         **{"here": "setup", "page": page, "pages": PAGES, "values": values, "numbers": numbers, "seen": seen},
         "on_page": [name for name in faults if _stands_on(page, name)],
+        "elsewhere": {name: other for name in faults if (other := _page_of(name)) and not _stands_on(page, name)},
         "preview": event_setup.preview_url(services().keys, here.event),
         "rounds": [(slot.id, f"{slot.start:%H:%M}") for slot in here.event.rounds],
     }
+
+
+def _page_of(name: str) -> str:
+    """The page that has the field which a fault names, "" for none."""
+    return next((page for page in PAGES if _stands_on(page, name)), "")
 
 
 def _stands_on(page: str, name: str) -> bool:

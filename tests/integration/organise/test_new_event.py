@@ -22,7 +22,7 @@ from shared.events import put_event, read_event
 from shared.i18n import in_language
 from shared.models import Event
 from shared.new_event import example, shifted_copy
-from shared.registrations import register
+from shared.registrations import register, registration_item
 from shared.table import Table
 from tests.support.attendee_client import Web
 from tests.support.factories import NOW, event_data, full_event_data, make_event, make_registration
@@ -218,10 +218,19 @@ def test_a_fault_stands_beside_the_field_that_caused_it_and_nothing_typed_is_los
     assert read_event(table, "nature") == event
 
 
+def test_a_fault_about_another_page_leads_to_that_page(browser: Client, event: Event) -> None:
+    """An earlier date cannot stand before the moments on the page of the allocation."""
+    answer = browser.submit("/organise/nature/setup/day", fields(event, "day", date="2026-03-10"))
+    assert answer.status == 422
+    assert 'href="/organise/nature/setup/allocation#allocation.at"' in answer.text
+
+
 def test_what_changes_in_an_open_event_is_shown_before_it_is_stored(
     browser: Client, table: Table, event: Event
 ) -> None:
     register(table, event, make_registration(), now=NOW)
+    contact = make_registration(number=2, id="c2", state="delegate", choices=[])  # of a group: takes no place
+    table.put_all([registration_item(contact)])
     typed = fields(event, "day", **{"venue.name": "Town hall"})
     asked = browser.submit("/organise/nature/setup/day", typed)
     assert "Conscience building" in asked.text
