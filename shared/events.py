@@ -49,7 +49,9 @@ REMINDED_AT = time(9, 0)
 NOBODY = "nobody@parcours.invalid"
 """Stands for addresses that cannot be read; no mail reaches it, so that nobody signs in by it."""
 
-CHANGED_MEANWHILE = "The event file was changed by another organiser meanwhile. Reload it and make the change again."
+CHANGED_MEANWHILE = told(
+    "The event was changed by another organiser meanwhile. Reload the page and make the change again."
+)
 
 
 def read_event(table: Table, event: str, *, retired_too: bool = False) -> Event | None:

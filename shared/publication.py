@@ -154,7 +154,7 @@ def publish(
         )
     except ConditionFailedError as error:
         if "event" in error.refused:
-            raise StaleError(told("The event file changed at this moment. Start a new draft.")) from None
+            raise StaleError(told("The event changed at this moment. Start a new draft.")) from None
         raise StaleError(told("Another organiser published at the same moment. Reload the page.")) from None
     return run.model_copy(update={**published, "facts": facts})
 

@@ -153,7 +153,7 @@ def why_stale(table: Table, event: Event, run: Run, people: Iterable[Registratio
         return told("A person was given seats at the door since this draft was begun. Start a new draft.")
     before = kept_programmes(table, event, run, run.compared_with) if run.mode == "keep" else {}
     if run.input_digest != input_now(event, state, run, people, before):
-        return told("Registrations or the event file changed since this draft was made. Start a new draft.")
+        return told("Registrations or the event changed since this draft was made. Start a new draft.")
     return ""
 
 
@@ -408,7 +408,7 @@ def set_aside(table: Table, event: Event, draft: Run, *, now: datetime) -> Run:
     """
     fields = {
         "state": RunState.SUPERSEDED,
-        "error": told("People or the event file changed before it could be published, so another run was made."),
+        "error": told("People or the event changed before it could be published, so another run was made."),
         "updated_at": utc(now),
     }
     pk = event_pk(event.id)

@@ -25,7 +25,7 @@ BACK_OFF = timedelta(minutes=1)
 MOST_MISTAKES, LONGEST_WORDS = 3, 1_500
 """Mistakes in the data that are named, and characters of an error that are kept."""
 
-_AGAIN = told("Then store the event file again, or start a draft, and the allocation is tried once more.")
+_AGAIN = told("Then save a page of the event again, or start a draft, and the allocation is tried once more.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,8 @@ def failure_of(error: Exception, attempts: int) -> Failure:
             todo = told("To make it easier, add seats, lower minima or let more workshops run in every round.")
             return Failure("not-in-time", _all(why, todo, _AGAIN), ATTEMPTS_AT_FINDING)
         case BadInputError():
-            todo = told("Correct the event file or these registrations.")
-            why = told("What is stored does not fit the event file: %(fault)s", fault=_first(error))
+            todo = told("Correct the event or these registrations.")
+            why = told("What is stored does not fit the event: %(fault)s", fault=_first(error))
             return Failure("bad-data", _all(why, todo, _AGAIN))
         case ValidationError():  # its words may quote what a person typed
             why = told("A stored registration or programme cannot be read; the log of the allocator says where.")
@@ -66,7 +66,8 @@ def failure_of(error: Exception, attempts: int) -> Failure:
         number=attempts,
     )
     again = told(
-        "When its cause is gone, store the event file again, or start a draft, and the allocation is tried once more."
+        "When its cause is gone, save a page of the event again, or start a draft, and the allocation is tried once "
+        "more."
     )
     return Failure("fault", _all(why, again), MOST_ATTEMPTS)
 

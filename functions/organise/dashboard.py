@@ -356,9 +356,9 @@ def attention(standing: Standing, now: datetime) -> Iterator[Attention]:
     made = bool(runs) and not stale and (runs[0].state in UNDER_WAY or _is_open(runs[0], state))
     if otherwise and not made:
         words = told_many(
-            "%(num)s person was told other hours, rooms, titles or another place than the event file has now: start a "
+            "%(num)s person was told other hours, rooms, titles or another place than the event has now: start a "
             "draft that keeps what is published, read its mails, and publish it to tell them",
-            "%(num)s people were told other hours, rooms, titles or another place than the event file has now: start a "
+            "%(num)s people were told other hours, rooms, titles or another place than the event has now: start a "
             "draft that keeps what is published, read its mails, and publish it to tell them",
             otherwise,
         )

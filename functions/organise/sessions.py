@@ -192,7 +192,7 @@ def refuse_less(role: Role, least: Role) -> None:
         raise ForbiddenError(
             told("You help at the door of this event; this page is for its organisers.")
             if role
-            else told("You are not an organiser of this event. Its event file lists who is.")
+            else told("You are not an organiser of this event. Its organisers can give you access.")
         )
 
 

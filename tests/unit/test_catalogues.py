@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import gettext
 import re
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -53,6 +55,42 @@ def pairs(name: str, language: str) -> list[tuple[str, str]]:
 def test_the_template_holds_what_the_code_the_pages_and_the_mails_say(name: str, templates: dict[str, Catalog]) -> None:
     assert len(templates[name]) > 60
     assert template_path(name).read_text(encoding="utf-8") == template_text(name, templates[name])
+
+
+FOR_PROGRAMS = {
+    "POST here to sign in.",
+    "The body must be a JSON object.",
+    "The task was done since it was listed.",
+}
+"""Sentences in code that no page and no mail shows."""
+
+
+def sentences(tree: ast.Module) -> Iterator[str]:
+    """The texts of a module that read as whole sentences; docstrings and parts of other texts are left out."""
+    left_out: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            left_out |= {id(part) for part in node.values}
+        elif isinstance(node, ast.Expr):
+            left_out.add(id(node.value))
+    for node in ast.walk(tree):
+        text = node.value if isinstance(node, ast.Constant) and id(node) not in left_out else None
+        if isinstance(text, str) and re.fullmatch(r"[A-Z“][^\n]*[.!?]", text) and len(text.split()) > 2:
+            yield text
+
+
+def test_no_sentence_of_the_code_is_outside_the_catalogues(templates: dict[str, Catalog]) -> None:
+    """A sentence that is raised or shown without `told` or `N_` would stay English for every reader."""
+    ids = [message.id for catalogue in templates.values() for message in catalogue if message.id]
+    known = {one for found in ids for one in ([found] if isinstance(found, str) else found)}
+    said = {
+        sentence
+        for folder in ("functions", "shared")
+        for path in (ROOT / folder).rglob("*.py")
+        for sentence in sentences(ast.parse(path.read_text(encoding="utf-8")))
+    }
+
+    assert said - known == FOR_PROGRAMS
 
 
 @pytest.mark.parametrize(("name", "language"), CATALOGUES)
