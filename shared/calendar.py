@@ -69,6 +69,8 @@ def calendar_file(
     calendar.add_missing_timezones(
         first_date=event.date - timedelta(days=366), last_date=event.date + timedelta(days=366)
     )
+    for zone in calendar.walk("VTIMEZONE"):
+        zone.pop("COMMENT", None)  # of the library, in English; programs show it
     return bytes(calendar.to_ical())
 
 

@@ -187,11 +187,28 @@ def read_yaml(text: str) -> Any:
 
 def _yaml_words(problem: str) -> str:
     """What YAML's reader says is wrong, in plain words for the mistakes that are made most."""
+    if isinstance(problem, Told):  # said here, as the file was read
+        return problem
     if "'\\t'" in problem:
         return told("a tab stands where only spaces may; indent with spaces")
     if problem.startswith("mapping values are not allowed"):
         return told("a colon and a space inside a text; put the text in quotation marks")
-    return problem or told("not YAML")
+    return next((words for begin, words in _YAML_SAYS.items() if problem.startswith(begin)), told("not YAML"))
+
+
+_YAML_SAYS = {
+    "found duplicate key": told("this key stands twice in its group"),
+    "could not find expected ':'": told("a colon is missing, or the line is indented otherwise than its neighbours"),
+    "expected <block end>": told("the line is indented otherwise than its neighbours"),
+    "expected the node content": told("a value is missing, or a bracket opens and is never closed"),
+    "expected ',' or": told("a comma is missing, or a bracket opens and is never closed"),
+    "while scanning a quoted scalar": told("a quotation mark opens here and is never closed"),
+    "found unexpected end of stream": told("a quotation mark opens here and is never closed"),
+    "found undefined alias": told("a text begins with a star; put it in quotation marks"),
+    "found character": told("a text begins with a sign that means something in YAML; put it in quotation marks"),
+    "could not determine a constructor": told("a tag (`!!…`) that does not fit its value; leave the tag out"),
+}
+"""What YAML's reader says of other mistakes, by how it begins, and what that means."""
 
 
 def _where(mark: Any, problem: str) -> str:

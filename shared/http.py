@@ -100,7 +100,9 @@ def read_fields(
         case "" if not body:
             return {}
         case other:
-            raise UnsupportedMediaTypeError(f"Send a form or JSON, not {other[:80] or 'a body without a media type'}.")
+            raise UnsupportedMediaTypeError(
+                told("Send a form or JSON, not %(kind)s.", kind=other[:80] or told("a body without a media type"))
+            )
 
 
 def read_body(request: APIGatewayProxyEventV2, *, largest: int = LARGEST_BODY) -> bytes:
@@ -122,9 +124,9 @@ def _json_fields(body: bytes) -> Fields:
         found = json.loads(body, object_pairs_hook=_no_duplicates, parse_constant=_no_constants)
         json.dumps(found, ensure_ascii=False).encode()  # half a surrogate pair can be escaped in, and stored nowhere
     except (ValueError, RecursionError) as error:
-        raise UnreadableError(f"The body is not readable JSON: {error}.") from None
+        raise UnreadableError(told("The body is not readable JSON: %(error)s.", error=str(error))) from None
     if not isinstance(found, dict):
-        raise UnreadableError("The body must be a JSON object.")
+        raise UnreadableError(told("The body must be a JSON object."))
     return found
 
 

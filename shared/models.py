@@ -288,6 +288,10 @@ class Question(Model):
     required: bool = False
     sensitive: bool = False
 
+    def shown(self, answer: str) -> str:
+        """An answer as this question's language has it; answers of a choice are stored in the event's own language."""
+        return next((one for one in self.options if getattr(one, "original", one) == answer), answer)
+
 
 class Event(Model):
     """A meeting day, as its organisers describe it in one file; a `draft` is seen by them only."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from functions.organise import audit_list, door
 from functions.organise.drafts import workshops
@@ -38,8 +39,9 @@ A4 = 9
 
 CONSENTS = {"yes": told("yes"), "no": told("no")}
 
-LISTS_IN_WORDS = frozenset({"leaders", "catering", "badges"})
-"""Lists that people read; the headings of the others are the names that an import and other programs know."""
+LISTS_IN_WORDS = {"leaders": told("leaders"), "catering": told("catering"), "badges": told("badges")}
+"""Lists that people read, and what they are called; the headings of the others are names that an import and other
+programs know."""
 
 
 CODED = frozenset({"people", "programmes", "workshops"})
@@ -61,22 +63,28 @@ class Sheet:
 
 
 def sheet(table: Table, event: Event, name: str, language: str) -> Sheet:
-    """One of the lists by its name; those that people read are in a language. Raises NotFoundError."""
-    makers = {
-        **{"people": people, "programmes": programmes, "workshops": filled, "audit": audit_sheet},
-        **{"leaders": leaders, "catering": catering, "badges": badges},
+    """One of the lists by its name, with its titles, or all that people read, in a language. Raises NotFoundError."""
+    makers: dict[str, Callable[[Table, Event], Sheet]] = {
+        **{"people": people, "programmes": partial(programmes, language=language), "workshops": filled},
+        **{"audit": audit_sheet, "leaders": leaders, "catering": catering, "badges": badges},
     }
+    event = event.in_language(language)
     if name not in makers:
         raise NotFoundError(told("There is no such list. There are: %(lists)s.", lists=", ".join(makers)))
     if name not in LISTS_IN_WORDS:
         return makers[name](table, event)
-    found = makers[name](table, event.in_language(language))
+    found = makers[name](table, event)
 
     def say(words: str) -> str:
         return str(in_language(words, language))
 
     rows = [[say(cell) for cell in row] for row in found.rows]
-    return Sheet(found.name, [say(title) for title in found.header], rows, numbers=[say(one) for one in found.numbers])
+    return Sheet(
+        say(LISTS_IN_WORDS[name]),
+        [say(title) for title in found.header],
+        rows,
+        numbers=[say(one) for one in found.numbers],
+    )
 
 
 def people(table: Table, event: Event) -> Sheet:
@@ -114,10 +122,10 @@ def people(table: Table, event: Event) -> Sheet:
     return Sheet("people", header, rows)
 
 
-def programmes(table: Table, event: Event) -> Sheet:
-    """Every person's published programme and its reason."""
+def programmes(table: Table, event: Event, language: str = "en") -> Sheet:
+    """Every person's published programme and, in a language, its reason."""
     shown = _published(table, event)
-    tell = Teller(event)
+    tell = Teller(event, language, third_person=True)
     header = ["id", *(f"round_{slot.id}" for slot in event.rounds), "name", "email", "organisation", "reason"]
     header += [f"title_{slot.id}" for slot in event.rounds]
     rows = [
@@ -178,7 +186,11 @@ def catering(table: Table, event: Event) -> Sheet:
     for question in event.questions:
         given = Counter(answer_cell(person.answers.get(question.id, "")) for person in expected)
         rows += [
-            [question.label, CONSENTS.get(answer, answer) if question.kind == "consent" else answer, str(count)]
+            [
+                question.label,
+                CONSENTS.get(answer, answer) if question.kind == "consent" else question.shown(answer),
+                str(count),
+            ]
             for answer, count in given.most_common()
             if answer
         ]

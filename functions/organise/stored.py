@@ -8,13 +8,16 @@ with them instead (`shared.stored_words`).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 
 from markupsafe import Markup
 
+from functions.organise.event_form.differences import path_words
+from functions.organise.imports.columns import COLUMNS
 from functions.organise.words import STATES
-from shared.i18n import LANGUAGE_WORDS, Told, told
+from shared.i18n import LANGUAGE_WORDS, Told, told, told_together
+from shared.models import Event
 
 PROOF = (
     told("the time ended before the flow was found"),
@@ -103,13 +106,16 @@ GROUPS = (
     told("Registered, without a programme"),
     told("%(theme)s, in any round"),
     told("%(theme)s at %(time)s"),
+    told("%(theme)s, by %(leader)s"),
 )
-"""Groups of people to whom organisers wrote."""
+"""Groups of people to whom organisers and leaders wrote."""
 
 
-def group_words(words: str) -> str:
-    """A group of people to whom organisers wrote."""
-    return _recognised(words, GROUPS)
+def group_words(words: str, event: Event) -> str:
+    """A group of people to whom an organiser or a leader wrote, with the titles that the event has in its language."""
+    named: list[str] = [theme.title for theme in event.themes] + [kind.title for kind in event.partner_types]
+    titles = {str(getattr(title, "original", title)): title for title in named}
+    return titles.get(words) or _recognised(words, GROUPS, titles)
 
 
 def why_not_proven(words: str) -> str:
@@ -137,20 +143,46 @@ def mail_kind(kind: str) -> str:
     return KINDS.get(kind, kind)
 
 
-def audit_detail(words: str) -> str:
-    """What the audit list says of an act: a run or a kind of mail in words, the names of changed fields as code."""
+def audit_detail(words: str, event: Event) -> str:
+    """What the audit list says of an act, in words: a run, a mail, workshops, a group, or what was changed."""
     if words in LANGUAGE_WORDS:
         return LANGUAGE_WORDS[words]
     found = KINDS[words] if words in KINDS else _recognised(words, ACTS)
-    return found if isinstance(found, Told) else Markup('<code class="wrap">{}</code>').format(found)
+    if isinstance(found, Told):
+        return found
+    again, rest = words.startswith(AGAIN), words.removeprefix(AGAIN)
+    group = re.fullmatch(r"(.+): (\d+)", rest)
+    and_more = re.fullmatch(r"(.+) and (\d+) more", rest)
+    parts = [_changed(part, event) for part in (and_more[1] if and_more else rest).split(", ")]
+    if group and not again:
+        return told("%(name)s: %(words)s", name=group_words(group[1], event), words=group[2])
+    if not all(isinstance(part, str) for part in parts):
+        return Markup('<code class="wrap">{}</code>').format(words)
+    listed = told_together((part for part in parts if part is not None), ", ")
+    if again:
+        return told("seats given again: %(workshops)s", workshops=listed)
+    return told("%(some)s and %(number)s more", some=listed, number=and_more[2]) if and_more else listed
 
 
-def _recognised(words: str, known: Iterable[Told]) -> str:
-    """Words as the message that made them, with its facts; as they are when no message could."""
+AGAIN = "seats given again: "
+
+
+def _changed(words: str, event: Event) -> str | None:
+    """A workshop, a field of a person or a part of the event file in words; None for what is none of them."""
+    theme, _, slot = words.partition(" in ")
+    starts = {one.id: f"{one.start:%H:%M}" for one in event.rounds}
+    titles: dict[str, str] = {one.id: one.title for one in event.themes}
+    if slot in starts:
+        return told("%(theme)s at %(time)s", theme=titles.get(theme, theme), time=starts[slot])
+    return COLUMNS.get(words) or path_words(words, event)
+
+
+def _recognised(words: str, known: Iterable[Told], facts: Mapping[str, str] = STATES) -> str:
+    """Words as the message that made them, with its facts in words; as they are when no message could."""
     for message in known:
         found = _pattern(message).fullmatch(words)
         if found:
-            return told(message, **{name: STATES.get(fact, fact) for name, fact in found.groupdict().items()})
+            return told(message, **{name: facts.get(fact, fact) for name, fact in found.groupdict().items()})
     return words
 
 

@@ -59,7 +59,6 @@ def test_the_template_holds_what_the_code_the_pages_and_the_mails_say(name: str,
 
 FOR_PROGRAMS = {
     "POST here to sign in.",
-    "The body must be a JSON object.",
     "The task was done since it was listed.",
 }
 """Sentences in code that no page and no mail shows."""

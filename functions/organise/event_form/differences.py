@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from datetime import date, datetime
 from typing import Any
 
 from functions.organise.event_form.read_back import first_text
-from functions.organise.event_form.words import CHOICES, ROWS, words_of
+from functions.organise.event_form.words import CHOICES, KEYS, ROWS, words_of
 from shared.event_file import as_data
 from shared.i18n import LANGUAGE_WORDS, Told, ToldMoment, told, told_together
 from shared.local_text import LocalText
@@ -48,6 +49,12 @@ def _names(event: Event) -> dict[Path, str]:
         **{("partner_types", kind.id): kind.title for kind in event.partner_types},
         **{("questions", question.id): question.label for question in event.questions},
     }
+
+
+def path_words(path: str, event: Event) -> Told | None:
+    """A part of the event file, by its path with ids of rows, as the pages call it; None for what is no such path."""
+    parts = tuple(part for part in re.split(r"[.\[\]]+", path) if part)
+    return _where(parts, _names(event)) if parts and parts[0] in KEYS else None
 
 
 def _where(path: Path, names: Mapping[Path, str]) -> Told:

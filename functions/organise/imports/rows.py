@@ -16,9 +16,10 @@ from functions.organise.person_fields import (
     read_new_person,
     round_hours,
 )
+from functions.organise.words import STATES
 from shared.errors import InvalidError
 from shared.http import Fields
-from shared.i18n import LANGUAGE_WORDS, told, told_together
+from shared.i18n import LANGUAGE_WORDS, Told, told, told_together
 from shared.models import Event, Question, Registration, RegistrationState
 from shared.people_columns import CHOICE, language_of, parts, plain_words
 from shared.people_csv import answer_cell
@@ -77,7 +78,7 @@ def read_row(event: Event, found: Preview, line: int, cells: Mapping[str, str], 
         columns = {column.field: column.title for column in found.columns}
         found.names[line] = cells.get("name", "")
         found.faults += [
-            (line, told("%(name)s: %(words)s", name=columns.get(name) or column_words(name, event), words=words))
+            (line, told("%(name)s: %(words)s", name=columns.get(name) or column_words(name, event), words=_told(words)))
             for name, words in faults.items()
         ]
     elif row:
@@ -96,7 +97,13 @@ def _read_stranger(event: Event, found: Preview, line: int, cells: Mapping[str, 
         found.warnings.append((line, words))
     elif state not in ("", RegistrationState.CONFIRMED):
         found.warnings.append(
-            (line, told("not registered, and the state is %(state)s. To add the person, empty the state", state=state))
+            (
+                line,
+                told(
+                    "not registered, and the state is %(state)s. To add the person, empty the state",
+                    state=STATES.get(state, state),
+                ),
+            )
         )
     else:
         fields, faults = _fields(event, cells)
@@ -106,6 +113,11 @@ def _read_stranger(event: Event, found: Preview, line: int, cells: Mapping[str, 
         stands = tuple(Change(key, "", in_words(event, key, value)) for key in SHOWN if (value := getattr(wanted, key)))
         return Row(line, "add", wanted.name, None, wanted, stands)
     return None
+
+
+def _told(words: str) -> Told:
+    """A fault as a message: those that attendees read as well are marked as their words only."""
+    return words if isinstance(words, Told) else told(words)
 
 
 def _sound(
@@ -132,7 +144,8 @@ def _read_known(
         return None
     if state not in ("", person.state):
         words = told(
-            "is %(is)s, not %(state)s; a file does not change that", **{"is": person.state.value, "state": state}
+            "is %(is)s, not %(state)s; a file does not change that",
+            **{"is": STATES[person.state.value], "state": STATES.get(state, state)},
         )
         found.warnings.append((line, words))
     if cells.get("group", person.delegate) != person.delegate:

@@ -48,7 +48,9 @@ def download_list(event_id: str, file: str) -> Answer:
         raise NotFoundError(N_("There is no such page. Check the address."))
     here = visit(event_id)
     sessions.spend_one_read(here.table, services().keys, here.actor, here.now)
-    found = exports.sheet(here.table, here.event, name, language_of(request()))
+    language = language_of(request())
+    found = exports.sheet(here.table, here.event, name, language)
     if suffix == "csv":
-        return download(exports.as_csv(found), CSV, f"{here.event.id}-{name}.csv")
-    return download(exports.as_xlsx(found, here.event), XLSX, f"{here.event.id}-{name}.xlsx")
+        return download(exports.as_csv(found), CSV, f"{here.event.id}-{found.name}.csv")
+    data = exports.as_xlsx(found, here.event.in_language(language))
+    return download(data, XLSX, f"{here.event.id}-{found.name}.xlsx")

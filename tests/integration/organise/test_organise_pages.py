@@ -256,7 +256,7 @@ def test_a_change_that_breaks_registrations_is_refused(
     answer = browser.submit("/organise/nature/file", {"text": json.dumps(data)})
 
     assert answer.status == 409
-    assert "Government" in answer.text
+    assert "the kind “Government” is gone" in answer.text
 
 
 def test_of_two_organisers_who_put_one_id_at_once_the_second_is_refused(
