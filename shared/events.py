@@ -28,6 +28,7 @@ from shared.table import (
     EVENTS_PK,
     FILE_SK,
     STATE_SK,
+    SUMMARY_SK,
     Absent,
     ConditionFailedError,
     Item,
@@ -156,6 +157,9 @@ def put_event(
         raise StaleError(CHANGED_MEANWHILE)
     if seen is not None and seen != (stored["updated_at"] if stored else ""):
         raise StaleError(CHANGED_MEANWHILE)
+    if old and old.date != event.date and table.get(event_pk(event.id), SUMMARY_SK):
+        # What is left of it, a published allocation without people and a seed that was told, would be the new day's.
+        raise ConflictError(told("The people of this day are deleted. Copy the event to hold it on another day."))
     cancelled_at = stored.get("cancelled_at", "") if stored else ""
     event = event.marked(cancelled=bool(cancelled_at))
     if before or unreadable:

@@ -8,13 +8,15 @@ import boto3
 import pytest
 
 from functions.upkeep import app as upkeep
+from functions.upkeep.retention import forget_everybody
 from infra.cli import FAILED, main
 from infra.cloud.restore import RetainedNoLongerError, copy_back
+from shared.errors import ConflictError
 from shared.events import events, put_event, read_event
 from shared.models import Event
 from shared.registrations import BACKUPS_KEPT, erase, register, registrations_of
 from shared.state import read_state
-from shared.table import Table
+from shared.table import Table, update
 from tests.support.crash_points import Crash, Faults
 from tests.support.factories import NOW, event_data, make_event, make_registration
 from tests.support.fake_ses import personal_rows
@@ -123,3 +125,22 @@ def test_helpers_and_leaders_go_with_the_attendees_and_organisers_a_year_later(
     assert "@example.org" not in personal_rows()
     assert list(events(table)) == []
     assert list(table.due("upkeep", "9999")) == []
+
+
+def test_a_day_whose_people_are_deleted_is_copied_and_not_moved_to_another_year(table: Table, event: Event) -> None:
+    """It would begin with a published allocation of nobody and a seed that everybody knows; its texts may change."""
+    over = event.retained_until + timedelta(minutes=1)
+    register(table, event, make_registration(), now=NOW)
+    assert forget_everybody(table, event, lambda: True)
+    again = event_data(
+        date="2027-04-15",
+        registration={"opens": "2027-03-01 09:00", "closes": "2027-04-01 12:00"},
+        allocation={"at": "2027-04-01 12:00", "seed": "a seed"},
+    )
+
+    with pytest.raises(ConflictError, match="Copy the event"):
+        put_event(table, make_event(**again), actor="o", now=over)
+    table.write(update("EVENTS", "nature", assign={"retired": True}))
+    with pytest.raises(ConflictError, match="Copy the event"):
+        put_event(table, make_event(**again), actor="o", now=over)
+    put_event(table, make_event(summary="It was a good day."), actor="o", now=over)
