@@ -286,11 +286,13 @@ def seat_walk_in(
         The person as typed; state, id and times are set here.
     key
         A name that the form gives this request, so that a second press of its button changes nothing; "" for none.
+        Another person in the same form, after a step back in the browser, is another request.
 
     Raises ConflictError when it is not the day, nothing is published, or no place or seat is left.
     """
     _refuse_other_days(event, now)
-    identity = hashlib.sha256(f"{event.id} {key}".encode()).hexdigest()[:20] if key else new_id()
+    typed = draft.model_dump_json(include={"name", "organisation", "partner_type", "choices"})
+    identity = hashlib.sha256(f"{event.id} {key} {typed}".encode()).hexdigest()[:20] if key else new_id()
     fresh = {
         "id": identity,
         "event": event.id,

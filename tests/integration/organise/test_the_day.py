@@ -230,6 +230,9 @@ def test_a_person_who_walks_in_is_registered_checked_in_and_seated_in_one_press(
     assert "their 1st choice" in program.get(f"{HOME}/people/{person}").json["reason"]
     assert read_state(table, "nature").confirmed == PEOPLE + 1
     assert sum(taken(program).values()) == 2 * (PEOPLE + 1)
+    back = helper.submit(f"{HOME}/walk-ins", {**form, "name": "Bob Late"})  # one step back, another name, the same form
+    assert (back.status, back.headers["location"] == pressed.headers["location"]) == (303, False)
+    assert read_state(table, "nature").confirmed == PEOPLE + 2
     stale = program.post(f"{HOME}/allocations/{draft}/publication", {"expected_mails": 0, "afterwards": "keep"})
     assert (stale.status, stale.json["error"]) == (409, "stale")
     at(app, today.ends_at)
