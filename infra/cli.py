@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import getpass
-import io
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -20,7 +18,7 @@ from infra.cloud.stack import StackError, find_address, find_table
 from infra.demo.day import add_demo_parser
 from infra.event_source import event_or_told
 from infra.files.allocate import add_allocation_parsers
-from infra.words import add_language_option, say, say_help, take_language, tell
+from infra.words import parcours_parser, run_parsed, tell
 from shared.errors import ConflictError, ParcoursError, UnreadableEventError
 from shared.event_file import load_text
 from shared.events import put_event, read_event, retire_event
@@ -36,19 +34,12 @@ CHECKOUT = (ROOT / "pyproject.toml").is_file()
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 1 a check failed, 2 bad input, 3 no allocation exists."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a name that the terminal has no letters for is no reason to stop
-            stream.reconfigure(errors="backslashreplace")
-    rest = take_language(sys.argv[1:] if arguments is None else arguments, os.environ)
-    options = say_help(build_parser()).parse_args(rest)
-    return int(options.run(options))
+    return run_parsed(build_parser, sys.argv[1:] if arguments is None else arguments)
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Every command with its options."""
-    parser = argparse.ArgumentParser(prog="parcours", description=told("Registration and a provably best allocation."))
-    add_language_option(parser)
-    commands = parser.add_subparsers(title=say(told("commands")), required=True, metavar="COMMAND")
+    parser, commands = parcours_parser()
     if CHECKOUT:
         add_demo_parser(commands)
     _add_event_parser(commands)

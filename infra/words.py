@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import argparse
 import gettext
-from collections.abc import Mapping, Sequence
+import io
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from shared.i18n import LANGUAGES, ORGANISERS, in_language, language_for, told, translations
 
@@ -87,6 +90,25 @@ def tell(value: object, *, file: TextIO | None = None) -> None:
     print(say(value), file=file)
 
 
+def parcours_parser() -> tuple[argparse.ArgumentParser, Any]:
+    """The parser of the command line, without any command yet, and where commands are added."""
+    parser = argparse.ArgumentParser(prog="parcours", description=told("Registration and a provably best allocation."))
+    parser.add_argument(
+        OPTION, choices=tuple(LANGUAGES), help=told("of messages and reports (default: the terminal's)")
+    )
+    return parser, parser.add_subparsers(title=say(told("commands")), required=True, metavar="COMMAND")
+
+
+def run_parsed(build: Callable[[], argparse.ArgumentParser], arguments: Sequence[str]) -> int:
+    """Run the command that the arguments name, in the language that they or the terminal ask for; its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that the terminal has no letters for is no reason to stop
+            stream.reconfigure(errors="backslashreplace")
+    rest = take_language(arguments, os.environ)
+    options = say_help(build()).parse_args(rest)
+    return int(options.run(options))
+
+
 def say_help(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     """The parser, and every parser below it, with its words in the language that is spoken."""
     parser.description = say(parser.description) if parser.description else None
@@ -106,10 +128,3 @@ def _with_catalogue(language: str) -> gettext.NullTranslations:
     known = translations(language, ORGANISERS)
     known.add_fallback(gettext.translation("commandline", LOCALE, languages=[language], fallback=True))
     return known
-
-
-def add_language_option(parser: argparse.ArgumentParser) -> None:
-    """The option for `--help`; `take_language` reads it before anything is said."""
-    parser.add_argument(
-        OPTION, choices=tuple(LANGUAGES), help=told("of messages and reports (default: the terminal's)")
-    )

@@ -11,6 +11,8 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import lru_cache
+from json.encoder import encode_basestring
 from typing import Literal
 
 from shared.i18n import Told, told
@@ -92,6 +94,16 @@ class WishReader:
             ranked += [theme for theme in possible if theme not in ranked]
         return Wishes(tuple(ranked), len(possible), self._rank_costs)
 
+    def seats(self, attendee: Attendee, themes: Iterable[str]) -> tuple[list[int], int]:
+        """Which choices seats in these themes are to an attendee, and what they cost together."""
+        ranking = attendee.ranking
+        whole = len(ranking) == self._themes == len(self._open.get(attendee.partner_type, ()))
+        if whole and not attendee.excluded:  # as `__call__` says, for nearly everybody
+            places = [ranking.index(theme) for theme in themes]
+            return [place + 1 for place in places], sum([self._rank_costs[place] for place in places])
+        mine, wanted = self.of(attendee), list(themes)
+        return list(map(mine.place, wanted)), sum(map(mine.cost, wanted))
+
     def of(self, attendee: Attendee) -> Wishes:
         """What the themes are to an attendee."""
         return self(attendee.partner_type, attendee.ranking, attendee.excluded)
@@ -158,12 +170,26 @@ def input_faults(
         if attendee.id in seen:
             yield attendee.id, told("this id appears twice")
         seen.add(attendee.id)
+        if _is_plain(attendee, themes, types):
+            continue
         for message in attendee_faults(attendee, themes, rounds, types, closed):
             yield attendee.id, message
     for who, programme in (previous or {}).items():
         if who in seen:
             for message in programme_faults(programme, themes, rounds):
                 yield who, message
+
+
+def _is_plain(attendee: Attendee, themes: set[str], types: set[str]) -> bool:
+    """Whether nothing can be wrong with an attendee: nearly everybody, and no further look is needed."""
+    ranked = set(attendee.ranking)
+    return bool(
+        attendee.id
+        and attendee.partner_type in types
+        and len(ranked) == len(attendee.ranking)
+        and ranked <= themes
+        and not (attendee.absent or attendee.pinned or attendee.excluded)
+    )
 
 
 def closed_themes(event: Event) -> dict[str, set[str]]:
@@ -257,7 +283,12 @@ def question(
     """The lines that `input_digest` is the digest of: the event, then each attendee in order of id."""
     yield _canonical(_event_facts(event, mode, seed, weight, tolerance))
     held: Mapping[str, Mapping[str, str]] = (previous or {}) if mode == "keep" else {}
+    text = lru_cache(maxsize=1_000)(encode_basestring)  # themes and types come again and again
     for a in sorted(attendees, key=lambda attendee: attendee.id):
+        if not (a.absent or a.pinned or a.excluded or a.id in held):  # the same text, for nearly everybody
+            ranking = ",".join(map(text, a.ranking))
+            yield f"[{encode_basestring(a.id)},{text(a.partner_type)},[{ranking}],[],{{}},[],{{}}]\n".encode()
+            continue
         before = dict(held.get(a.id, {}))
         excluded = sorted(a.excluded)
         yield _canonical([a.id, a.partner_type, a.ranking, sorted(a.absent), dict(a.pinned), excluded, before])

@@ -167,6 +167,10 @@ def about_them(reason: Sequence[Statement], event: Event, language: str = "en") 
     return Teller(event, language, third_person=True)(reason)
 
 
+MOST_KNOWN = 10_000
+"""Statements whose words are remembered."""
+
+
 class Teller:
     """Tells reasons of one event in one language, to the attendee or, in the third person, to organisers."""
 
@@ -176,16 +180,27 @@ class Teller:
         self.say = (translations(language, ORGANISERS) if third_person else translations(language)).gettext
         self.titles = {theme.id: theme.title for theme in event.in_language(language).themes}
         self.starts = {slot.id: f"{slot.start:%H:%M}" for slot in event.rounds}
+        self._known: dict[Statement, str] = {}
 
     def __call__(self, reason: Sequence[Statement]) -> str:
         """One reason in words: what they got in one sentence, then a sentence for each choice missed."""
         kinds = _GOT_BY_THEM if self.third_person else _GOT
-        got = [self.say(kinds[one.says]) % self._facts(one) for one in reason if one.says in kinds]
-        sentences = [self.say(self._words(one)) % self._facts(one) for one in reason if one.says not in kinds]
+        got = [self._said(one) for one in reason if one.says in kinds]
+        sentences = [self._said(one) for one in reason if one.says not in kinds]
         if got:
             some, last = ", ".join(got[:-1]), got[-1]
             sentences.insert(0, f"{self.say(_BOTH) % {'some': some, 'last': last} if some else last}.")
         return " ".join(sentences)
+
+    def _said(self, one: Statement) -> str:
+        """One statement in words; a crowd shares most of them."""
+        known = self._known.get(one)
+        if known is None:
+            kinds = _GOT_BY_THEM if self.third_person else _GOT
+            known = self.say(kinds[one.says] if one.says in kinds else self._words(one)) % self._facts(one)
+            if len(self._known) < MOST_KNOWN:
+                self._known[one] = known
+        return known
 
     def _words(self, said: Statement) -> str:
         one = _of_one(said)

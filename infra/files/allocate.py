@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from infra.files.people_csv import PeopleFile, read_people
 from infra.report.compare import compare
 from infra.verify.case import Case
 from infra.verify.checks import Check, verify_case
-from infra.words import printable, say, tell
+from infra.words import parcours_parser, printable, run_parsed, say, tell
 from shared.attendees import Attendee, question
 from shared.i18n import Told, told, told_many, told_together
 from shared.models import Event
@@ -70,6 +70,17 @@ def add_allocation_parsers(subparsers: Any) -> None:
         ),
     )
     two.set_defaults(run=run_verify)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run `allocate` or `verify` alone, as the whole command line does. Returns the exit code."""
+
+    def build() -> argparse.ArgumentParser:
+        parser, commands = parcours_parser()
+        add_allocation_parsers(commands)
+        return parser
+
+    return run_parsed(build, arguments)
 
 
 def _seconds(text: str) -> float:

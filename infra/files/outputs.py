@@ -8,6 +8,7 @@ import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from infra.event_source import FileFaultsError
 from infra.files.people_csv import decoded
 from infra.report.facts import heads_of_types
 from infra.report.page import report_page
-from shared.allocations import checksum
+from shared.allocations import PART, checksum, encoder_of_many
 from shared.attendees import Attendee, programme_faults
 from shared.i18n import Told, told
 from shared.models import Event, Round
@@ -135,10 +136,11 @@ def allocation_lines(allocation: Allocation) -> Iterator[str]:
         yield f"{between}  {_json(key)}: "
         between = ",\n"
         if key in {*crowd, "previous"} and value:
-            row = "{\n"
-            for who, told in value.items():
-                yield f"{row}    {_json(who)}: {_json(told)}"
-                row = ",\n"
+            written, names = encoder_of_many(_json), list(value)
+            for begin in range(0, len(names), PART):
+                part = names[begin : begin + PART]
+                rows = ",\n".join([f"    {encode_basestring(who)}: {written(value[who])}" for who in part])
+                yield f"{',' if begin else '{'}\n{rows}"
             yield "\n  }"
         else:
             yield _json(value)
@@ -165,14 +167,19 @@ def _programmes_csv(event: Event, allocation: Allocation, names: Mapping[str, st
             theme = programme.get(slot)
             yield from (titles[theme], hours, rooms[theme, slot]) if theme is not None else ("", "", "")
 
+    known: dict[tuple[tuple[str, str], ...], tuple[list[str], list[str]]] = {}
+
+    def cells(programme: Mapping[str, str]) -> tuple[list[str], list[str]]:
+        """Codes, and what people read: of programmes there are few, whatever the crowd."""
+        key = tuple(programme.items())
+        if key not in known:
+            known[key] = [programme.get(slot, "") for slot, _ in rounds], list(told(programme))
+        return known[key]
+
     rows = (
-        [
-            who,
-            *(programme.get(slot, "") for slot, _ in rounds),
-            *([names.get(who, "")] if names else []),
-            *told(programme),
-        ]
+        [who, *codes, *([names.get(who, "")] if names else []), *words]
         for who, programme in allocation.programmes.items()
+        for codes, words in (cells(programme),)
     )
     return _csv(header, rows)
 

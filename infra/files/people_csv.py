@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -46,6 +45,19 @@ class _Header:
     name: int
     state: int
     width: int
+
+    @cached_property
+    def ranking(self) -> Callable[[Sequence[str]], tuple[str, ...]]:
+        """Takes the choices from a row."""
+        first, last = self.choices[0], self.choices[-1]
+        if self.choices == tuple(range(first, last + 1)):
+            return lambda row: tuple(row[first : last + 1])
+        return itemgetter(*self.choices)
+
+    @cached_property
+    def special(self) -> tuple[int, ...]:
+        """The columns that are empty for nearly everybody."""
+        return tuple(n for n in (self.absent, self.pinned, self.excluded) if n >= 0)
 
     @cached_property
     def told(self) -> Callable[[Sequence[str]], tuple[str, ...]]:
@@ -116,6 +128,7 @@ class _PeopleReader:
         self._columns = Columns(event)
         self._theme_names = {**{theme.title: theme.id for theme in event.themes}, **{key: key for key in self.themes}}
         self._type_names = {kind.title: kind.id for kind in event.partner_types if kind.title not in self.types}
+        self._plain_types = {**self._type_names, **{known: known for known in self.types}}
         self.names: dict[str, str] = {}
         self.without_place = 0
         self.unused: dict[str, str] = {}
@@ -164,6 +177,9 @@ class _PeopleReader:
         )
 
     def _attendee(self, row: list[str], header: _Header) -> tuple[Attendee | None, Sequence[str]]:
+        quickly = self._plain(row, header)
+        if quickly is not None:
+            return quickly, ()
         faults: Sequence[str] = ()
         if len(row) > header.width and any(cell.strip() for cell in row[header.width :]):
             faults = [told("%(fields)s fields for %(columns)s columns", fields=len(row), columns=header.width)]
@@ -184,15 +200,23 @@ class _PeopleReader:
             self.without_place += row[header.state] not in ("", "confirmed")
         return Attendee(who, *wishes), [*faults, *more] if faults or more else ()
 
+    def _plain(self, row: list[str], header: _Header) -> Attendee | None:
+        """The person of a row with a whole ranking and nothing special: nearly everybody. None for any other row."""
+        if len(row) != header.width or header.name >= 0 or header.state >= 0:
+            return None
+        who, partner_type = row[header.id].strip(), self._plain_types.get(row[header.partner_type])
+        known = tuple(map(self._theme_names.get, header.ranking(row)))  # one text for each theme, for everybody
+        if not who or partner_type is None or None in known or len(set(known)) != len(known):
+            return None
+        if any(row[column] for column in header.special):
+            return None
+        return Attendee(who, partner_type, cast(tuple[str, ...], known), _NOTHING, _NO_PINS, _NOTHING)
+
     def _wishes(self, row: list[str], header: _Header) -> tuple[_Wishes, Sequence[str]]:
         """All of a row but the id, and what is wrong with it."""
         choices = [row[column] for column in header.choices]
         partner_type = self._type_names.get(row[header.partner_type], row[header.partner_type])
         special = [row[column] if column >= 0 else "" for column in (header.absent, header.pinned, header.excluded)]
-        known = tuple(map(self._theme_names.get, choices))  # one text for each theme, for everybody who ranks it
-        if None not in known and len(set(known)) == len(known) and partner_type in self.types and not any(special):
-            # Nearly everybody, and nothing to look into.
-            return (sys.intern(partner_type), cast(tuple[str, ...], known), _NOTHING, _NO_PINS, _NOTHING), ()
         ranking = tuple(self._theme_names.get(choice, choice) for choice in takewhile(bool, choices))
         faults: list[str] = []
         if any(choices[len(ranking) :]):

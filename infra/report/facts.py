@@ -67,9 +67,8 @@ class Facts:
         wishes, programmes, nothing = WishReader(self.event), self.allocation.programmes, dict[str, str]()
         choices, costs = dict[str, list[int]](), dict[str, int]()
         for attendee in self.attendees:
-            mine, got = wishes.of(attendee), programmes.get(attendee.id, nothing).values()
-            choices[attendee.id] = sorted(map(mine.place, got))
-            costs[attendee.id] = sum(map(mine.cost, got))
+            places, costs[attendee.id] = wishes.seats(attendee, programmes.get(attendee.id, nothing).values())
+            choices[attendee.id] = sorted(places)
         return choices, costs
 
     @property
@@ -105,8 +104,9 @@ def gather(event: Event, attendees: Sequence[Attendee], allocation: Allocation) 
 def heads_of_types(attendees: Sequence[Attendee], allocation: Allocation) -> Counter[tuple[str, str, str]]:
     """How many people of each partner type sit in each workshop, by theme, round and type."""
     kind_of = {attendee.id: attendee.partner_type for attendee in attendees}
-    return Counter(
-        (theme, slot, kind_of[who])
-        for who, programme in allocation.programmes.items()
-        for slot, theme in programme.items()
-    )
+    alike = Counter((kind_of[who], tuple(programme.items())) for who, programme in allocation.programmes.items())
+    heads: Counter[tuple[str, str, str]] = Counter()
+    for (kind, places), count in alike.items():  # of programmes there are few, whatever the crowd
+        for slot, theme in places:
+            heads[theme, slot, kind] += count
+    return heads

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from functools import cached_property
+from itertools import chain
 from math import ceil, floor
 from typing import Any
 
@@ -121,7 +122,8 @@ class Case:
         """Attendee, theme and place (from 0) of everything ranked."""
         lengths = np.fromiter((len(wishes.ranked) for wishes in self.wishes), np.int64, len(self.wishes))
         number = self.theme_number
-        themes = np.fromiter((number[t] for wishes in self.wishes for t in wishes.ranked), np.int64, lengths.sum())
+        listed = chain.from_iterable(wishes.ranked for wishes in self.wishes)
+        themes = np.fromiter(map(number.__getitem__, listed), np.int64, lengths.sum())
         owner = np.repeat(np.arange(len(lengths)), lengths)
         return owner, themes, np.arange(len(themes)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
 

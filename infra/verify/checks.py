@@ -135,7 +135,12 @@ def _digest(case: Case) -> Iterator[Told]:
     }
     encode = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode
     digest = hashlib.sha256(encode(facts).encode() + b"\n")
+    quoted = {name: encode(name) for name in (*case.themes, *case.types)}
     for a in case.attendees:
+        if not (a.absent or a.pinned or a.excluded or a.id in case.previous):
+            ranking = ",".join(quoted[theme] for theme in a.ranking)
+            digest.update(f"[{encode(a.id)},{quoted[a.partner_type]},[{ranking}],[],{{}},[],{{}}]\n".encode())
+            continue
         before = dict(case.previous.get(a.id, {}))
         row = [a.id, a.partner_type, a.ranking, sorted(a.absent), dict(a.pinned), sorted(a.excluded), before]
         digest.update(encode(row).encode() + b"\n")

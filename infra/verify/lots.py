@@ -73,8 +73,9 @@ class _Person:
     number: int
     partner_type: int
     held: list[int]
-    tied: set[int]
-    rank: dict[int, int]
+    tied: list[int]
+    rank: list[int]
+    known: dict[int, list[tuple[tuple[int, int], int]]]
 
     def settled_at(self, choices: int) -> int:
         """The rank of the last of so many choices; −1 for none."""
@@ -92,6 +93,13 @@ class _Person:
             for t in self.tied
             if t not in self.held and (self.rank[t] > settled or self.rank[t] == settled == UNRANKED)
         ]
+
+    def steps(self, choices: int) -> list[tuple[tuple[int, int], int]]:
+        """What may be given, as a head of their type, and what taken for it, when so many choices are settled."""
+        if choices not in self.known:
+            takes = self.takes(choices)
+            self.known[choices] = [((give, self.partner_type), take) for give in self.gives(choices) for take in takes]
+        return self.known[choices]
 
     def wishes(self, choice: int) -> list[int]:
         """Ranked themes that would be better than what they have as this choice."""
@@ -130,14 +138,17 @@ class Rings:
         ordered = np.sort(dear, axis=1)
         last, following = ordered[:, self.rounds - 1], ordered[:, min(self.rounds, self.themes - 1)]
         several = (last == following) & (self.themes > self.rounds)
-        found = []
-        for a in by_lot:
-            if several[a]:
-                ranks = np.where(case.ranked[a], case.choice[a].astype(np.int64), UNRANKED).tolist()
-                held = sorted((int(t) for t in case.places[a]), key=lambda t: (ranks[t], t))
-                tied = set(np.flatnonzero(dear[a] == last[a]).tolist())
-                found.append(_Person(a, int(case.type_of[a]), held, tied, dict(enumerate(ranks))))
-        return found
+        rows = np.array(by_lot, dtype=np.int64)
+        rows = rows[several[rows]]
+        rank = np.where(case.ranked[rows], case.choice[rows].astype(np.int64), UNRANKED)
+        places = case.places[rows].astype(np.int64)
+        by_rank = np.lexsort((places, np.take_along_axis(rank, places, axis=1)), axis=1)
+        held = np.take_along_axis(places, by_rank, axis=1).tolist()
+        who, tied = np.nonzero(dear[rows] == last[rows][:, None])
+        ends = np.cumsum(np.bincount(who, minlength=len(rows))).tolist()
+        themes, begins = tied.tolist(), [0, *ends][: len(ends)]
+        people = zip(rows.tolist(), case.type_of[rows].tolist(), held, rank.tolist(), begins, ends, strict=True)
+        return [_Person(a, g, mine, themes[begin:end], ranks, {}) for a, g, mine, ranks, begin, end in people]
 
     def _free_steps(self) -> dict[tuple[int, int], list[tuple[int, int]]]:
         """Steps between heads, themes (type −1) and the room (−1, −1) that cost nothing: workshops adapt."""
@@ -202,13 +213,12 @@ class Rings:
                 yield person.number, found
 
     def _count(self, person: _Person, choices: int, by: int) -> None:
-        for give in person.gives(choices):
-            counts = self.steps.setdefault((give, person.partner_type), {})
-            for take in person.takes(choices):
-                before = counts.get(take, 0)
-                counts[take] = before + by
-                if not before or not counts[take]:
-                    self.known = {}
+        for give, take in person.steps(choices):
+            counts = self.steps.setdefault(give, {})
+            before = counts.get(take, 0)
+            counts[take] = before + by
+            if not before or not counts[take]:
+                self.known = {}
 
     def _reached(self, theme: int, partner_type: int) -> set[tuple[int, int]]:
         """Heads that one head more of a theme can push out."""

@@ -22,9 +22,10 @@ def reason_faults(case: Case) -> Iterator[Told]:
     strangers = reasons.keys() - set(case.ids)
     yield from (told("%(who)s is not registered and has a reason", who=who) for who in sorted(strangers))
     expected, of = _expected(case)
-    for a, who in enumerate(case.ids):
+    everything = np.asarray(case.possible.all(axis=1)).tolist()
+    for a, (who, k) in enumerate(zip(case.ids, of.tolist(), strict=True)):
         reads = reasons.get(who, "")
-        wanted = expected[of[a]] + _closed(case, a)
+        wanted = expected[k] + ("" if everything[a] else _closed(case, a))
         if reads != wanted:
             yield told(
                 "%(who)s: the numbers do not support %(reads)s; they say %(wanted)s",
@@ -91,8 +92,6 @@ def _decided_by_lot(case: Case, missed: Ints) -> Bools:
 def _closed(case: Case, a: int) -> str:
     """What is said of themes that a person ranked and may not join."""
     ranking = case.attendees[a].ranking
-    if len(ranking) <= len(case.wishes[a].ranked) and case.possible[a].all():
-        return ""
     closed = [theme for theme in ranking if not case.possible[a, case.theme_number[theme]]]
     tell = Teller(case.event)
     return "".join(f" {tell([Statement(Says.NOT_OPEN, theme)])}" for theme in closed)

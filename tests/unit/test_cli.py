@@ -118,6 +118,21 @@ def test_what_can_hardly_be_meant_is_said_of_a_file_without_a_mistake() -> None:
     assert said(datetime(2026, 5, 2, tzinfo=UTC))[0] == "the day is over: 2026-04-16"
 
 
+@pytest.mark.parametrize("command", ["allocate", "verify"])
+def test_a_command_on_files_loads_nothing_of_the_cloud_or_the_demo(command: str) -> None:
+    """Which takes as long to load as ten thousand people to read; `--help` names every command all the same."""
+    script = (
+        "import sys\nfrom infra.start import _run\n"
+        f"try: _run([{command!r}, '--help'])\nexcept SystemExit: pass\n"
+        "print(sorted({'boto3', 'botocore', 'infra.demo', 'infra.cloud.aws'} & sys.modules.keys()))"
+    )
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert f"parcours {command}" in done.stdout
+
+
 def test_an_output_that_nobody_reads_on_ends_without_a_traceback() -> None:
     """`parcours event new | head -1`."""
     command = [sys.executable, "-m", "infra.start", "event", "new"]

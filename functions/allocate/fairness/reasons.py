@@ -6,7 +6,6 @@ whom all facts are the same share one reason. `shared.reasons` puts them into wo
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -34,6 +33,8 @@ class Outcome:
         themes = len(problem.themes)
         self.partial: Bools = np.asarray(((problem.rank >= themes) & problem.possible).any(axis=1))
         self._as_high: dict[tuple[int, ...], Ints] = {}
+        self._same: dict[tuple[int, int, bytes], Statement] = {}
+        """What is said of a theme that has no seat left, by theme, rank and rounds attended: the same to everybody."""
         self.worst = np.zeros(problem.people, dtype=np.int64)
         self.gets = np.zeros((problem.people, themes), dtype=bool)
         for r in range(places.shape[1]):
@@ -62,22 +63,26 @@ class Outcome:
         rank = int(problem.rank[a, theme])
         if by_lot:
             return Statement(Says.LOTTERY, problem.themes[theme], rank + 1)
-        missed = Statement(Says.NOT_OFFERED, problem.themes[theme], rank + 1)
+        key = (theme, rank, problem.present[a].tobytes())
+        if key in self._same:
+            return self._same[key]
+        name = problem.themes[theme]
         attended = np.array(
             [r for r in self.rounds_by_time if problem.present[a, r] and problem.seats[theme, r]], dtype=np.int64
         )
         if not len(attended):
-            return missed
+            return self._same.setdefault(key, Statement(Says.NOT_OFFERED, name, rank + 1))
         seats = int(problem.seats[theme, attended].sum())
         open_ = attended[self.fill[theme, attended] < problem.seats[theme, attended]]
         if not len(open_):
             others = self._ranked_as_high(theme, rank, attended) - 1
-            return replace(missed, says=self._full(others, seats), others=others, seats=seats)
+            full = Statement(self._full(others, seats), name, rank + 1, others=others, seats=seats)
+            return self._same.setdefault(key, full)
         found = [self._beside(a, theme, int(r)) for r in open_]
         # A round in which the person could really have moved tells more than one in which they could not.
         says, r, heads = min(found, key=lambda one: one[0] in {Says.PINNED, Says.CLASH})
         instead = problem.themes[int(self.places[a, r])]
-        return replace(missed, says=says, seats=seats, round=problem.rounds[r], instead=instead, heads=heads)
+        return Statement(says, name, rank + 1, problem.rounds[r], instead, seats=seats, heads=heads)
 
     def _ranked_as_high(self, theme: int, rank: int, rounds: Ints) -> int:
         """How many who are there in one of these rounds ranked a theme at least so high."""

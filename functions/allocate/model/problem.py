@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
+from itertools import chain
 from typing import Any, TypeVar
 
 import numpy as np
@@ -266,7 +267,8 @@ def _ranks(
         for theme in attendee.excluded:
             possible[a, theme_number[theme]] = False
     lengths = np.fromiter((len(a.ranking) for a in people), dtype=np.int64, count=len(people))
-    chosen = np.fromiter((theme_number[t] for a in people for t in a.ranking), dtype=np.int64, count=lengths.sum())
+    ranked = chain.from_iterable(a.ranking for a in people)
+    chosen = np.fromiter(map(theme_number.__getitem__, ranked), dtype=np.int64, count=lengths.sum())
     owner = np.repeat(everyone, lengths)
     counts = possible[owner, chosen]
     if not counts.all():

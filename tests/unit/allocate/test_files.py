@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import re
@@ -10,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +26,18 @@ from infra.cli import main
 from infra.cloud.build import ROOT
 from infra.report.charts import curve_picture
 from shared.allocations import checksum
+from shared.attendees import Attendee, question
 from shared.event_file import event_yaml
 from shared.i18n import told
 from tests.support.bracketed import Bracketing, bracket_translations, greek_event, unmarked_words
-from tests.support.factories import event_data
+from tests.support.factories import event_data, make_event
 
 HEADER = "id,partner_type,choice_1,choice_2,choice_3,choice_4,absent,pinned\n"
 ANN = "ann,ngo,vision,governance,resources,wildlife,,\n"
 BOB = "bob,research,governance,vision,,,second,first:wildlife\n"
 FILES = {"allocation.json", "programmes.csv", "workshops.csv", "report.html"}
+
+THEMES = ("vision", "governance", "resources", "wildlife")
 
 MANY = 1_000_000
 LIMIT_MEGABYTES = 2_000
@@ -129,6 +134,39 @@ def greek(tmp_path: Path, event_file: Path, monkeypatch: pytest.MonkeyPatch) -> 
     bracket_translations(monkeypatch)
     monkeypatch.setattr(words, "_with_catalogue", lambda _: Bracketing())
     return event_file
+
+
+ODD: list[Any] = [1, True, 1.0, None, "1", 'é"\\\n\x00\u2028', [], {}, {"b": 1, "a": True}, {"b": True, "a": 1}]
+
+
+def test_the_checksum_is_that_of_canonical_json_whatever_a_document_holds() -> None:
+    """Quicker ways to write small maps and texts write the same; 1 and true are equal in Python and not in JSON."""
+    maps = {f"{n}": {"x": one, "y": other} for n, (one, other) in enumerate(product(ODD, ODD))}
+    for document in (
+        {"all": maps},
+        {"texts": {str(n): one for n, one in enumerate(ODD * 150)}},
+        {"": {}, "ü": ODD},
+        {},
+    ):
+        text = json.dumps(document, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        assert checksum(document) == hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def test_the_question_is_canonical_json_whatever_names_people_have() -> None:
+    event = make_event()
+    names = ["plain", 'quo"te', "back\\slash", "é\u2028", "line\nbreak", "\x7f"]
+    people = [Attendee(name, "ngo", THEMES[: n % 5]) for n, name in enumerate(names)]
+    people.append(Attendee("special", "ngo", THEMES, {"first"}, {"second": "vision"}, {"wildlife"}))
+
+    _, *lines = question(event, people, "fresh", "seed")
+
+    assert [json.loads(line) for line in lines] == [
+        [a.id, a.partner_type, list(a.ranking), sorted(a.absent), dict(a.pinned), sorted(a.excluded), {}]
+        for a in sorted(people, key=lambda one: one.id)
+    ]
+    for line in lines:
+        canonical = json.dumps(json.loads(line), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        assert line.decode() == f"{canonical}\n"
 
 
 def test_no_fault_of_a_forged_file_has_words_that_cannot_be_translated(
@@ -396,8 +434,6 @@ def test_a_million_rows_with_one_bad_line_are_refused_in_little_memory(tmp_path:
     assert not (tmp_path / "out").exists()
     assert int(done.stdout) < LIMIT_MEGABYTES * 1024
 
-
-THEMES = ("vision", "governance", "resources", "wildlife")
 
 KINDS = ("ngo", "research", "government")
 
