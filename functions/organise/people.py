@@ -136,6 +136,8 @@ def change_person(
     the change cannot be.
     """
     if wanted.revision is not None and wanted.revision != before.revision:
+        if _stands(before, wanted):
+            return before  # the button was pressed twice
         raise StaleError(told("This person was changed elsewhere since you opened the page. Reload it and try again."))
     if wanted.withdrawn:
         if group_of(table, before):
@@ -166,6 +168,13 @@ def change_person(
         )
     act.counted()
     return moved
+
+
+def _stands(person: Registration, wanted: Correction) -> bool:
+    """Whether a person is as a correction would make them."""
+    withdrawn = person.state is RegistrationState.WITHDRAWN
+    checked_in = wanted.checked_in in (None, bool(person.checked_in_at))
+    return withdrawn if wanted.withdrawn else checked_in and not differing(person, wanted)
 
 
 LEAVES_A_GROUP = told(

@@ -332,11 +332,13 @@ def change(event: Event, registration: Registration, fields: Fields, now: dateti
     if event.registration.organisation == "not_asked" and "organisation" not in fields:
         fields = {**fields, "organisation": registration.organisation}  # of a list, or of an earlier event file
     details = read_details(event, fields, excluded=registration.excluded, kept_ranking=kept_ranking)
-    if details.revision not in (None, registration.revision):
-        raise StaleError(CHANGED_MEANWHILE)
     changes = details.changes()
     if details.language:
         changes["language"] = details.language
+    if details.revision not in (None, registration.revision):
+        if _stands(registration, changes):
+            return registration  # the button was pressed twice
+        raise StaleError(CHANGED_MEANWHILE)
     if address_key(details.email) == address_key(registration.email):
         return save(web.table, registration, {**changes, "new_email": ""}, now=now)
     if not within_cap(web.table, web.keys, "move", registration.id, ADDRESS_CHANGES_A_DAY, now=now, span=DAY):
@@ -344,6 +346,12 @@ def change(event: Event, registration: Registration, fields: Fields, now: dateti
     web.spend_one_request(event, now)
     tell = may_mail(web.table, web.keys, details.email, now=now)
     return ask_move(web.table, registration, without(changes, "email"), details.email, now=now, tell=tell)
+
+
+def _stands(registration: Registration, changes: Mapping[str, Any]) -> bool:
+    """Whether a registration is as these changes would make it; another address counts once it was asked for."""
+    address = address_key(registration.new_email or registration.email) == address_key(changes["email"])
+    return address and all(getattr(registration, key) == value for key, value in without(changes, "email").items())
 
 
 def delegates(registration: Registration) -> bool:

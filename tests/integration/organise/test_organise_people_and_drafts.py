@@ -94,9 +94,11 @@ def test_corrections_are_one_write_with_an_audit_line(organiser: Client, table: 
     path = f"/organise/nature/people/{one['id']}"
 
     after = organiser.patch(path, {"organisation": "Other", "pinned": {"first": "wildlife"}, "revision": 1})
+    pressed_twice = organiser.patch(path, {"organisation": "Other", "pinned": {"first": "wildlife"}, "revision": 1})
     stale = organiser.patch(path, {"organisation": "Lost", "revision": 1})
     moved = organiser.patch(path, {"email": "new@example.org"})
 
+    assert (pressed_twice.status, pressed_twice.json["revision"]) == (200, after.json["revision"])
     assert (after.status, after.json["organisation"], after.json["pinned"]) == (200, "Other", {"first": "wildlife"})
     assert (stale.status, stale.json["error"]) == (409, "stale")
     assert (moved.status, moved.json["email"]) == (200, "new@example.org")
