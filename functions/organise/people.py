@@ -253,8 +253,8 @@ def erase_person(table: Table, event: Event, person: Registration, *, sure: bool
 
 
 def published_programme(table: Table, event: Event, person: Registration) -> Programme | None:
-    """The programme of a person in the published allocation, or None; none while their seats are freed."""
-    if person.state is RegistrationState.NO_SHOW:
+    """The programme of a person in the published allocation, or None; none after they withdrew or lost their seats."""
+    if person.state in (RegistrationState.NO_SHOW, RegistrationState.WITHDRAWN):
         return None
     return programme_of(table, event.id, read_state(table, event.id).published_run, person.id)
 

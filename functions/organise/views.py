@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shlex
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -279,6 +280,14 @@ def _decimals(context: Context, number: float, digits: int) -> str:
     return written if context["language"] == "en" else written.replace(".", ",")
 
 
+@pass_context
+def _day_told(context: Context, fact: str) -> str:
+    """What people were told of the day: its date in words, anything else as it stands."""
+    return str(_pages.filters["day"](context, date.fromisoformat(fact))) if _DATE.fullmatch(fact) else fact
+
+
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+
 _pages = environment(PAGES / "organise", ORGANISERS)
 _pages.globals |= {
     "tabs": TABS,
@@ -320,4 +329,4 @@ _pages.globals |= {
 }
 
 
-_pages.filters |= {"decimals": _decimals, "short_moment": _short_moment, "quoted": shlex.quote}
+_pages.filters |= {"day_told": _day_told, "decimals": _decimals, "short_moment": _short_moment, "quoted": shlex.quote}

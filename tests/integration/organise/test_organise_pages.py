@@ -249,6 +249,18 @@ def test_an_event_file_is_changed_with_every_mistake_named_at_once(browser: Clie
     assert stale.status == 409
 
 
+def test_a_person_who_withdrew_has_no_programme_on_the_organisers_page(
+    browser: Client, published: list[Registration]
+) -> None:
+    """As long as the person comes, each workshop stands there with its room."""
+    page = f"/organise/nature/people/{published[0].id}"
+    assert "Room " in words_of(browser.page(page).text).partition("Programme")[2]
+
+    assert browser.submit(f"{page}/withdrawal", {}).status == 303
+
+    assert "None is published for this person." in words_of(browser.page(page).text)
+
+
 def test_a_change_that_breaks_registrations_is_refused(
     browser: Client, published: list[Registration], event: Event
 ) -> None:
