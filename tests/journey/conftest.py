@@ -23,6 +23,7 @@ Open = Callable[..., Event]
 _numbers = itertools.count(1)
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Everything here needs the stack, and one worker of the session keeps it."""
     for item in items:

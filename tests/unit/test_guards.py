@@ -136,3 +136,14 @@ def test_sentences_name_their_subject() -> None:
 
     assert len(paths) > 300
     assert vague == []
+
+
+def test_tests_that_share_a_worker_go_to_one_worker(request: pytest.FixtureRequest) -> None:
+    """`--dist loadgroup` reads groups at the ends of ids; without them every worker deploys a stack of its own."""
+    expected = {}
+    for item in request.session.items:
+        marker = item.get_closest_marker("xdist_group")
+        if marker and request.config.getoption("loadgroup", default=False):
+            expected[item.nodeid] = f"@{marker.args[0]}"
+
+    assert [nodeid for nodeid, group in expected.items() if not nodeid.endswith(group)] == []
