@@ -6,7 +6,7 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from functools import cache
 from typing import Any
 
@@ -47,6 +47,13 @@ from tests.support.quick_moto import make_moto_quick
 
 make_moto_quick()
 enforce_policies()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
+    """One worker more than processors: the one that keeps the stack waits for its schedule most of the time."""
+    return (yield) + 1
+
 
 # Hypothesis measures seconds unless told otherwise: 200 ms for an example, and how long it takes to make one.
 settings.register_profile("any-machine", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])

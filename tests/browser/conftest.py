@@ -24,6 +24,14 @@ RULES = {
 }
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One worker of the session opens pages, as each would start a Chromium of its own, with hundreds of megabytes."""
+    for item in items:
+        if "browser" in item.path.parts:
+            item.add_marker(pytest.mark.xdist_group("browser"))
+
+
 @pytest.fixture
 def now() -> datetime:
     """When the test takes place; a test module may have its own."""
