@@ -199,6 +199,12 @@ def open_state(page: Page, site: str, state: State) -> list[str]:
     return faults
 
 
+def too_wide(page: Page) -> list[str]:
+    """A fault if the page is wider than its window."""
+    beyond = sideways(page)
+    return [f"{beyond} px too wide in {page.viewport_size}"] if beyond > 0 else []
+
+
 SCROLLS = "[...document.querySelectorAll('.scroll')].some(box => box.scrollWidth > box.clientWidth + 1)"
 
 PICTURES = """() => [...document.querySelectorAll('svg')].map(svg => {
@@ -251,13 +257,14 @@ def test_every_page_in_every_state_is_accessible_fits_and_says_in_numbers_what_i
             faults = open_state(page, site, state)
             faults += [f"1280 wide, light: {one}" for one in accessibility_faults(page)]
             faults += picture_faults(page, pictures)
+            faults += too_wide(page)
             page.emulate_media(color_scheme="dark")
             page.set_viewport_size({"width": 360, "height": 740})
             faults += [f"360 wide, dark: {one}" for one in accessibility_faults(page, *BY_COLOUR_AND_WIDTH)]
-            for width in (360, 768, 1280):
-                page.set_viewport_size({"width": width, "height": 900})
-                faults += [f"{sideways(page)} px too wide at {width}"] if sideways(page) > 0 else []
-                faults += ["a table scrolls sideways at 360"] if width == 360 and page.evaluate(SCROLLS) else []
+            faults += too_wide(page)
+            faults += ["a table scrolls sideways at 360"] if page.evaluate(SCROLLS) else []
+            page.set_viewport_size({"width": 768, "height": 900})
+            faults += too_wide(page)
             if faults:
                 found[name] = faults
         context.close()
