@@ -6,6 +6,7 @@ cannot (a workshop lost seats, a pin came in between), changes are counted by th
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -32,6 +33,8 @@ Solve = Callable[[Problem, float], Solution]
 def solve_keeping(problem: Problem, solve: Solve, deadline: float) -> Solution:
     """Solve a keep run whose change cost is decisive. `solve(problem, deadline)` solves any problem.
 
+    Every step leaves half of its time to those after it, so that none is left out for want of time.
+
     Raises NoAllocationError when newcomers could come only by taking a published place from a person.
     """
     keepable = keepable_places(problem)
@@ -40,16 +43,27 @@ def solve_keeping(problem: Problem, solve: Solve, deadline: float) -> Solution:
     if (heads_of(problem, held).sum(axis=2) <= problem.seats).all():
         settled = replace(problem, pinned=held.astype(np.int16), change_cost=0, decisive=False)
         try:
-            return _with_changes(problem, solve(settled, deadline), unavoidable)
-        except (NoAllocationError, EngineCannotError):
+            return _with_changes(problem, solve(settled, _half(deadline)), unavoidable)
+        except (NoAllocationError, NotFoundInTimeError, EngineCannotError):
             pass  # some must move, or there is no allocation at all: the exact engine tells
-    solution = solve(problem, deadline)
+    solution = solve(problem, _half(deadline) if _newcomers(problem).any() else deadline)
     changes = evaluate(problem, solution.found).change // problem.change_cost
     if changes > unavoidable:
         # A change costs more than all the rest, so the bound says how many there must be at least.
         proven = max(solution.bound // problem.change_cost, 0)
         _refuse_at_holders_cost(problem, solve, deadline, changes, proven)
     return solution
+
+
+def _half(deadline: float) -> float:
+    """The middle of the time that is left, in monotonic seconds."""
+    return (time.monotonic() + deadline) / 2
+
+
+def _newcomers(problem: Problem) -> Bools:
+    """Who holds no place and is pinned nowhere."""
+    newcomers: Bools = (problem.held == NOWHERE).all(axis=1) & (problem.pinned == NOWHERE).all(axis=1)
+    return newcomers
 
 
 def keepable_places(problem: Problem) -> Bools:
@@ -99,11 +113,11 @@ def _refuse_at_holders_cost(problem: Problem, solve: Solve, deadline: float, cha
     NotFoundInTimeError
         This one does; another may not.
     """
-    newcomers = (problem.held == NOWHERE).all(axis=1) & (problem.pinned == NOWHERE).all(axis=1)
+    newcomers = _newcomers(problem)
     if not newcomers.any():
         return
     alone = subset(problem, ~newcomers, minimum=np.zeros_like(problem.minimum))
-    least = evaluate(alone, solve(alone, deadline).found).change // problem.change_cost
+    least = evaluate(alone, solve(alone, _half(deadline)).found).change // problem.change_cost
     if changes <= least:
         return
     try:

@@ -6,6 +6,8 @@ import hashlib
 import hmac
 import random
 import subprocess
+import time
+from contextlib import suppress
 from dataclasses import replace
 from itertools import combinations
 from typing import Any
@@ -14,9 +16,16 @@ import numpy as np
 import pytest
 
 from functions.allocate import solve
+from functions.allocate.exact.keep_run import solve_keeping
 from functions.allocate.fairness.shares import lots
 from functions.allocate.model.objective import Solution, evaluate
-from functions.allocate.model.problem import EngineCannotError, NoAllocationError, NotFoundInTimeError, Problem
+from functions.allocate.model.problem import (
+    EngineCannotError,
+    NoAllocationError,
+    NotFoundInTimeError,
+    Problem,
+    build_problem,
+)
 from infra.report.compare import compare
 from infra.report.page import report_page
 from shared.attendees import Attendee
@@ -191,6 +200,32 @@ def test_a_keep_run_that_ran_out_of_time_does_not_say_that_newcomers_fit_nowhere
 
     with pytest.raises(NotFoundInTimeError):
         allocated(Instance(event, people, published))
+
+
+def test_every_step_of_a_keep_run_has_time_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each engine uses up all the time that it gets, and what it found counts although a later step is slow."""
+    event = event_of(3, 2, 1, [[1, 1], [1, 1], [1, 1]], weight=0)
+    published = {"ann": {"round-0": "theme-0", "round-1": "theme-1"}, "bob": {"round-0": "theme-1"}}
+    people = [Attendee(who, "type-0", WISHES) for who in ("ann", "bob", "cem")]
+    problem = build_problem(event, people, mode="keep", previous=published)
+    now, given = [0.0], list[float]()
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+
+    def slow(asked: Problem, deadline: float) -> Solution:
+        given.append(deadline - now[0])
+        now[0] = deadline
+        if len(given) == 1:
+            raise NotFoundInTimeError("the places that can be kept, and no time for the rest")
+        places = np.array([[t, (t + 1) % 3] for t in range(asked.people)], dtype=np.int16)
+        return Solution(
+            places, evaluate(asked, places).total, 0, np.zeros(asked.shape, dtype=np.int64), 1, "flow+exact"
+        )
+
+    with suppress(NoAllocationError, NotFoundInTimeError):
+        solve_keeping(problem, slow, 100.0)
+
+    assert len(given) >= 3
+    assert all(seconds >= 10.0 for seconds in given)
 
 
 def test_newcomers_for_whom_others_would_have_to_move_are_refused_in_numbers() -> None:
