@@ -33,6 +33,7 @@ def _facts_of(event: Event) -> DayFacts:
         hours=f"{begins:%H:%M}–{ends:%H:%M}",
         venue=f"{event.venue.name}, {event.venue.address}",
         directions=str(event.venue.directions),
+        timezone=event.timezone,
         rounds={slot.id: f"{slot.start:%H:%M}–{slot.end:%H:%M}" for slot in event.rounds},
         titles={theme.id: theme.title for theme in event.themes},
         rooms={
@@ -70,7 +71,14 @@ def printed(facts: DayFacts, workshops: Mapping[str, str]) -> tuple[str, ...]:
 def told_otherwise(facts: Facts, workshops: Mapping[str, str], language: str = "") -> bool:
     """Whether a person who keeps these workshops, and reads a language, was told other facts than are true now."""
     told, now = read_in(facts, language)
-    return told is not None and now is not None and printed(told, workshops) != printed(now, workshops)
+    if told is None or now is None:
+        return False
+    return is_at_another_time(told, now) or printed(told, workshops) != printed(now, workshops)
+
+
+def is_at_another_time(told: DayFacts, now: DayFacts) -> bool:
+    """Whether the hours are those of another time zone: on paper they are the same, and calendars show others."""
+    return bool(told.timezone and now.timezone) and told.timezone != now.timezone
 
 
 def differing(facts: Facts, workshops: Mapping[str, str], language: str = "") -> Iterator[tuple[str, str]]:
@@ -81,6 +89,8 @@ def differing(facts: Facts, workshops: Mapping[str, str], language: str = "") ->
     for name in DAY:
         if getattr(told, name) != getattr(now, name):
             yield getattr(told, name), getattr(now, name)
+    if is_at_another_time(told, now):
+        yield f"{told.hours} ({told.timezone})", f"{now.hours} ({now.timezone})"
     for slot, theme in workshops.items():
         before = " ".join(filter(None, (told.rounds.get(slot, ""), *told.workshop(theme, slot))))
         after = " ".join(filter(None, (now.rounds.get(slot, ""), *now.workshop(theme, slot))))
@@ -96,7 +106,7 @@ def is_told_anew(before: Event, after: Event) -> bool:
 def is_another_day(before: Event, after: Event) -> bool:
     """Whether a change of the event file changes what a confirmation says of the day: date, hours and place."""
     old, new = day_facts(before), day_facts(after)
-    return (old.date, old.hours, old.venue) != (new.date, new.hours, new.venue)
+    return (old.date, old.hours, old.timezone, old.venue) != (new.date, new.hours, new.timezone, new.venue)
 
 
 def sequence_of(person: Registration, run: int, state: EventState, *, gone: bool = False) -> int:

@@ -723,6 +723,7 @@ class RunState(StrEnum):
 class DayFacts(Model):
     """The facts of a day that are printed with programmes: what people who were told them rely on.
 
+    `timezone` is what the hours are local to, "" in what was stored before it was kept.
     `rounds` has the hours by round, `titles` the titles by theme, `rooms` the room by `theme@round`. `in_other` has the
     same facts in the languages of the event beside its own.
     """
@@ -731,6 +732,7 @@ class DayFacts(Model):
     hours: str
     venue: str
     directions: str = ""
+    timezone: str = ""
     rounds: dict[str, str]
     titles: dict[str, str]
     rooms: dict[str, str] = {}

@@ -28,7 +28,7 @@ from shared.address_change import Step, sign_change
 from shared.calendar import calendar_file
 from shared.cancellation import IS_CANCELLED, TAKES_PLACE
 from shared.commitment import commitment
-from shared.edition import DAY, Facts, facts_since, sequence_of
+from shared.edition import DAY, Facts, facts_since, is_at_another_time, sequence_of
 from shared.events import read_event, read_or_stand_in
 from shared.i18n import N_, day, in_language, language_for, translations
 from shared.leaders import find_led
@@ -483,6 +483,8 @@ def _day_before(facts: Facts) -> dict[str, Any]:
     before: dict[str, Any] = {name: getattr(told, name) for name in DAY if getattr(told, name) != getattr(now, name)}
     if "date" in before:
         before["date"] = date.fromisoformat(before["date"])
+    if is_at_another_time(told, now):
+        before["hours"] = f"{told.hours} ({told.timezone})"
     return before
 
 

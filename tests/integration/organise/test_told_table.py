@@ -233,6 +233,7 @@ CHANGES: dict[str, Callable[[World], list[Mail]]] = {
     "the place": lambda world: world.change(venue={**FILE["venue"], "address": "Another street 1"}),
     "how to get there": lambda world: world.change(venue={**FILE["venue"], "directions": "Bus 3."}),
     "the date": lambda world: world.change(date="2026-04-23"),
+    "the time zone, with the same hours": lambda world: world.change(timezone="Europe/London"),
     "the summary, a description, a seat more": lambda world: world.change(
         summary="Another.", themes=themes(description="Another.", capacity=11)
     ),
