@@ -69,6 +69,9 @@ def _where(path: Path, names: Mapping[Path, str]) -> Told:
 def _values_of(event: Event, names: Mapping[Path, str]) -> Iterator[tuple[Path, str]]:
     data = as_data(event)
     data.pop("capacities", None)
+    data |= {"language": event.language, "retention_days": event.retention_days}  # also where the file leaves them out
+    data["allocation"] |= event.allocation.model_dump(mode="json", include={"publish", "most_gap", "balance"})
+    data["registration"]["organisation"] = event.registration.organisation
     for theme, row in zip(event.themes, data["themes"], strict=True):
         for key in ("capacity", "rounds", "rooms"):
             row.pop(key, None)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 
 from shared.i18n import LANGUAGE_WORDS, Told, told, told_together
+from shared.models import Event
 
 CHOICES: dict[str, Told] = {
     "optional": told("may be filled in"),
@@ -146,8 +147,11 @@ LABELS: dict[str, Told] = {
 """What fields are called on the pages, where that is not the word of the file. `agenda.title` is one of any line."""
 
 
-def field_words(name: str) -> str:
-    """A field as its page calls it: `themes[2].title` is "Workshop 3, title", `door_emails[0]` is "Helpers …, 1"."""
+def field_words(name: str, event: Event) -> str:
+    """A field as its page calls it: `themes[2].title` is "Workshop 3, title", `door_emails[0]` is "Helpers …, 1".
+
+    A field of one round, such as `themes[2].seats.first`, names it by its start: "Workshop 3, seats, 13:00".
+    """
     plain = re.sub(r"\.(en|nl|fr)$", "", name)
     match = re.match(r"(\w+)\[(\d+)\]\.?", plain)
     if not match:
@@ -156,6 +160,10 @@ def field_words(name: str) -> str:
     if rows not in ROWS:
         return told_together([LABELS.get(rows) or words_of(rows), str(number)], ", ")
     label = LABELS.get(f"{rows}.{rest}")
+    starts = {slot.id: f"{slot.start:%H:%M}" for slot in event.rounds}
+    key, _, slot = rest.partition(".")
+    if not label and slot in starts:
+        return told_together([ROWS[rows](number), words_of(key), starts[slot]], ", ")
     parts: list[str] = [label] if label else [words_of(part) for part in rest.split(".") if part]
     return told_together([ROWS[rows](number), *parts], ", ")
 

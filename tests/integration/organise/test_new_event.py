@@ -343,9 +343,10 @@ def test_a_comma_is_a_decimal_point_and_faults_name_fields_as_the_page_does(even
         "agenda[1].title": "Line 2, What happens",
         "allocation.at": "Workshops are given out",
         "themes[2].title.fr": "Workshop 3, title",
+        "themes[2].seats.first": "Workshop 3, seats, 13:00",
         "venue.directions": "venue, directions",
     }
-    assert {name: field_words(name) for name in named} == named
+    assert {name: field_words(name, event) for name in named} == named
 
 
 def test_what_changes_names_each_value_once_in_words_that_stand_on_the_pages(event: Event) -> None:
@@ -470,6 +471,10 @@ def test_what_changes_names_titles_hours_and_languages_and_no_code() -> None:
 
     titles = {kind.id: kind.title for kind in before.partner_types}
     assert ("lieu → accès → anglais", "By train") in read
+    assert before.allocation.publish == "automatic"
+    later = check_event({**data, "language": "fr", "allocation": {**data["allocation"], "publish": "after_review"}})
+    defaults = {str(one.where): str(one.before) for one in differences(check_event(data), later)}
+    assert defaults == {"language": "English", "allocation → publish": "mail everybody their programme at once"}
     assert ("inscription → fermeture", "mercredi 1er avril 2026, 10:00") in read
     assert ("déroulement → Café → début", "10:00") in read
     assert any(after == f"{titles['ngo']}, {titles['government']}" for _, after in read)
