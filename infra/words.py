@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TextIO
 
-from shared.i18n import LANGUAGES, ORGANISERS, in_language, language_for, told, translations
+from shared.i18n import LANGUAGES, ORGANISERS, in_language, language_for, number, told, translations
 
 LOCALE = Path(__file__).parent / "locale"
 OPTION = "--language"
@@ -73,6 +73,11 @@ def say(value: object) -> str:
     if type(value) is str and value:
         return _with_catalogue(language()).gettext(value)
     return str(in_language(value, language()))
+
+
+def amount(value: float, digits: int = 0) -> str:
+    """A number as the language that is spoken writes it."""
+    return number(value, language(), digits)
 
 
 LONGEST_FAULT = 600

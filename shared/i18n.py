@@ -173,6 +173,16 @@ def in_language(value: object, language: str) -> object:
     return texts.get(language, value) if texts else value
 
 
+_SEPARATORS = {"en": (",", "."), "nl": (".", ","), "fr": ("\u202f", ",")}
+"""Between thousands, and before decimals. A test holds them against CLDR."""
+
+
+def number(value: float, language: str, digits: int = 0) -> str:
+    """A number as a language writes it, with so many digits after the decimal sign: 1,234.50 or 1.234,50."""
+    thousands, decimals = _SEPARATORS[language]
+    return f"{value:,.{digits}f}".translate({ord(","): thousands, ord("."): decimals})
+
+
 def day(when: date | datetime, language: str) -> str:
     """A date in words, with its weekday: "Wednesday 6 November 2024"."""
     translate = translations(language).gettext

@@ -34,6 +34,7 @@ from shared.commitment import digest_of
 from shared.errors import NotSignedInError, ParcoursError
 from shared.http import languages_wished, wants_json
 from shared.i18n import LANGUAGE_WORDS, ORGANISERS, Told, in_language, language_for, told, told_many
+from shared.i18n import number as number_in
 from shared.models import Event, Mail, Registration
 from shared.pages import PAGES, environment
 from shared.reasons import about_them, ordinal
@@ -274,10 +275,9 @@ def _small(context: Context, words: str) -> str:
 
 
 @pass_context
-def _decimals(context: Context, number: float, digits: int) -> str:
+def _decimals(context: Context, value: float, digits: int) -> str:
     """A number with so many digits after the decimal sign of the language."""
-    written = f"{number:.{digits}f}"
-    return written if context["language"] == "en" else written.replace(".", ",")
+    return number_in(value, context["language"], digits)
 
 
 @pass_context

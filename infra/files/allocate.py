@@ -25,7 +25,7 @@ from infra.files.people_csv import PeopleFile, read_people
 from infra.report.compare import compare
 from infra.verify.case import Case
 from infra.verify.checks import Check, verify_case
-from infra.words import parcours_parser, printable, run_parsed, say, tell
+from infra.words import amount, parcours_parser, printable, run_parsed, say, tell
 from shared.attendees import Attendee, question
 from shared.i18n import Told, told, told_many, told_together
 from shared.models import Event
@@ -221,7 +221,7 @@ def _cost_by_type(case: Case) -> Told:
         told(
             "%(kind)s %(cost)s (%(people)s)",
             kind=case.event.partner_type_title(known),
-            cost=f"{cost:.2f}",
+            cost=amount(cost, 2),
             people=told_many("%(num)s person", "%(num)s people", people),
         )
         for known, (people, cost) in case.cost_by_type.items()
@@ -286,7 +286,7 @@ def _summary(allocation: Allocation, out: Path) -> Told:
         total=allocation.objective.total,
         proof=proof,
         engine=allocation.engine,
-        seconds=f"{allocation.seconds:.2f}",
+        seconds=amount(allocation.seconds, 2),
         out=out,
     )
 

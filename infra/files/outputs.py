@@ -17,6 +17,7 @@ from infra.event_source import FileFaultsError
 from infra.files.people_csv import decoded
 from infra.report.facts import heads_of_types
 from infra.report.page import report_page
+from infra.words import language
 from shared.allocations import PART, checksum, encoder_of_many
 from shared.attendees import Attendee, programme_faults
 from shared.i18n import Told, told
@@ -111,8 +112,9 @@ def write_files(
     """
     out.mkdir(parents=True, exist_ok=True)
     _write(out / "allocation.json", allocation_lines(allocation))
-    _write(out / "programmes.csv", [_programmes_csv(event, allocation, names or {})])
-    _write(out / "workshops.csv", [_workshops_csv(event, attendees, allocation)])
+    shown = event.in_language(language())
+    _write(out / "programmes.csv", [_programmes_csv(shown, allocation, names or {})])
+    _write(out / "workshops.csv", [_workshops_csv(shown, attendees, allocation)])
     _write(out / "report.html", [report_page(event, attendees, allocation)])
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from html import escape
 
 from functions.allocate.curve import Point
-from infra.words import language, say
+from infra.words import amount, language, say
 from shared.i18n import told
 from shared.reasons import ordinal
 
@@ -79,7 +79,7 @@ def curve_picture(points: Sequence[Point], used: int) -> str:
         '<path d="M50 30V220H410" fill="none" stroke="var(--line)"/>',
         f'<text class=soft x="8" y="16">{say(told("mean choice"))}</text><text class="mid soft" x="230" y="256">'
         f"{say(told('heads outside their bands'))}</text>",
-        *(f'<text class=end x="36" y="{y + 4}">{choice:.2f}</text>' for y, choice in levels),
+        *(f'<text class=end x="36" y="{y + 4}">{amount(choice, 2)}</text>' for y, choice in levels),
         f'<text class=mid x="390" y="238">{int(far)}</text><text class=mid x="50" y="238">0</text>',
         '<path d="M' + " L".join(f"{x:.1f} {y:.1f}" for x, y in marks) + '" fill="none" stroke="var(--strong)" '
         'stroke-width="2"/>',

@@ -19,7 +19,7 @@ from functions.allocate.model.problem import EngineCannotError
 from functions.allocate.model.result import Allocation
 from infra.report.charts import LABELS, bars, curve_picture, figure, legend, lines_of, mix_cell, patterns, share
 from infra.report.facts import Facts, gather
-from infra.words import language, say
+from infra.words import amount, language, say
 from shared.attendees import Attendee
 from shared.i18n import day, told, told_many
 from shared.models import Event
@@ -92,10 +92,10 @@ def _head(facts: Facts) -> str:
     top = first + run.satisfaction.get("2", 0)
     proof = told("proven optimal") if run.optimal else told("at most %(gap)s above the optimum", gap=run.gap)
     rows = (
-        (told("People"), f"{people:,}"),
+        (told("People"), amount(people)),
         (told("First choices"), share(first, seats)),
         (told("First or second"), share(top, seats)),
-        (told("Total cost"), f"{run.objective.total:,}"),
+        (told("Total cost"), amount(run.objective.total)),
     )
     when = told(
         "Allocation of the workshops on %(day)s: %(proof)s.", day=day(facts.event.date, language()), proof=proof
@@ -216,7 +216,8 @@ def _choices(facts: Facts) -> str:
 def _types(facts: Facts) -> str:
     """Who pays for the mix: the mean cost of a programme by partner type."""
     rows = "".join(
-        f"<tr><td>{escape(facts.event.partner_type_title(known))}<td class=n>{people:,}<td class=n>{cost:.2f}</tr>"
+        f"<tr><td>{escape(facts.event.partner_type_title(known))}"
+        f"<td class=n>{amount(people)}<td class=n>{amount(cost, 2)}</tr>"
         for known, (people, cost) in facts.cost_by_type.items()
     )
     words = told(
@@ -297,7 +298,7 @@ def _curve(facts: Facts) -> str:
         return f"{without} {escape(say(error.words))}</p></section>"
     table = "".join(
         f"<tr><td class=n>{p['weight']}{say(told(' (this run)')) if p['weight'] == run.weight else ''}</td>"
-        f"<td class=n>{p['mean_choice']:.2f}</td><td class=n>{p['outside']}</td>"
+        f"<td class=n>{amount(p['mean_choice'], 2)}</td><td class=n>{p['outside']}</td>"
         f"<td>{say(told('yes') if p['proven'] else told('no'))}</td></tr>"
         for p in points
     )
@@ -321,10 +322,10 @@ def _proof(facts: Facts) -> str:
     run = facts.allocation
     parts = told(
         "The total cost is %(total)s: %(rank)s for ranks, %(balance)s for the mix, %(change)s for changes.",
-        total=f"{run.objective.total:,}",
-        rank=f"{run.objective.rank:,}",
-        balance=f"{run.objective.balance:,}",
-        change=f"{run.objective.change:,}",
+        total=amount(run.objective.total),
+        rank=amount(run.objective.rank),
+        balance=amount(run.objective.balance),
+        change=amount(run.objective.change),
     )
     claim = (
         told(
@@ -333,7 +334,7 @@ def _proof(facts: Facts) -> str:
         )
         if run.optimal
         else told(
-            "No allocation can cost less than %(bound)s; %(why)s.", bound=f"{run.bound:,}", why=escape(say(run.why))
+            "No allocation can cost less than %(bound)s; %(why)s.", bound=amount(run.bound), why=escape(say(run.why))
         )
     )
     draw = told(
@@ -344,7 +345,7 @@ def _proof(facts: Facts) -> str:
     made = told(
         "Engine %(engine)s, %(seconds)s s. Input <code>%(digest)s</code>",
         engine=run.engine,
-        seconds=f"{run.seconds:.2f}",
+        seconds=amount(run.seconds, 2),
         digest=run.input_digest,
     )
     return (

@@ -13,10 +13,11 @@ import pytest
 from babel.dates import format_date
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
 
 from functions.organise.words import short_moment
 from infra.cloud.catalogues import READERS, catalogue_text, extract, folder_of, template_path, template_text
-from shared.i18n import LANGUAGES, day, in_language, language_for, told, told_many, told_together, translations
+from shared.i18n import LANGUAGES, day, in_language, language_for, number, told, told_many, told_together, translations
 
 ROOT = Path(__file__).parents[2]
 TRANSLATED = sorted(set(LANGUAGES) - {"en"})
@@ -235,3 +236,14 @@ def test_only_words_written_in_a_template_are_trusted_as_markup() -> None:
 
     assert len(pages) > 40
     assert trusted == []
+
+
+@pytest.mark.parametrize("language", sorted(LANGUAGES))
+def test_numbers_are_written_as_cldr_has_them(language: str) -> None:
+    values = ((0, 0), (1234, 0), (1234567, 0), (3.14159, 2), (-1234.5, 2))
+    wanted = [
+        format_decimal(round(one, digits), f"#,##0{'.' * bool(digits)}{'0' * digits}", language)
+        for one, digits in values
+    ]
+
+    assert [number(one, language, digits) for one, digits in values] == wanted
