@@ -90,7 +90,10 @@ def test_a_group_has_a_place_and_a_programme_each_and_one_mail(
     assert states(table) == {"Tess Teacher": "delegate", "Ann Pupil": "confirmed", "Bob Pupil": "confirmed"}
     assert read_state(table, "nature").confirmed == 2
     assert [one.choices[0] for one in members_of(table, delegate)] == ["vision", "wildlife"]
-    assert [mail.kind for mail in mails_of(table, "nature") if mail.kind != "sign-in"] == ["group"]
+    [entered] = [mail for mail in mails_of(table, "nature") if mail.kind != "sign-in"]
+    assert entered.kind == "group"
+    lines = text_of(read(compose(table, keys, entered, now=NOW).raw)).splitlines()
+    assert lines[lines.index("Ann Pupil") - 1 :][:4] == ["", "Ann Pupil", "Bob Pupil", ""]  # a class on one screen
     assert [one.id for one in reached(registrations_of(table, "nature"))] == [delegate.id]
 
     organiser = Client(app, table, keys).sign_in(make_event())
