@@ -324,6 +324,7 @@ _pages.globals |= {
     "answer_words": answer_words,
     "field_words": field_words,
     "family_name": family_name,
+    "public_url": settings.public_url,
     "check_in_code": lambda event, person: check_in_code(settings.public_url(), event.id, person.id),
     "sheet_names": 30,
 }

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import pytest
 
 from functions.organise.outbox import last_out
+from shared import settings
 from shared.event_file import parse_event
 from shared.events import audit_lines, put_event, read_event
 from shared.mails import DUE, mails_of
@@ -247,6 +248,11 @@ def test_an_event_file_is_changed_with_every_mistake_named_at_once(browser: Clie
     assert next(iter(audit_lines(table, "nature")))["what"] == "summary"
     stale = browser.submit("/organise/nature/file", {"text": text, "seen": "0" * 32})
     assert stale.status == 409
+
+
+def test_the_overview_has_the_address_of_the_event_page_to_share(browser: Client, event: Event) -> None:
+    page = words_of(browser.page("/organise/nature").text)
+    assert f"Its address, to share: {settings.public_url()}/events/nature" in page
 
 
 def test_a_person_who_withdrew_has_no_programme_on_the_organisers_page(
