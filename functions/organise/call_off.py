@@ -22,7 +22,7 @@ class Workshop:
     """A workshop that may be called off, how many people have a seat in it, and whether programmes are published.
 
     `left` are the seats of the other workshops in its round, `places` those that they must suffice for: the places that
-    the event names, else the people who have one.
+    the event names, else the people who have one, who are `taken`.
     """
 
     theme: Theme
@@ -31,6 +31,7 @@ class Workshop:
     published: bool
     left: int
     places: int
+    taken: int
 
     @property
     def missing(self) -> int:
@@ -54,7 +55,7 @@ def find_workshop(table: Table, event: Event, theme_id: str, round_id: str) -> W
         raise gone
     left = sum(event.seats(other.id, round_id) for other in event.themes if other.id != theme_id)
     places = event.registration.capacity or state.confirmed
-    return Workshop(theme, slot, people, published=run > 0, left=left, places=places)
+    return Workshop(theme, slot, people, published=run > 0, left=left, places=places, taken=state.confirmed)
 
 
 def call_off(

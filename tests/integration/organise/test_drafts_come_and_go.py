@@ -11,7 +11,7 @@ from shared.events import put_event
 from shared.models import Event
 from shared.registrations import read_registration, withdraw
 from shared.table import Table
-from tests.support.factories import NOW, make_event
+from tests.support.factories import NOW, event_data, make_event
 from tests.support.organiser_client import CONTEXT, Client, fill, make_crowd, words_of
 
 HOME = "/organise/nature"
@@ -163,6 +163,18 @@ def test_a_workshop_whose_seats_are_needed_says_how_many_are_missing_before_it_i
     assert "Without it, 2 seats are missing at 13:00: there are 1 for 3 places." in words_of(page)
     assert f'href="{HOME}/setup/themes"' in page
     assert "Call it off" not in page
+    assert "lower the number of places" not in page  # each of them is taken
+
+    put_event(
+        table,
+        make_event(
+            registration={**event_data()["registration"], "capacity": 12},
+            capacities={theme: {"first": 3 * int(theme == "governance")} for theme in few},
+        ),
+        actor="o",
+        now=NOW,
+    )
+    assert "lower the number of places" in browser.page(f"{HOME}/workshops/vision/first/calling-off").text
 
 
 def test_one_workshop_is_called_off_in_one_act_and_its_people_are_told(
