@@ -51,8 +51,9 @@ def first_guess(crowd: Crowd, supply: ThemeSupply, deadline: float) -> Market:
         begin = Prices(found.heads * BLUR, found.seats * BLUR)
     market = Market(crowd.blurred(), replace(supply, weight=supply.weight * BLUR), begin)
     best = mark = market
+    idle = 0
     for count in range(1, SWEEPS):
-        if time.monotonic() >= deadline:
+        if time.monotonic() >= deadline or idle == PACE:
             break
         prices = _clearing_prices(market)
         if (np.abs(prices.seats - market.prices.seats) <= CLOSE).all():
@@ -61,19 +62,21 @@ def first_guess(crowd: Crowd, supply: ThemeSupply, deadline: float) -> Market:
         if count % PACE == 0:
             market, mark = follow(market, market.prices_since(mark)), market
         market = follow(market, BLUR * _whole(market.prices.seats > 0, types))
+        idle = 0 if market.value > best.value else idle + 1  # themes and all together may undo each other's moves
         best = max(best, market, key=lambda one: one.value)
     seats = -(-best.prices.seats // BLUR)
     above = np.clip(-(-best.prices.heads // BLUR) - seats[:, None], -supply.weight, supply.weight)
-    return _moved_together(Market(crowd, supply, Prices(seats[:, None] + above, seats)))
+    return _moved_together(Market(crowd, supply, Prices(seats[:, None] + above, seats)), deadline)
 
 
-def _moved_together(market: Market) -> Market:
+def _moved_together(market: Market, deadline: float) -> Market:
     """Prices moved for many themes at once while D grows: where all outbid each other, none can move alone.
 
     Up go the themes that are wanted by too many or have a price, and in all themes the types that are paid for coming;
     down go those with a price, and the types that pay more than others.
     """
-    while True:
+    before = None
+    while market is not before and time.monotonic() < deadline:
         before, types = market, market.crowd.types
         heads = np.clip(market.expected_heads(), market.low, market.high)
         up = _whole((heads.sum(axis=1) > market.supply.most) | (market.prices.seats > 0), types)
@@ -82,8 +85,7 @@ def _moved_together(market: Market) -> Market:
         down = _whole(market.prices.seats > 0, types)
         down[:, :-1] |= market.prices.heads > market.prices.seats[:, None]
         market = follow(market, -down)
-        if market is before:
-            return market
+    return market
 
 
 def _whole(themes: Bools, types: int) -> Ints:

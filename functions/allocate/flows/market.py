@@ -92,8 +92,9 @@ class Market:
         """The market at other prices: heads by theme and type, seats in the last column.
 
         A head is never worth more than the weight above or below its seat, and nobody is paid to come without need.
+        Nor is a seat worth more than what no price makes good.
         """
-        seats = self.prices.seats + step[:, -1]
+        seats = np.clip(self.prices.seats + step[:, -1], -self.crowd.far, self.crowd.far)
         seats = np.where(self.supply.least > 0, seats, np.maximum(seats, 0))
         above = self.prices.heads + step[:, :-1] - seats[:, None]
         heads = seats[:, None] + np.clip(above, -self.supply.weight, self.supply.weight)
