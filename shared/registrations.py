@@ -561,7 +561,8 @@ def erase(table: Table, before: Registration, *, now: datetime, extra: Sequence[
     """
     for _ in range(TRIES):
         state = read_state(table, before.event)
-        _delete_mails(table, before)
+        if before.email:  # no mail was ever written to others, and a group of forty would take a thousand queries
+            _delete_mails(table, before)
         last = _last_of(before, state, now, tell=tell)
         rows = _rows_of_runs(before, state.runs)
         room = MOST_WRITES - len(last) - len(extra)
@@ -572,7 +573,8 @@ def erase(table: Table, before: Registration, *, now: datetime, extra: Sequence[
             if "state" not in error.refused or "registration" in error.refused:
                 raise StaleError(CHANGED_MEANWHILE) from None
         else:
-            _delete_mails(table, before)  # a reminder, or a link sent again, may have been written in between
+            if before.email:
+                _delete_mails(table, before)  # a reminder, or a link sent again, may have been written in between
             return
     raise TooBusyError
 

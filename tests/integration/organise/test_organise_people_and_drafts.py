@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from types import ModuleType
 
@@ -78,6 +79,7 @@ def test_nobody_is_added_twice_or_beyond_the_last_place(organiser: Client, table
     assert organiser.post("/organise/nature/people", person(1)).status == 201
 
     again = organiser.post("/organise/nature/people", person(1, name="Other", email="PERSON1@example.org"))
+    assert re.search(r'<form id="typed"[^>]* data-once>', organiser.page("/organise/nature/people/new").text)
     full = organiser.post("/organise/nature/people", person(2))
 
     assert (again.status, again.json["error"]) == (409, "conflict")

@@ -161,6 +161,25 @@ def test_the_delegate_renames_withdraws_and_erases_each_person_and_the_whole_gro
     assert states(table) == {}
 
 
+def test_a_group_of_forty_is_erased_within_one_request(
+    web: Web, table: Table, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The function has 14 seconds: calls for each person's mails, of which there are none, would fill them."""
+    opened(table, capacity=40)
+    many = {f"name_{n}": f"P{n}" for n in range(1, 41)} | {f"type_{n}": "ngo" for n in range(1, 41)}
+    web.submit(GROUP, {**FORM, **many})
+    link, calls, real = own_link(table, keys), [], table._client._make_api_call
+
+    def counted(operation: str, arguments: dict[str, Any]) -> Any:
+        calls.append(operation)
+        return real(operation, arguments)
+
+    monkeypatch.setattr(table._client, "_make_api_call", counted)
+    assert web.submit(f"{link}/erasure", {"confirmed": "yes"}).status == 303
+    assert states(table) == {}
+    assert len(calls) < 5 * 40
+
+
 def test_a_group_is_changed_whatever_the_event_asks_by_now(web: Web, table: Table, keys: Keys) -> None:
     """A theme more to rank stops no renaming; the kind that was noted with the contact is nobody's."""
     web.submit(GROUP, {**FORM, "type_1": "research", "type_3": "ngo"})
