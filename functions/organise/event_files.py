@@ -120,7 +120,7 @@ def refuse_stale(before: Event, seen: Any) -> None:
     """Raise StaleError when the event is no longer the one that the organiser opened."""
     if seen is not None and seen != version(before):
         raise StaleError(
-            told("The event file was changed since you opened it. Copy your changes, reload the page, put them in.")
+            told("The event was changed since you opened this page. Copy your changes, reload the page, put them in.")
         )
 
 
