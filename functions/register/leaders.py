@@ -146,8 +146,12 @@ def read_text(event: Event, led: Led, fields: Fields) -> tuple[Written, list[Reg
     if not found:
         raise ConflictError(NOBODY)
     named = key if _KEY.fullmatch(key) else secrets.token_hex(16)
-    signed = f"{body}\n\n{led.leader.name}, {led.theme.title}"
-    return Written(slot, subject, signed, named), list(found.values())
+    return Written(slot, subject, f"{body}{_signature(led, led.theme.title)}", named), list(found.values())
+
+
+def _signature(led: Led, title: str) -> str:
+    """Who wrote a text, and of which theme, by its title in a language."""
+    return f"\n\n{led.leader.name}, {title}"
 
 
 def _line(fields: Fields, name: str, longest: int, faults: dict[str, str], *, lines: bool) -> str:
@@ -166,9 +170,16 @@ def send(event: Event, led: Led, written: Written, people: list[Registration], n
     """Store a text and owe its mails, once. Raises TooManyRequestsError."""
     if not within_cap(web.table, web.keys, "leader", f"{event.id} {led.occasion}", TEXTS_A_DAY, now=now, span=DAY):
         raise TooManyRequestsError(TOO_MANY, retry_after=seconds_left(now, DAY))
+    plain = written.body.removesuffix(_signature(led, led.theme.title))
+    titles: dict[str, str] = getattr(led.theme.title, "by_language", {})
     message = Message(
         event=event.id,
         id=written.key,
+        in_other={
+            language: {"subject": written.subject, "body": plain + _signature(led, titles[language])}
+            for language in event.spoken
+            if language != event.language and language in titles
+        },
         group=f"{led.theme.title}, by {led.leader.name}",
         subject=written.subject,
         body=written.body,

@@ -15,7 +15,7 @@ from shared.events import put_event
 from shared.letters.compose import NothingToTellError, compose
 from shared.mails import mails_of
 from shared.models import Event
-from shared.registrations import read_registration
+from shared.registrations import read_registration, registration_item
 from shared.registrations import register as register_person
 from shared.runs import programmes_of
 from shared.table import Table
@@ -30,6 +30,7 @@ LEADERS = [
     {"name": "Max Second", "email": "max@example.org", "rounds": ["second"]},
 ]
 THEMES = [{**one, "leaders": LEADERS if one["id"] == "vision" else []} for one in event_data()["themes"]]
+THEMES[0]["title"] = {"en": "Vision", "fr": "Vue"}
 LATER = NOW + timedelta(days=40)
 
 
@@ -101,7 +102,11 @@ def test_a_leader_writes_to_the_people_of_a_workshop_after_seeing_text_and_numbe
     assert {mail.registration for mail in written} == there
     body = text_of(read(compose(table, keys, written[0], now=LATER).raw))
     assert "Bring boots. Lea Lead, Vision" in " ".join(body.split())
-    assert read_registration(table, "nature", written[0].registration)
+    reader = read_registration(table, "nature", written[0].registration)
+    assert reader is not None
+    table.put_all([registration_item(reader.model_copy(update={"language": "fr"}))])
+    french = text_of(read(compose(table, keys, written[0], now=LATER).raw))
+    assert "Bring boots. Lea Lead, Vue" in " ".join(french.split())
     more = [web.submit(link, {**text, "key": f"{n:032x}", "expected": str(len(there))}) for n in range(5)]
     assert [answer.status for answer in more].count(429) == 2
     assert 0 < int(more[-1].headers["retry-after"]) <= 24 * 3600
