@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from urllib.parse import unquote
 
 from shared.i18n import N_
 
@@ -89,7 +90,7 @@ def clean_address(text: str) -> str:
     if named := _NAMED.fullmatch(text):
         text = _without_ends(named[1])
     if linked := _MAILTO.fullmatch(text):
-        text = _without_ends(linked[1])
+        text = _without_ends(unquote(linked[1]))
     local, _, domain = text.rpartition("@")
     host = _ascii_domain(domain)
     if not (len(local) <= LONGEST_LOCAL_PART and _LOCAL.fullmatch(local) and _DOMAIN.fullmatch(host)):

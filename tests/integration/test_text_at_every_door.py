@@ -26,6 +26,7 @@ ADDRESSES = {
     "\u2068jan@example.org\u2069\u200b": "jan@example.org",
     "\ufeffjan@example.org": "jan@example.org",
     "mailto:jan@example.org": "jan@example.org",
+    "mailto:jan%2Bday@example.org?subject=Hello": "jan+day@example.org",
     "MailTo:jan@example.org?subject=Hello": "jan@example.org",
     "Jan Peeters <jan@example.org>": "jan@example.org",
     "<jan@example.org>": "jan@example.org",

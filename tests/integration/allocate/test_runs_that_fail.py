@@ -102,7 +102,7 @@ def test_minima_above_the_crowd_fail_at_once_and_everybody_who_should_know_does(
     assert (run.number, run.state, run.failure) == (1, RunState.FAILED, "none-exists")
     assert run.error.startswith("No allocation exists. ")
     assert "10 people" in run.error
-    assert "store the event file again, or start a draft" in run.error
+    assert "save a page of the event again, or start a draft" in run.error
     assert counted.count("AllocationFailed") == 1
     assert sorted(mail.to for mail in mails(table, "allocation-failed")) == ORGANISERS
     assert list(table.due("allocate", "9999")) == []
