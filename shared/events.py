@@ -441,13 +441,12 @@ def _other_questions(before: Event, after: Event, people: Sequence[Registration]
     for question in after.questions:
         answered = sum(question.id in one.answers for one in people)
         if answered and consents.get(question.id, question.kind == "consent") != (question.kind == "consent"):
-            yield (  # a text would stand in the box as a consent
-                told_many(
-                    "the question “%(title)s” is of another kind and %(num)s person answered it; give it another id",
-                    "the question “%(title)s” is of another kind and %(num)s people answered it; give it another id",
-                    answered,
-                    title=question.label,
-                )
+            # a text would stand in the box as a consent
+            yield told_many(
+                "the question “%(title)s” is of another kind and %(num)s person answered it; give it another id",
+                "the question “%(title)s” is of another kind and %(num)s people answered it; give it another id",
+                answered,
+                title=question.label,
             )
 
 
@@ -465,24 +464,20 @@ def _broken_pins(
         if theme not in themes or (one.partner_type in kinds and not after.theme(theme).is_open_to(one.partner_type))
     )
     for theme, heads in sorted(closed.items()):
-        yield (
-            told_many(
-                "the theme “%(title)s” is gone or closed to %(num)s person who is pinned to it",
-                "the theme “%(title)s” is gone or closed to %(num)s people who are pinned to it",
-                heads,
-                title=titles.get(theme, theme),
-            )
+        yield told_many(
+            "the theme “%(title)s” is gone or closed to %(num)s person who is pinned to it",
+            "the theme “%(title)s” is gone or closed to %(num)s people who are pinned to it",
+            heads,
+            title=titles.get(theme, theme),
         )
     for (theme, slot), heads in sorted(pins.items()):
         if theme in themes and slot in rounds and heads > (seats := after.seats(theme, slot)):
-            yield (
-                told(
-                    "“%(theme)s” at %(time)s has %(seats)s, and %(people)s are pinned to it",
-                    theme=titles[theme],
-                    time=starts[slot],
-                    seats=told_many("%(num)s seat", "%(num)s seats", seats),
-                    people=told_many("%(num)s person", "%(num)s people", heads),
-                )
+            yield told(
+                "“%(theme)s” at %(time)s has %(seats)s, and %(people)s are pinned to it",
+                theme=titles[theme],
+                time=starts[slot],
+                seats=told_many("%(num)s seat", "%(num)s seats", seats),
+                people=told_many("%(num)s person", "%(num)s people", heads),
             )
 
 
