@@ -15,7 +15,7 @@ from typing import Literal, TypeVar
 
 import numpy as np
 
-from functions.allocate.exact.close_gap import close_gap, first_places, timing, unproven
+from functions.allocate.exact.close_gap import close_gap, first_places, half_way, timing, unproven
 from functions.allocate.exact.infeasible import full_cut, plain_cuts
 from functions.allocate.exact.keep_run import solve_keeping
 from functions.allocate.fairness.reasons import Reason, reasons
@@ -91,7 +91,7 @@ def _solve_costs(problem: Problem, deadline: float, *, engine: EngineChoice, gro
         first = first_places(problem, groups, times) if engine != "flow" else None
         if first is not None and time.monotonic() > deadline - 0.1 * (deadline - times.begun):
             return unproven(problem, groups, first)  # the flow's first guess alone might take longer
-        middle = (time.monotonic() + deadline) / 2 if engine != "flow" else deadline
+        middle = half_way(deadline) if engine != "flow" else deadline
         flow = solve_flow(problem, groups, middle if first is not None else min(middle, times.kept))
         if engine == "flow" and flow.places is None:
             raise EngineCannotError(flow.why)

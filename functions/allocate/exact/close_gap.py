@@ -81,6 +81,11 @@ class Timing:
         return self.deadline - self.begun < FIRST * self.start
 
 
+def half_way(deadline: float) -> float:
+    """The middle of the time that is left, in monotonic seconds."""
+    return (time.monotonic() + deadline) / 2
+
+
 def timing(problem: Problem, deadline: float) -> Timing:
     """Where the time goes until `deadline` (monotonic seconds), on this machine and as busy as it is.
 
@@ -158,7 +163,7 @@ def _by_prices(problem: Problem, groups: Groups, best: Solution, times: Timing, 
     deadline = times.deadline
 
     def half() -> float:
-        middle = (time.monotonic() + deadline) / 2
+        middle = half_way(deadline)
         return middle if best.places is not None else min(middle, times.kept)
 
     search = _Rounds(problem, ahead=ahead)

@@ -6,12 +6,12 @@ cannot (a workshop lost seats, a pin came in between), changes are counted by th
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
+from functions.allocate.exact.close_gap import half_way
 from functions.allocate.exact.infeasible import people_of, seats_of
 from functions.allocate.model.bound import lower_bound
 from functions.allocate.model.groups import group_attendees
@@ -43,21 +43,16 @@ def solve_keeping(problem: Problem, solve: Solve, deadline: float) -> Solution:
     if (heads_of(problem, held).sum(axis=2) <= problem.seats).all():
         settled = replace(problem, pinned=held.astype(np.int16), change_cost=0, decisive=False)
         try:
-            return _with_changes(problem, solve(settled, _half(deadline)), unavoidable)
+            return _with_changes(problem, solve(settled, half_way(deadline)), unavoidable)
         except (NoAllocationError, NotFoundInTimeError, EngineCannotError):
             pass  # some must move, or there is no allocation at all: the exact engine tells
-    solution = solve(problem, _half(deadline) if _newcomers(problem).any() else deadline)
+    solution = solve(problem, half_way(deadline) if _newcomers(problem).any() else deadline)
     changes = evaluate(problem, solution.found).change // problem.change_cost
     if changes > unavoidable:
         # A change costs more than all the rest, so the bound says how many there must be at least.
         proven = max(solution.bound // problem.change_cost, 0)
         _refuse_at_holders_cost(problem, solve, deadline, changes, proven)
     return solution
-
-
-def _half(deadline: float) -> float:
-    """The middle of the time that is left, in monotonic seconds."""
-    return (time.monotonic() + deadline) / 2
 
 
 def _newcomers(problem: Problem) -> Bools:
@@ -117,7 +112,7 @@ def _refuse_at_holders_cost(problem: Problem, solve: Solve, deadline: float, cha
     if not newcomers.any():
         return
     alone = subset(problem, ~newcomers, minimum=np.zeros_like(problem.minimum))
-    least = evaluate(alone, solve(alone, _half(deadline)).found).change // problem.change_cost
+    least = evaluate(alone, solve(alone, half_way(deadline)).found).change // problem.change_cost
     if changes <= least:
         return
     try:
