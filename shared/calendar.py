@@ -85,8 +85,6 @@ def _lines(event: Event, programme: Programme | None, public_url: str, _: Callab
                 lines.append(_("%(workshop)s at %(time)s does not take place.") % gone)
             elif theme:
                 room = event.room(theme, slot.id)
-                lines.append(
-                    f"{slot.start:%H:%M}–{slot.end:%H:%M} {event.theme(theme).title}" + (f", {room}" if room else "")
-                )
+                lines.append(f"{slot.hours} {event.theme(theme).title}" + (f", {room}" if room else ""))
         lines.append("")
     return [*lines, _("The whole day") + f": {public_url}/events/{event.id}"]

@@ -34,7 +34,7 @@ def _facts_of(event: Event) -> DayFacts:
         venue=f"{event.venue.name}, {event.venue.address}",
         directions=str(event.venue.directions),
         timezone=event.timezone,
-        rounds={slot.id: f"{slot.start:%H:%M}–{slot.end:%H:%M}" for slot in event.rounds},
+        rounds={slot.id: slot.hours for slot in event.rounds},
         titles={theme.id: theme.title for theme in event.themes},
         rooms={
             f"{theme.id}@{slot.id}": room

@@ -210,6 +210,11 @@ class Round(Model):
     start: LocalTime
     end: LocalTime
 
+    @property
+    def hours(self) -> str:
+        """From when until when, as pages and mails say it."""
+        return f"{self.start:%H:%M}–{self.end:%H:%M}"
+
 
 class PartnerType(Model):
     """A kind of organisation; workshops should mirror the room's mix of them."""

@@ -160,7 +160,7 @@ def as_typed(person: Registration) -> Fields:
 
 def round_hours(event: Event) -> dict[str, str]:
     """The hours of each round, by its id."""
-    return {slot.id: f"{slot.start:%H:%M}–{slot.end:%H:%M}" for slot in event.rounds}
+    return {slot.id: slot.hours for slot in event.rounds}
 
 
 def _named(titles: Mapping[str, str]) -> Told:
